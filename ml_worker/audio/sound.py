@@ -1,0 +1,62 @@
+"""Audio in memory: samples with their rate, and the error that says why audio cannot be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+
+class UnusableAudio(ValueError):
+    """Audio that cannot be used. Its text is a sentence for the person who can mend it."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """Audio in memory.
+
+    Attributes:
+        samples: float32 (C, N), full scale is 1.0, channels first.
+        sample_rate: frames a second.
+    """
+
+    samples: Samples
+    sample_rate: int
+
+    def __post_init__(self) -> None:
+        if self.samples.ndim != 2:
+            raise ValueError(f"samples have the shape (channels, frames), not {self.samples.shape}")
+
+    @classmethod
+    def from_mono(cls, samples: NDArray[np.floating], sample_rate: int) -> Sound:
+        """A Sound of one channel from samples (N,)."""
+        return cls(np.asarray(samples, dtype=np.float32)[None, :], sample_rate)
+
+    @property
+    def frames(self) -> int:
+        return self.samples.shape[1]
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / self.sample_rate
+
+    def mono(self) -> Samples:
+        """The mean of the channels, (N,)."""
+        return self.samples.mean(axis=0)
+
+    def resampled(self, sample_rate: int) -> Sound:
+        """The same sound at another rate (soxr, high quality)."""
+        if sample_rate == self.sample_rate:
+            return self
+        frames_first = soxr.resample(self.samples.T, self.sample_rate, sample_rate)
+        return Sound(np.ascontiguousarray(frames_first.T, dtype=np.float32), sample_rate)
+
+    def cut(self, start_s: float, end_s: float) -> Sound:
+        """The interval from start_s to end_s, clipped to what there is."""
+        first = max(0, round(start_s * self.sample_rate))
+        last = min(self.frames, round(end_s * self.sample_rate))
+        return Sound(self.samples[:, first:last], self.sample_rate)
