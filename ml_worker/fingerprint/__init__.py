@@ -1,0 +1,1 @@
+"""Melody into fingerprints: pitch image, network, losses, training, checkpoints. Free of Django."""
