@@ -1,0 +1,194 @@
+"""Slots and leases: K slots of a fragment give K accepted takes, whoever comes and however many at once.
+
+A slot holds at most one take, and only one that is on its way to be accepted or is. A lease is a person's claim on
+a free slot, for a while. Every change of a fragment's slots happens with those slots locked.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models, transaction
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
+
+from recordings.models import Fragment, Humming
+
+LEASE_TIME = timedelta(minutes=10)
+
+
+class SlotQuerySet(models.QuerySet["Slot"]):
+    def free(self) -> Self:
+        """Without a take and without a live lease."""
+        return self.filter(humming=None).exclude(Exists(Lease.objects.live().filter(slot=OuterRef("pk"))))
+
+    def for_person(self, person: AbstractBaseUser) -> Self:
+        """Of fragments that the person has neither hummed nor skipped."""
+        return self.filter(fragment__in=Fragment.objects.live()).exclude(
+            Q(fragment__in=Humming.objects.filter(singer=person).values("fragment"))
+            | Q(fragment__in=Skip.objects.filter(person=person).values("fragment"))
+        )
+
+    def fullest_fragment_first(self) -> Self:
+        """Fragments nearest to completion first, and the songs in their order."""
+        filled = Count("fragment__slots__humming")
+        return self.annotate(filled=filled).order_by("-filled", "fragment__recording__created_at", "fragment__start_s")
+
+
+class Slot(models.Model):
+    """One of the K takes that a fragment needs."""
+
+    fragment = models.ForeignKey(Fragment, models.CASCADE, related_name="slots")
+    number = models.PositiveSmallIntegerField()
+    humming = models.OneToOneField(Humming, models.SET_NULL, null=True, blank=True, related_name="slot")
+
+    objects = SlotQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["fragment", "number"]
+        constraints = [models.UniqueConstraint(fields=["fragment", "number"], name="one_slot_of_a_number")]
+
+    def __str__(self) -> str:
+        return f"slot {self.number} of {self.fragment}"
+
+    @classmethod
+    def lay_out(cls) -> None:
+        """Gives every live fragment its K slots, where it has fewer."""
+        wanted = settings.SLOTS_PER_FRAGMENT
+        short = Fragment.objects.live().annotate(n=Count("slots")).filter(n__lt=wanted)
+        slots = [cls(fragment=fragment, number=number) for fragment in short for number in range(1, wanted + 1)]
+        cls.objects.bulk_create(slots, ignore_conflicts=True)
+
+    @classmethod
+    @transaction.atomic
+    def claim(cls, person: AbstractBaseUser) -> Lease | None:
+        """A lease on a slot for this person: the one they hold already, or a new one. None when nothing is left."""
+        held = Lease.objects.live().filter(person=person).select_related("slot__fragment").first()
+        if held:
+            held.extend()
+            return held
+        cls.lay_out()
+        for candidate in (
+            cls.objects.free().for_person(person).fullest_fragment_first().values_list("pk", flat=True)[:50]
+        ):
+            # Locked rows are being claimed by somebody else this moment: the next one will do.
+            slot = cls.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=candidate).free().first()
+            if slot:
+                slot.leases.filter(closed_at=None).update(closed_at=timezone.now(), outcome=Lease.Outcome.EXPIRED)
+                return Lease.objects.create(slot=slot, person=person, expires_at=timezone.now() + LEASE_TIME)
+        return None
+
+    @classmethod
+    def put(cls, humming: Humming, lease: Lease | None) -> Slot | None:
+        """Gives a take its slot: the leased one if it is still to be had, else any free one, else none (surplus).
+
+        Call in a transaction. Locks the fragment's slots, so that two takes never get one slot.
+        """
+        slots = list(cls.objects.select_for_update().filter(fragment=humming.fragment).order_by("number"))
+        free = set(cls.objects.filter(fragment=humming.fragment).free().values_list("pk", flat=True))
+        own = lease.slot_id if lease and lease.is_live else None
+        for slot in sorted(slots, key=lambda slot: slot.pk != own):
+            if slot.humming_id is None and (slot.pk == own or slot.pk in free):
+                slot.humming = humming
+                slot.save(update_fields=["humming"])
+                return slot
+        return None
+
+    @classmethod
+    def give_up(cls, humming: Humming) -> None:
+        """Frees the slot of a take that will not be accepted; a surplus take that waits for one moves in.
+
+        Call in a transaction.
+        """
+        slots = list(cls.objects.select_for_update().filter(fragment=humming.fragment))
+        slot = next((slot for slot in slots if slot.humming_id == humming.pk), None)
+        if slot is None:
+            return
+        next_in_line = (
+            Humming.objects.filter(fragment=humming.fragment, surplus=True, state__in=Humming.IN_A_SLOT)
+            .exclude(pk=humming.pk)
+            .order_by("created_at")
+            .first()
+        )
+        slot.humming = next_in_line
+        slot.save(update_fields=["humming"])
+        if next_in_line:
+            next_in_line.surplus = False
+            next_in_line.save(update_fields=["surplus"])
+
+
+class LeaseQuerySet(models.QuerySet["Lease"]):
+    def live(self) -> Self:
+        return self.filter(closed_at=None, expires_at__gt=timezone.now())
+
+
+class Lease(models.Model):
+    """A person's claim on a slot, until it expires or is closed."""
+
+    class Outcome(models.TextChoices):
+        TAKEN = "taken"
+        """A take came."""
+        SKIPPED = "skipped"
+        EXPIRED = "expired"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slot = models.ForeignKey(Slot, models.CASCADE, related_name="leases")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="leases")
+    issued_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome, blank=True)
+
+    objects = LeaseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-issued_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["slot"], condition=Q(closed_at=None), name="one_open_lease_of_a_slot")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slot} leased to {self.person_id}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.closed_at is None and self.expires_at > timezone.now()
+
+    def extend(self) -> None:
+        self.expires_at = timezone.now() + LEASE_TIME
+        self.save(update_fields=["expires_at"])
+
+    def close(self, outcome: str) -> None:
+        """Ends the claim; an ended one keeps its first outcome."""
+        if self.closed_at is None:
+            self.closed_at, self.outcome = timezone.now(), outcome
+            self.save(update_fields=["closed_at", "outcome"])
+
+    @transaction.atomic
+    def skip(self, why: str) -> None:
+        """The person does not want this fragment; it is never offered to them again."""
+        Skip.objects.get_or_create(person=self.person, fragment=self.slot.fragment, defaults={"why": why})
+        self.close(self.Outcome.SKIPPED)
+
+
+class Skip(models.Model):
+    """A fragment that a person did not want."""
+
+    class Why(models.TextChoices):
+        UNKNOWN = "unknown"
+        OTHER = "other"
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="skips")
+    fragment = models.ForeignKey(Fragment, models.CASCADE, related_name="skips")
+    why = models.CharField(max_length=10, choices=Why)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["person", "fragment"], name="one_skip_of_a_fragment")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} skipped {self.fragment_id}"

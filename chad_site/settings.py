@@ -1,0 +1,207 @@
+"""Settings. All that differs between machines comes from the environment; docs/deploy.md lists the names."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+
+from chad_site import embedded
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+CHAD_HOME = Path(env("CHAD_HOME", default=str(BASE_DIR / "var"))).resolve()
+
+
+def kept_secret(name: str) -> str:
+    """A secret of this instance, made at first use and kept in CHAD_HOME."""
+    path = CHAD_HOME / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{name}.{secrets.token_hex(4)}.part")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            path.hardlink_to(draft)  # fails if another process was first: then its secret is the one
+        except FileExistsError:
+            pass
+        draft.unlink()
+    return path.read_text()
+
+
+SECRET_KEY = env("SECRET_KEY", default="") or kept_secret("secret-key")
+DEBUG = env.bool("CHAD_DEBUG", default=False)
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.list("CHAD_ALLOWED_HOSTS", default=[])]
+CSRF_TRUSTED_ORIGINS = env.list("CHAD_TRUSTED_ORIGINS", default=[])
+# Behind a proxy that ends TLS: cookies over https only, and the proxy's word on the scheme is believed.
+BEHIND_TLS = env.bool("CHAD_BEHIND_TLS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "csp",
+    "recordings",
+    "annotation",
+    "ml_worker",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "chad_site.urls"
+WSGI_APPLICATION = "chad_site.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "annotation.roles.roles",
+            ],
+        },
+    },
+]
+
+# --- database: embedded unless DATABASE_URL names a server
+
+if env("DATABASE_URL", default=""):
+    DATABASES = {"default": env.db("DATABASE_URL")}
+else:
+    DATABASES = {"default": embedded.postgres_settings(CHAD_HOME)}
+    DATABASES["default"]["NAME"] = env("CHAD_DATABASE_NAME", default=DATABASES["default"]["NAME"])
+DATABASES["default"]["CONN_MAX_AGE"] = 60
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- jobs: the rows that matter are in the database; the broker only says "look"
+
+CELERY_BROKER_URL = env("CELERY_BROKER_URL", default="") or embedded.redis_url(CHAD_HOME)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_QUEUE = "ordinary"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# A message lost with its worker comes back after this many seconds; the heartbeat of the job row is quicker.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_connect_timeout": 2}
+CELERY_BEAT_SCHEDULE_FILENAME = str(CHAD_HOME / "run" / "schedule")
+CELERY_BEAT_SCHEDULE = {
+    "look for pending work": {"task": "ml_worker.look", "schedule": 5.0, "options": {"expires": 5}},
+    "put stale jobs back": {"task": "ml_worker.put_back_stale", "schedule": 30.0, "options": {"expires": 30}},
+}
+
+# --- storage: a folder, or S3 (and what speaks its protocol) when a bucket is named
+
+if env("CHAD_STORAGE_BUCKET", default=""):
+    default_storage = {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": env("CHAD_STORAGE_BUCKET"),
+            "endpoint_url": env("CHAD_STORAGE_ENDPOINT", default=None),
+            "region_name": env("CHAD_STORAGE_REGION", default=None),
+            "default_acl": None,
+            "file_overwrite": False,
+            "querystring_auth": True,
+        },
+    }
+else:
+    default_storage = {
+        "BACKEND": "recordings.storage.DurableFileSystemStorage",
+        "OPTIONS": {"location": str(CHAD_HOME / "storage"), "file_permissions_mode": 0o600},
+    }
+STORAGES = {
+    "default": default_storage,
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# The largest take or file a page accepts. A take of 60 s at 192 kHz, 24 bit, is 35 MB; a song of an hour as FLAC 400 MB.
+MAX_TAKE_BYTES = 40_000_000
+MAX_IMPORT_BYTES = 700_000_000
+DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000  # form fields; files stream to disk
+FILE_UPLOAD_PERMISSIONS = 0o600
+
+# --- pages
+
+STATIC_URL = "static/"
+STATIC_ROOT = CHAD_HOME / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "home"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "media-src": [SELF, "blob:"],
+        "worker-src": [SELF],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "chad_site.errors.as_sentence",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"chad": {"level": "INFO"}},
+}
+
+# --- the domain's few numbers that an instance may set
+
+SLOTS_PER_FRAGMENT = env.int("CHAD_SLOTS_PER_FRAGMENT", default=7)
+VERDICTS_TO_SETTLE = env.int("CHAD_VERDICTS_TO_SETTLE", default=1)
+# A folder with htdemucs as safetensors; without it the weight-free separation is used.
+DEMUCS_WEIGHTS = env("CHAD_DEMUCS_WEIGHTS", default="")
+# Hosts that a fetch may open. Tests name a local stand-in here.
+FETCH_HOSTS = env.list("CHAD_FETCH_HOSTS", default=["www.youtube.com", "youtube.com", "youtu.be"])

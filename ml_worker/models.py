@@ -1,0 +1,192 @@
+"""What machines do, as rows: jobs, checkpoints and fingerprints. (The neural network is in fingerprint/network.py.)"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any, Self
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from recordings.models import Recording
+
+# A running job says so at least this often; one that has been still for three times as long lost its worker.
+HEARTBEAT = timedelta(seconds=10)
+STALE_AFTER = 3 * HEARTBEAT
+# A job whose worker dies this often is the cause of it, and is not tried again by itself.
+MAX_ATTEMPTS = 3
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def open(self) -> Self:
+        return self.filter(state__in=Job.OPEN)
+
+    def stale(self) -> Self:
+        return self.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
+
+
+class Job(models.Model):
+    """One piece of work for a machine. It may be killed at any moment and run twice."""
+
+    class Kind(models.TextChoices):
+        RENDER = "render", "render a tune"
+        FETCH = "fetch", "fetch a video"
+        INGEST = "ingest", "read a file"
+        ANALYSE = "analyse", "analyse a recording"
+        CHECK = "check", "check a hum"
+        TRAIN = "train", "train the model"
+        MINE = "mine", "mine the covers of a song"
+        RELEASE = "release", "export a release"
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        RUNNING = "running"
+        DONE = "done"
+        FAILED = "failed"
+
+    OPEN = (State.WAITING, State.RUNNING)
+    HEAVY = (Kind.TRAIN, Kind.MINE, Kind.RELEASE)
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=10, choices=Kind)
+    subject = models.CharField(max_length=80, blank=True, help_text="The id of the row that it is about")
+    arguments = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_index=True)
+    priority = models.SmallIntegerField(default=0, help_text="Higher first")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    worker = models.CharField(max_length=100, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    progress = models.FloatField(default=0.0, help_text="0..1")
+    message = models.TextField(blank=True, help_text="What it is doing, or what came of it")
+    failure = models.TextField(blank=True)
+    result = models.JSONField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject"],
+                condition=Q(state__in=("waiting", "running")),
+                name="one_open_job_of_a_thing",
+            )
+        ]
+        indexes = [models.Index(fields=["state", "-priority", "created_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.subject}".strip()
+
+    @property
+    def queue(self) -> str:
+        return "heavy" if self.kind in self.HEAVY else "ordinary"
+
+    @classmethod
+    def ask(cls, kind: str, subject: Any = "", *, priority: int = 0, **arguments: Any) -> Job:
+        """The open job of this kind about this subject, made if there is none."""
+        job, _ = cls.objects.open().get_or_create(
+            kind=kind, subject=str(subject), defaults={"arguments": arguments, "priority": priority}
+        )
+        return job
+
+    @classmethod
+    @transaction.atomic
+    def claim(cls, job_id: uuid.UUID, worker: str) -> Job | None:
+        """The waiting job, now running for this worker; None if it is not waiting any more."""
+        job = cls.objects.select_for_update(skip_locked=True).filter(pk=job_id, state=cls.State.WAITING).first()
+        if job is None:
+            return None
+        job.state, job.worker = cls.State.RUNNING, worker
+        job.attempts += 1
+        job.started_at = job.heartbeat_at = timezone.now()
+        job.progress, job.failure = 0.0, ""
+        job.save()
+        return job
+
+    def beat(self) -> None:
+        type(self).objects.filter(pk=self.pk, state=self.State.RUNNING).update(heartbeat_at=timezone.now())
+
+    def report(self, progress: float, message: str) -> None:
+        """What the admin's page shows while it runs."""
+        now = timezone.now()
+        self.progress, self.message = progress, message
+        type(self).objects.filter(pk=self.pk).update(progress=progress, message=message, heartbeat_at=now)
+
+    def finish(self, message: str, result: Any = None) -> None:
+        self.state, self.progress, self.message, self.result = self.State.DONE, 1.0, message, result
+        self.finished_at = timezone.now()
+        self.save(update_fields=["state", "progress", "message", "result", "finished_at"])
+
+    def fail(self, sentence: str) -> None:
+        self.state, self.failure, self.finished_at = self.State.FAILED, sentence, timezone.now()
+        self.save(update_fields=["state", "failure", "finished_at"])
+
+    def put_back(self) -> None:
+        """Back to waiting after its worker was lost, unless it has cost too many workers."""
+        if self.attempts >= MAX_ATTEMPTS:
+            self.fail(
+                f"Its worker died {self.attempts} times while it ran. Look at the worker's log, then start it again."
+            )
+        else:
+            self.state = self.State.WAITING
+            self.save(update_fields=["state"])
+
+
+def weights_name(checkpoint: Checkpoint, filename: str) -> str:
+    return f"checkpoints/{checkpoint.name}.safetensors"
+
+
+class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def latest(self, kind: str = "short") -> Checkpoint | None:
+        return self.filter(kind=kind).order_by("-created_at").first()
+
+
+class Checkpoint(models.Model):
+    """Trained weights with everything needed to use and repeat them."""
+
+    name = models.CharField(max_length=80, primary_key=True)
+    kind = models.CharField(max_length=10)
+    file = models.FileField(upload_to=weights_name)
+    settings = models.JSONField()
+    # What it was trained on: ids of songs, fragments and versions, with a digest.
+    data = models.JSONField()
+    figures = models.JSONField(default=dict)
+    null_level = models.FloatField(null=True, blank=True, help_text="The correlation that unrelated pairs reach")
+    job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="checkpoints")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CheckpointQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def fingerprints_name(fingerprints: FingerprintSet, filename: str) -> str:
+    return f"recordings/{fingerprints.analysis.recording_id}/fingerprints-{fingerprints.analysis_id}-{fingerprints.checkpoint_id}.npz"
+
+
+class FingerprintSet(models.Model):
+    """The fingerprints of a recording by a checkpoint."""
+
+    analysis = models.ForeignKey("recordings.Analysis", models.CASCADE, related_name="fingerprint_sets")
+    checkpoint = models.ForeignKey(Checkpoint, models.CASCADE, related_name="fingerprint_sets")
+    file = models.FileField(upload_to=fingerprints_name)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["analysis", "checkpoint"], name="one_fingerprint_set")]
+
+    def __str__(self) -> str:
+        return f"{self.analysis.recording} by {self.checkpoint_id}"
+
+    @property
+    def recording(self) -> Recording:
+        return self.analysis.recording

@@ -1,0 +1,19 @@
+"""What exists."""
+
+from recordings.models.history import StateChange
+from recordings.models.releases import Release, ReleasedVersion
+from recordings.models.songs import Analysis, Fragment, Recording, Song
+from recordings.models.versions import CoverFragment, HumCheck, Humming
+
+__all__ = [
+    "Analysis",
+    "CoverFragment",
+    "Fragment",
+    "HumCheck",
+    "Humming",
+    "Recording",
+    "Release",
+    "ReleasedVersion",
+    "Song",
+    "StateChange",
+]
