@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
 
@@ -24,10 +25,8 @@ def kept_secret(name: str) -> str:
         draft = path.with_name(f"{name}.{secrets.token_hex(4)}.part")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(50))
-        try:
-            path.hardlink_to(draft)  # fails if another process was first: then its secret is the one
-        except FileExistsError:
-            pass
+        with contextlib.suppress(FileExistsError):  # another process was first: then its secret is the one
+            path.hardlink_to(draft)
         draft.unlink()
     return path.read_text()
 
@@ -138,7 +137,8 @@ STORAGES = {
     "default": default_storage,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# The largest take or file a page accepts. A take of 60 s at 192 kHz, 24 bit, is 35 MB; a song of an hour as FLAC 400 MB.
+# The largest take or file a page accepts. A take of 60 s at 192 kHz and 24 bit is 35 MB;
+# a song of an hour as FLAC 400 MB.
 MAX_TAKE_BYTES = 40_000_000
 MAX_IMPORT_BYTES = 700_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000  # form fields; files stream to disk

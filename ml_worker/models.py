@@ -170,7 +170,8 @@ class Checkpoint(models.Model):
 
 
 def fingerprints_name(fingerprints: FingerprintSet, filename: str) -> str:
-    return f"recordings/{fingerprints.analysis.recording_id}/fingerprints-{fingerprints.analysis_id}-{fingerprints.checkpoint_id}.npz"
+    folder = f"recordings/{fingerprints.analysis.recording_id}"
+    return f"{folder}/fingerprints-{fingerprints.analysis_id}-{fingerprints.checkpoint_id}.npz"
 
 
 class FingerprintSet(models.Model):

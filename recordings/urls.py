@@ -1,2 +1,8 @@
+from django.urls import path
 
-urlpatterns: list = []
+from recordings import views
+
+urlpatterns = [
+    path("api/fragments/<uuid:fragment_id>/audio", views.FragmentAudio.as_view(), name="fragment-audio"),
+    path("api/fragments/<uuid:fragment_id>/curve", views.FragmentCurve.as_view(), name="fragment-curve"),
+]

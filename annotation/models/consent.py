@@ -10,8 +10,8 @@ from django.db import models
 CONSENT_VERSION = "2026-11"
 CONSENT_TEXT = (
     "Your hums become part of CHAD, an open dataset for finding songs by humming. They are published under "
-    "CC BY 4.0 without your name, and may be used to train models. You may withdraw any take at any time; it then leaves every "
-    "future release. Hum in a quiet place, and do not say anything private while recording."
+    "CC BY 4.0 without your name, and may be used to train models. You may withdraw any take at any time; it then "
+    "leaves every future release. Hum in a quiet place, and do not say anything private while recording."
 )
 
 

@@ -19,6 +19,8 @@ from django.utils import timezone
 from recordings.models import Fragment, Humming
 
 LEASE_TIME = timedelta(minutes=10)
+# How many free slots a claim tries before it says that nothing is left: more than people claim in one moment.
+CANDIDATES = 50
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
@@ -27,10 +29,11 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return self.filter(humming=None).exclude(Exists(Lease.objects.live().filter(slot=OuterRef("pk"))))
 
     def for_person(self, person: AbstractBaseUser) -> Self:
-        """Of fragments that the person has neither hummed nor skipped."""
+        """Of fragments that the person has neither hummed nor skipped. A take that the check refused does not count."""
+        hummed = Humming.objects.filter(singer=person).exclude(state=Humming.State.REFUSED)
+        skipped = Skip.objects.filter(person=person)
         return self.filter(fragment__in=Fragment.objects.live()).exclude(
-            Q(fragment__in=Humming.objects.filter(singer=person).values("fragment"))
-            | Q(fragment__in=Skip.objects.filter(person=person).values("fragment"))
+            Q(fragment__in=hummed.values("fragment")) | Q(fragment__in=skipped.values("fragment"))
         )
 
     def fullest_fragment_first(self) -> Self:
@@ -65,8 +68,11 @@ class Slot(models.Model):
 
     @classmethod
     @transaction.atomic
-    def claim(cls, person: AbstractBaseUser) -> Lease | None:
-        """A lease on a slot for this person: the one they hold already, or a new one. None when nothing is left."""
+    def claim(cls, person: AbstractBaseUser, fragment_id: uuid.UUID | None = None) -> Lease | None:
+        """A lease on a slot for this person: the one they hold already, or a new one; of one fragment if it is named.
+
+        None when nothing is left for them.
+        """
         held = Lease.objects.live().filter(person=person).select_related("slot__fragment").first()
         if held:
             held.extend()

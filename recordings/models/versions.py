@@ -76,6 +76,14 @@ class Humming(Stateful):
 
     class Meta:
         ordering = ["created_at"]
+        constraints = [
+            # Nobody hums a fragment twice; only a take that the check refused may be tried again.
+            models.UniqueConstraint(
+                fields=["fragment", "singer"],
+                condition=~Q(state__in=("refused", "withdrawn")),
+                name="one_take_of_a_fragment_by_a_singer",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"hum of {self.fragment} by {self.singer_id}"

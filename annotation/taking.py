@@ -1,0 +1,137 @@
+"""A take's way in: checked, stored, given its slot; and what its automatic check and its singer do to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import soundfile
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.base import File
+from django.db import IntegrityError, transaction
+
+from annotation.models import Lease, ReviewItem, Slot
+from annotation.models.consent import CONSENT_VERSION
+from recordings.models import Fragment, Humming
+from recordings.storage import sha256_of
+
+# Longer than the longest fragment with a count-in and a slow hum; a forgotten microphone is longer.
+LONGEST_TAKE_S = 60.0
+
+
+class TakeRefused(ValueError):
+    """A take that cannot be stored. Its text says why and what to do; `code` is for the page's script."""
+
+    def __init__(self, sentence: str, code: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class SentTake:
+    """What the browser sent."""
+
+    id: UUID
+    audio: File
+    sha256: str
+    capture: dict[str, Any]
+    reference_start_frame: int | None = None
+    simulated: bool = False
+
+
+def save_take(singer: AbstractBaseUser, sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
+    """Stores a take and gives it a slot. Sending it again returns the first one: (take, whether it is new)."""
+    before = Humming.objects.filter(pk=sent.id).first()
+    if before:
+        return _same_take(before, singer, sent), False
+    if sha256_of(sent.audio) != sent.sha256.lower():
+        raise TakeRefused("The take was damaged on its way. It is safe in this browser and is sent again.", "damaged")
+    sample_rate, frames = _read_header(sent.audio)
+    humming = Humming(
+        id=sent.id,
+        fragment=lease.slot.fragment,
+        singer=singer,
+        simulated=sent.simulated,
+        consent_version=CONSENT_VERSION,
+        audio_sha256=sent.sha256.lower(),
+        sample_rate=sample_rate,
+        frames=frames,
+        reference_start_frame=sent.reference_start_frame,
+        capture=sent.capture,
+    )
+    # The bytes first: a row without its bytes would be a lie, bytes without a row only take room.
+    humming.audio.save("take.wav", sent.audio, save=False)
+    try:
+        _store(humming, lease)
+    except IntegrityError:
+        humming.audio.delete(save=False)
+        twin = Humming.objects.filter(pk=sent.id).first()
+        if twin is None:
+            raise TakeRefused("You have hummed this phrase already; that take is kept.", "hummed_already") from None
+        return _same_take(twin, singer, sent), False
+    return humming, True
+
+
+@transaction.atomic
+def _store(humming: Humming, lease: Lease) -> None:
+    lease = Lease.objects.select_for_update(of=("self",)).get(pk=lease.pk)
+    humming.save(force_insert=True)
+    if Slot.put(humming, lease) is None:
+        humming.surplus = True
+        humming.save(update_fields=["surplus"])
+    lease.close(Lease.Outcome.TAKEN)
+
+
+def _same_take(before: Humming, singer: AbstractBaseUser, sent: SentTake) -> Humming:
+    if before.singer_id != singer.pk or before.audio_sha256 != sent.sha256.lower():
+        raise TakeRefused("Another take has this id. Please hum the phrase again.", "id_taken")
+    return before
+
+
+def _read_header(audio: File) -> tuple[int, int]:
+    """Sample rate and frames of a WAV take; refuses what is none."""
+    try:
+        audio.seek(0)
+        info = soundfile.info(audio)
+    except soundfile.LibsndfileError as problem:
+        raise TakeRefused("This is not a recording that we can read. Please hum it again.", "not_audio") from problem
+    finally:
+        audio.seek(0)
+    if info.format not in ("WAV", "WAVEX"):
+        raise TakeRefused(f"Takes are WAV files, not {info.format}. Please hum it again.", "not_wav")
+    if info.frames == 0:
+        raise TakeRefused("The recording is empty. Check the microphone and hum it again.", "empty")
+    if info.frames > LONGEST_TAKE_S * info.samplerate:
+        raise TakeRefused(f"A take lasts at most {LONGEST_TAKE_S:.0f} seconds. Please hum it again.", "too_long")
+    return info.samplerate, info.frames
+
+
+@transaction.atomic
+def apply_check(humming: Humming) -> None:
+    """After the automatic check: on to the double-check, or refused and its slot free again. Safe to run twice."""
+    humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
+    if humming.state != Humming.State.SAVED:
+        return
+    check = humming.check_result
+    if check.ok:
+        humming.move_to(Humming.State.CHECKED, why="The automatic check is content.")
+        ReviewItem.objects.get_or_create(humming=humming)
+    else:
+        why = " ".join(reason["sentence"] for reason in check.reasons)
+        humming.move_to(Humming.State.REFUSED, why=why)
+        Slot.give_up(humming)
+
+
+@transaction.atomic
+def withdraw(humming: Humming, person: AbstractBaseUser) -> None:
+    """The singer takes a take back: it leaves its slot, the double-check and every future release."""
+    if humming.state == Humming.State.WITHDRAWN:
+        return
+    humming.move_to(Humming.State.WITHDRAWN, why="Withdrawn by its singer.", person=person)
+    Slot.give_up(humming)
+
+
+def may_hum_again(singer: AbstractBaseUser, fragment: Fragment) -> bool:
+    """A take that the automatic check refused may be hummed again; any other ends the fragment for its singer."""
+    return not fragment.hummings.filter(singer=singer).exclude(state=Humming.State.REFUSED).exists()

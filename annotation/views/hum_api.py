@@ -1,0 +1,208 @@
+"""The humming page's calls: a task, its lease, the take and its outcome."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from annotation import figures, taking
+from annotation.models import Consent, Lease, Skip, Slot
+from annotation.roles import may_review
+from chad_site.celery import nudge
+from chad_site.errors import Refused
+from recordings import media
+from recordings.models import Humming
+
+NOTHING_LEFT = "You have hummed everything that is open right now. Thank you. New songs come; look in again."
+CONSENT_FIRST = "Please read and agree to what happens with your hums first."
+
+
+class GiveConsent(APIView):
+    def post(self, request: Request) -> Response:
+        Consent.give(request.user)
+        return Response(status=204)
+
+
+def describe_task(lease: Lease) -> dict[str, Any]:
+    fragment = lease.slot.fragment
+    phrase, phrases = fragment.place
+    return {
+        "id": lease.id,
+        "expires_at": lease.expires_at,
+        "fragment": {
+            "id": fragment.id,
+            "song": fragment.song.title,
+            "artist": fragment.song.artist,
+            "phrase": phrase,
+            "phrases": phrases,
+            "duration_s": fragment.duration_s,
+            "audio_url": reverse("fragment-audio", args=[fragment.id]),
+            "curve_url": reverse("fragment-curve", args=[fragment.id]),
+        },
+    }
+
+
+class NextTask(APIView):
+    """A lease on a slot: of the named fragment, or of what helps most."""
+
+    class Input(serializers.Serializer):
+        fragment = serializers.UUIDField(required=False, allow_null=True, default=None)
+
+    def post(self, request: Request) -> Response:
+        if not Consent.given_by(request.user):
+            raise Refused(CONSENT_FIRST, "consent_first", 403)
+        wish = self.Input(data=request.data)
+        wish.is_valid(raise_exception=True)
+        lease = Slot.claim(request.user, wish.validated_data["fragment"])
+        progress = figures.progress_of(request.user)
+        if lease is None:
+            return Response({"task": None, "reason": NOTHING_LEFT, "progress": progress})
+        return Response({"task": describe_task(lease), "progress": progress})
+
+
+def own_lease(request: Request, lease_id: UUID) -> Lease:
+    return get_object_or_404(Lease.objects.select_related("slot__fragment"), pk=lease_id, person=request.user)
+
+
+class ExtendTask(APIView):
+    def post(self, request: Request, lease_id: UUID) -> Response:
+        lease = own_lease(request, lease_id)
+        if not lease.is_live:
+            raise Refused("The time for this phrase is over. What you have hummed can still be sent.", "lease_over")
+        lease.extend()
+        return Response({"expires_at": lease.expires_at})
+
+
+class SkipTask(APIView):
+    class Input(serializers.Serializer):
+        why = serializers.ChoiceField(Skip.Why.choices)
+
+    def post(self, request: Request, lease_id: UUID) -> Response:
+        sent = self.Input(data=request.data)
+        sent.is_valid(raise_exception=True)
+        own_lease(request, lease_id).skip(sent.validated_data["why"])
+        return Response(status=204)
+
+
+class CaptureFacts(serializers.Serializer):
+    """What the browser tells of a capture."""
+
+    sample_rate = serializers.IntegerField(min_value=1)
+    frames = serializers.IntegerField(min_value=0)
+    mode = serializers.ChoiceField(["along", "after"])
+    reference_start_frame = serializers.IntegerField(allow_null=True, required=False, default=None)
+    gaps = serializers.ListField(child=serializers.JSONField(), required=False, default=list, max_length=1000)
+    track_settings = serializers.DictField(required=False, default=dict)
+    context = serializers.DictField(required=False, default=dict)
+
+
+class Take(APIView):
+    """One take: PUT stores it, GET tells what came of it."""
+
+    parser_classes = [MultiPartParser]
+
+    class Input(serializers.Serializer):
+        audio = serializers.FileField(allow_empty_file=True)
+        sha256 = serializers.RegexField(r"^[0-9a-fA-F]{64}$")
+        task = serializers.UUIDField()
+        capture = serializers.JSONField(binary=True)
+
+        def validate_capture(self, facts: Any) -> dict[str, Any]:
+            told = CaptureFacts(data=facts)
+            told.is_valid(raise_exception=True)
+            return told.validated_data
+
+    def put(self, request: Request, take_id: UUID) -> Response:
+        sent = self.Input(data=request.data)
+        sent.is_valid(raise_exception=True)
+        audio, capture = sent.validated_data["audio"], sent.validated_data["capture"]
+        if audio.size > settings.MAX_TAKE_BYTES:
+            megabytes = settings.MAX_TAKE_BYTES // 1_000_000
+            raise Refused(f"A take is at most {megabytes} MB. Please hum a shorter one.", "too_large", 413)
+        if not Consent.given_by(request.user):
+            raise Refused(CONSENT_FIRST, "consent_first", 403)
+        lease = own_lease(request, sent.validated_data["task"])
+        take = taking.SentTake(take_id, audio, sent.validated_data["sha256"], capture, capture["reference_start_frame"])
+        try:
+            humming, is_new = taking.save_take(request.user, take, lease)
+        except taking.TakeRefused as refusal:
+            raise Refused(str(refusal), refusal.code, 409 if refusal.code in CONFLICTS else 422) from refusal
+        if is_new:
+            nudge()
+        return Response(describe_take(humming), status=201 if is_new else 200)
+
+    def get(self, request: Request, take_id: UUID) -> Response:
+        return Response(describe_take(get_object_or_404(hearable_takes(request), pk=take_id)))
+
+
+CONFLICTS = {"id_taken", "hummed_already"}
+
+
+def hearable_takes(request: Request) -> QuerySet[Humming]:
+    """A singer hears own takes; a reviewer those that are not withdrawn."""
+    hearable = Q(singer=request.user)
+    if may_review(request.user):
+        hearable |= ~Q(state=Humming.State.WITHDRAWN)
+    return Humming.objects.filter(hearable).select_related("fragment__recording__song", "check_result")
+
+
+OUTCOME = {
+    Humming.State.SAVED: "waiting",
+    Humming.State.CHECKED: "accepted",
+    Humming.State.ACCEPTED: "accepted",
+    Humming.State.REFUSED: "refused",
+    Humming.State.REJECTED: "refused",
+    Humming.State.WITHDRAWN: "withdrawn",
+}
+
+
+def describe_take(humming: Humming) -> dict[str, Any]:
+    """What the singer sees of a take. `state` is the outcome of the automatic check, as the page shows it."""
+    check = getattr(humming, "check_result", None)
+    reasons = check.reasons if check else []
+    return {
+        "id": humming.id,
+        "state": OUTCOME[humming.state],
+        "stage": humming.state,
+        "surplus": humming.surplus,
+        "fragment": humming.fragment_id,
+        "sentences": [reason["sentence"] for reason in reasons],
+        "reasons": [reason["code"] for reason in reasons],
+        "offset_s": check and check.offset_s,
+        "tempo_ratio": check and check.tempo_ratio,
+        "transposition": check and check.transposition,
+        "similarity": check and check.similarity,
+        "audio_url": reverse("take-audio", args=[humming.id]),
+        "curve_url": reverse("take-curve", args=[humming.id]) if check else None,
+    }
+
+
+class TakeAudio(APIView):
+    def get(self, request: Request, take_id: UUID) -> HttpResponse:
+        humming = get_object_or_404(hearable_takes(request), pk=take_id)
+        with humming.audio.open() as stored:
+            return media.private_file(stored.read(), "audio/wav")
+
+
+class TakeCurve(APIView):
+    def get(self, request: Request, take_id: UUID) -> Response:
+        humming = get_object_or_404(hearable_takes(request).exclude(check_result=None), pk=take_id)
+        return Response(media.read_curve(humming.check_result.melody))
+
+
+class WithdrawTake(APIView):
+    def post(self, request: Request, take_id: UUID) -> Response:
+        humming = get_object_or_404(Humming.objects.filter(singer=request.user), pk=take_id)
+        taking.withdraw(humming, request.user)
+        return Response(status=204)

@@ -1,0 +1,76 @@
+"""The pages of singers and reviewers. What they show live comes from the JSON calls beside this file."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required, user_passes_test
+from django.contrib.auth.forms import UserCreationForm
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+
+from annotation import figures
+from annotation.models import Consent
+from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
+from annotation.models.review import Reason
+from annotation.roles import Person, may_review
+from recordings.models import Humming
+
+
+def reviewers_only(person: Person) -> bool:
+    """For user_passes_test: sends strangers to sign in, and refuses who is signed in but no reviewer."""
+    if not person.is_authenticated:
+        return False
+    if not may_review(person):
+        raise PermissionDenied
+    return True
+
+
+def admins_only(person: Person) -> bool:
+    """The same for pages of admins."""
+    if not person.is_authenticated:
+        return False
+    if not person.is_staff:
+        raise PermissionDenied
+    return True
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "home.html", {"growth": figures.growth(), "totals": figures.totals()})
+
+
+def sign_up(request: HttpRequest) -> HttpResponse:
+    form = UserCreationForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        login(request, form.save(), backend="django.contrib.auth.backends.ModelBackend")
+        return redirect("hum")
+    return render(request, "registration/sign_up.html", {"form": form})
+
+
+@login_required
+@never_cache
+def hum(request: HttpRequest) -> HttpResponse:
+    consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "needed": not Consent.given_by(request.user)}
+    return render(request, "hum.html", {"consent": consent})
+
+
+@login_required
+@never_cache
+def takes(request: HttpRequest) -> HttpResponse:
+    own = (
+        Humming.objects.filter(singer=request.user)
+        .select_related("fragment__recording__song", "check_result")
+        .order_by("-created_at")[:200]
+    )
+    return render(request, "takes.html", {"takes": own, "progress": figures.progress_of(request.user)})
+
+
+@user_passes_test(reviewers_only)
+@never_cache
+def review(request: HttpRequest) -> HttpResponse:
+    reasons = {
+        kind: [{"code": reason.value, "label": str(reason.label)} for reason in Reason.of_kind(kind)]
+        for kind in ("hum", "cover")
+    }
+    return render(request, "review.html", {"reasons": reasons})

@@ -1,0 +1,65 @@
+"""Audio and curves as the pages get them: cut from what is stored, never changed there."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import soundfile
+from django.core.files.base import File
+from django.db.models.fields.files import FieldFile
+from django.http import HttpResponse
+
+from recordings.models import Fragment, Recording
+
+CURVE_HOP_S = 0.02
+
+
+def cut_flac(audio: FieldFile, start_s: float, end_s: float) -> bytes:
+    """The interval of a stored recording, lossless, as FLAC."""
+    with audio.storage.open(audio.name) as stored, soundfile.SoundFile(stored) as source:
+        source.seek(min(source.frames, round(start_s * source.samplerate)))
+        samples = source.read(round((end_s - start_s) * source.samplerate), dtype="int32", always_2d=True)
+        rate, subtype = source.samplerate, source.subtype
+    cut = io.BytesIO()
+    soundfile.write(cut, samples, rate, format="FLAC", subtype=subtype if subtype == "PCM_16" else "PCM_24")
+    return cut.getvalue()
+
+
+def read_curve(melody: FieldFile, start_s: float = 0.0, end_s: float | None = None) -> dict:
+    """A melody file's interval as a curve: {"hop_s", "pitch"}, MIDI semitones, None where unvoiced."""
+    with melody.storage.open(melody.name) as stored:
+        data = np.load(io.BytesIO(stored.read()), allow_pickle=False)
+    hop_s, f0_hz, voiced = float(data["hop_s"]), data["f0_hz"], data["voiced"]
+    end_s = len(f0_hz) * hop_s if end_s is None else end_s
+    times = np.arange(start_s, end_s, CURVE_HOP_S)
+    frames = np.round(times / hop_s).astype(int)
+    inside = frames < len(f0_hz)
+    frames = np.minimum(frames, max(0, len(f0_hz) - 1))
+    if len(f0_hz) == 0:
+        return {"hop_s": CURVE_HOP_S, "pitch": [None] * len(times)}
+    heard = voiced[frames] & (f0_hz[frames] > 0) & inside
+    semitones = 69 + 12 * np.log2(np.where(heard, f0_hz[frames], 440) / 440)
+    return {
+        "hop_s": CURVE_HOP_S,
+        "pitch": [round(float(p), 2) if h else None for p, h in zip(semitones, heard, strict=True)],
+    }
+
+
+def private_file(data: bytes | File, content_type: str) -> HttpResponse:
+    """An answer with a file that only this person's browser may keep."""
+    response = HttpResponse(data, content_type=content_type)
+    response["Cache-Control"] = "private, max-age=3600"
+    response["Content-Disposition"] = "inline"
+    response["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def interval_audio(recording: Recording, start_s: float, end_s: float) -> HttpResponse:
+    return private_file(cut_flac(recording.audio, start_s, end_s), "audio/flac")
+
+
+def fragment_curve(fragment: Fragment) -> dict:
+    """The reference curve of a fragment, from the latest analysis of its recording."""
+    analysis = fragment.recording.analysis
+    return read_curve(analysis.melody, fragment.start_s, fragment.end_s)
