@@ -23,6 +23,15 @@ class JobQuerySet(models.QuerySet["Job"]):
     def open(self) -> Self:
         return self.filter(state__in=Job.OPEN)
 
+    def waiting(self) -> Self:
+        return self.filter(state=Job.State.WAITING)
+
+    def of_queue(self, queue: str) -> Self:
+        return self.filter(kind__in=Job.HEAVY) if queue == "heavy" else self.exclude(kind__in=Job.HEAVY)
+
+    def most_urgent_first(self) -> Self:
+        return self.order_by("-priority", "created_at")
+
     def stale(self) -> Self:
         return self.filter(state=Job.State.RUNNING, heartbeat_at__lt=timezone.now() - STALE_AFTER)
 
@@ -82,10 +91,6 @@ class Job(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.subject}".strip()
 
-    @property
-    def queue(self) -> str:
-        return "heavy" if self.kind in self.HEAVY else "ordinary"
-
     @classmethod
     def ask(cls, kind: str, subject: Any = "", *, priority: int = 0, **arguments: Any) -> Job:
         """The open job of this kind about this subject, made if there is none."""
@@ -96,9 +101,9 @@ class Job(models.Model):
 
     @classmethod
     @transaction.atomic
-    def claim(cls, job_id: uuid.UUID, worker: str) -> Job | None:
-        """The waiting job, now running for this worker; None if it is not waiting any more."""
-        job = cls.objects.select_for_update(skip_locked=True).filter(pk=job_id, state=cls.State.WAITING).first()
+    def claim(cls, worker: str, waiting: models.QuerySet[Job]) -> Job | None:
+        """The most urgent of these waiting jobs, now running for this worker; None when there is none."""
+        job = waiting.waiting().most_urgent_first().select_for_update(skip_locked=True).first()
         if job is None:
             return None
         job.state, job.worker = cls.State.RUNNING, worker

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage
+from django.db.models.fields.files import FieldFile
 
 
 class DurableFileSystemStorage(FileSystemStorage):
@@ -35,3 +36,14 @@ def sha256_of(file: BinaryIO) -> str:
     digest = hashlib.file_digest(file, "sha256").hexdigest()
     file.seek(0)
     return digest
+
+
+def put(field: FieldFile, name: str, data: bytes) -> None:
+    """Gives a row's file field these bytes, without saving the row.
+
+    A file of the same name that a killed job left behind is replaced, so that a job may run twice.
+    """
+    target = field.field.generate_filename(field.instance, name)
+    if field.storage.exists(target):
+        field.storage.delete(target)
+    field.save(name, ContentFile(data), save=False)

@@ -1,0 +1,84 @@
+"""Running a job: heartbeat, progress, and a sentence for whatever ends it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connections
+
+from ml_worker.models import HEARTBEAT, Job
+from ml_worker.work import FUNCTIONS, CannotBeDone
+
+log = logging.getLogger("chad.jobs")
+
+Progress = Callable[[float, str], None]
+
+
+def run(job: Job) -> Job:
+    """Runs a claimed job to its end. What fails is stored in words; the traceback goes to the log."""
+    try:
+        with heartbeat(job):
+            message, result = FUNCTIONS[job.kind](job, job.report)
+    except CannotBeDone as problem:
+        job.fail(str(problem))
+    except Exception as problem:
+        log.exception("%s failed", job)
+        job.fail(f"Something unforeseen: {type(problem).__name__}: {problem}. The worker's log has the details.")
+    else:
+        job.finish(message, result)
+    return job
+
+
+@contextmanager
+def heartbeat(job: Job) -> Iterator[None]:
+    """Says every few seconds that the job's worker lives, from a thread of its own."""
+    over = threading.Event()
+
+    def beat() -> None:
+        while not over.wait(HEARTBEAT.total_seconds()):
+            job.beat()
+        connections.close_all()
+
+    thread = threading.Thread(target=beat, name=f"heartbeat of {job.pk}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def run_here(kind: str, subject: Any = "", *, on_progress: Progress | None = None, **arguments: Any) -> Job:
+    """The job of this kind about this subject, run in this process, or awaited where a worker has it already.
+
+    What management commands call, so that a command and a worker never do the same work side by side.
+    """
+    job = Job.ask(kind, subject, **arguments)
+    claimed = Job.claim("a command", Job.objects.filter(pk=job.pk))
+    if claimed:
+        if on_progress:
+            _also_tell(claimed, on_progress)
+        return run(claimed)
+    while job.state in Job.OPEN:
+        time.sleep(0.5)
+        job.refresh_from_db()
+        if on_progress:
+            on_progress(job.progress, job.message)
+        if job.state == Job.State.WAITING:
+            return run_here(kind, subject, on_progress=on_progress, **arguments)
+    return job
+
+
+def _also_tell(job: Job, on_progress: Progress) -> None:
+    stored = job.report
+
+    def report(progress: float, message: str) -> None:
+        stored(progress, message)
+        on_progress(progress, message)
+
+    job.report = report  # type: ignore[method-assign]
