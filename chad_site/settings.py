@@ -203,5 +203,8 @@ SLOTS_PER_FRAGMENT = env.int("CHAD_SLOTS_PER_FRAGMENT", default=7)
 VERDICTS_TO_SETTLE = env.int("CHAD_VERDICTS_TO_SETTLE", default=1)
 # A folder with htdemucs as safetensors; without it the weight-free separation is used.
 DEMUCS_WEIGHTS = env("CHAD_DEMUCS_WEIGHTS", default="")
-# Hosts that a fetch may open. Tests name a local stand-in here.
-FETCH_HOSTS = env.list("CHAD_FETCH_HOSTS", default=["www.youtube.com", "youtube.com", "youtu.be"])
+
+
+# Where a video is fetched by its id, and by which of yt-dlp's readers; nothing else is ever fetched.
+VIDEO_ADDRESS = env("CHAD_VIDEO_ADDRESS", default="https://www.youtube.com/watch?v={id}")
+VIDEO_EXTRACTORS = env.list("CHAD_VIDEO_EXTRACTORS", default=["youtube"])

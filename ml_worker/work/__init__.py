@@ -1,7 +1,7 @@
-"""The work itself: one module a kind of job, each with one function that a job and a command both call.
+"""The work itself: one module a kind of job, each with a function that its job and its command call.
 
-Each takes the job and a progress callback, and gives a sentence of what came of it and a JSON result. The modules import
-torch and other heavy libraries only when they run, so that the web process can name jobs without loading them.
+Each takes the job and a progress callback, and gives a sentence of what came of it and a JSON result. The modules
+import torch and other heavy libraries only when they run, so that the web process can name jobs without loading them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
 
 
 def analyse(recording: Recording, report: Callable[[float, str], None]) -> str:
-    """Gives a recording its analysis, and an original without fragments its proposals. A sentence of what came of it."""
+    """Gives a recording its analysis, and an original without fragments its proposals; says what came of it."""
     report(0.1, f"Separating the voice of {recording}")
     weights = Path(settings.DEMUCS_WEIGHTS) if settings.DEMUCS_WEIGHTS else None
     vocal = separate(sound_of(recording.audio), weights=weights)
