@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -52,6 +53,51 @@ class ChadCommand(BaseCommand):
     def give_up(self, sentence: str, status: int = 1) -> NoReturn:
         self.say(" ".join(sentence.split()))
         sys.exit(status)
+
+
+class BatchCommand(ChadCommand):
+    """A command that answers one question, or with --batch one a line of a file of tab-separated questions.
+
+    A batch prints one JSON line for each of its lines, in order; one that fails gives {"error": ...}.
+    """
+
+    # The names of the question's parts.
+    parts: tuple[str, ...] = ()
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        for part in self.parts:
+            parser.add_argument(part, nargs="?", metavar=part.upper())
+        parser.add_argument("--batch", metavar="FILE.tsv", help="one question a line: " + " TAB ".join(self.parts))
+
+    def work(self, **options: Any) -> None:
+        if options["batch"]:
+            self.work_through(Path(options["batch"]), options)
+            return
+        asked = [options[part] for part in self.parts]
+        if None in asked:
+            raise BadInput(f"Name {' and '.join(part.upper() for part in self.parts)}, or use --batch FILE.tsv.")
+        self.answer(self.answer_to(*asked, **options))
+
+    def work_through(self, file: Path, options: dict[str, Any]) -> None:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise BadInput(f"{file} cannot be read: {problem}.") from problem
+        for line in filter(str.strip, lines):
+            self.answer(self.answer_or_error(line.split("\t"), options))
+            self.stdout.flush()
+
+    def answer_or_error(self, asked: list[str], options: dict[str, Any]) -> Any:
+        try:
+            if len(asked) != len(self.parts):
+                raise BadInput(f"The line has {len(asked)} columns, not {len(self.parts)}.")
+            return self.answer_to(*asked, **options)
+        except BadInput as problem:
+            return {"error": str(problem)}
+
+    def answer_to(self, *asked: str, **options: Any) -> Any:
+        """The answer to one question, as plain values. Raises BadInput."""
+        raise AssertionError("Each command has its own answer_to().")
 
 
 class ProgressBar:

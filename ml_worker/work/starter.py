@@ -1,0 +1,48 @@
+"""The starter catalogue as rows: its songs, announced, so that the pending work renders them."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+
+from ml_worker.catalogue import Tune, tunes
+from recordings.models import Recording, Song
+
+# Ids follow from the tune's name, so that every instance has the same songs in the same splits.
+STARTER = uuid.uuid5(uuid.NAMESPACE_URL, "chad:starter-catalogue")
+COVERS_OF_A_TUNE = 2
+LICENCE = "CC0-1.0"
+PERFORMER = "CHAD, rendered"
+
+
+def starter_id(*parts: str) -> uuid.UUID:
+    return uuid.uuid5(STARTER, "/".join(parts))
+
+
+def announce_starter_catalogue() -> int:
+    """Makes a song and its recordings of every tune that has none. How many songs are new."""
+    return sum(announce(tune) for tune in tunes())
+
+
+@transaction.atomic
+def announce(tune: Tune) -> bool:
+    song, is_new = Song.objects.get_or_create(
+        id=starter_id(tune.slug),
+        defaults={"title": tune.title, "artist": tune.composer, "origin": tune.origin, "year": str(tune.year)},
+    )
+    for number in (None, *range(1, COVERS_OF_A_TUNE + 1)):
+        Recording.objects.get_or_create(
+            id=starter_id(tune.slug, "original" if number is None else f"cover-{number}"),
+            defaults={
+                "song": song,
+                "kind": Recording.Kind.ORIGINAL if number is None else Recording.Kind.COVER,
+                "source": Recording.Source.GENERATED,
+                "artist": PERFORMER,
+                "tune": tune.slug,
+                "tune_cover": number,
+                "licence": LICENCE,
+                "redistributable": True,
+            },
+        )
+    return is_new
