@@ -1,0 +1,146 @@
+"""Small songs, recordings, takes and people for tests, each with real audio in the storage."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from numpy.typing import NDArray
+
+from recordings.models import Analysis, CoverFragment, Fragment, HumCheck, Humming, Recording, Song
+from recordings.storage import put
+
+SAMPLE_RATE = 16_000
+
+
+def use_storage(settings: Any, folder: Path) -> None:
+    """Lets the storage be `folder`, as long as pytest-django's `settings` fixture lasts."""
+    backend = {"BACKEND": "recordings.storage.DurableFileSystemStorage", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+
+
+def tone(seconds: float, hz: float = 220.0, sample_rate: int = SAMPLE_RATE, bits: int = 16) -> NDArray[np.int32]:
+    """A sine at half of full scale with a little noise: whole numbers of `bits` bits, (N,)."""
+    times = np.arange(round(seconds * sample_rate)) / sample_rate
+    noise = np.random.default_rng(round(hz)).uniform(-0.01, 0.01, len(times))
+    return np.round((0.5 * np.sin(2 * np.pi * hz * times) + noise) * 2 ** (bits - 1)).astype(np.int32)
+
+
+def audio_file(
+    samples: NDArray[np.int32], sample_rate: int = SAMPLE_RATE, *, bits: int = 16, kind: str = "WAV", **texts: str
+) -> bytes:
+    """The bytes of a sound file of exactly these samples; `texts` (artist, comment, …) go into its header."""
+    file = io.BytesIO()
+    channels = 1 if samples.ndim == 1 else samples.shape[1]
+    with soundfile.SoundFile(file, "w", sample_rate, channels, f"PCM_{bits}", format=kind) as sink:
+        for name, text in texts.items():
+            setattr(sink, name, text)
+        sink.write(samples.astype(np.int32) << (32 - bits))
+    return file.getvalue()
+
+
+def make_person(username: str = "alice", **fields: Any) -> AbstractBaseUser:
+    """A person who can sign in with the password "secret"."""
+    fields = {"email": f"{username}@example.org", "password": "secret", **fields}
+    return get_user_model().objects.create_user(username, **fields)
+
+
+def make_song(title: str = "Auld Lang Syne", artist: str = "Trad. Scottish", **fields: Any) -> Song:
+    song = Song.objects.create(title=title, artist=artist, **fields)
+    song.refresh_from_db()
+    return song
+
+
+def make_recording(
+    song: Song | None = None, kind: str = "original", *, seconds: float = 12.0, hz: float = 220.0, **fields: Any
+) -> Recording:
+    """A recording that is ready, with a tone as its audio."""
+    data = audio_file(tone(seconds, hz), kind="FLAC")
+    fields = {"source": Recording.Source.FILE, "state": Recording.State.READY, **fields}
+    recording = Recording(song=song or make_song(), kind=kind, **fields)
+    put(recording.audio, "audio.flac", data)
+    recording.audio_sha256 = hashlib.sha256(data).hexdigest()
+    recording.sample_rate, recording.channels, recording.duration_s = SAMPLE_RATE, 1, seconds
+    recording.save()
+    return recording
+
+
+def make_analysis(recording: Recording, hz: float = 220.0, **fields: Any) -> Analysis:
+    """An analysis that heard one long note."""
+    frames = round(recording.duration_s * 100)
+    analysis = Analysis(recording=recording, voiced_share=1.0, **{"separation": "mix", "tracker": "swift-f0", **fields})
+    put(analysis.melody, "melody.npz", melody_file(frames, hz))
+    analysis.save()
+    return analysis
+
+
+def melody_file(frames: int, hz: float) -> bytes:
+    """A melody of one long note, 10 ms a frame."""
+    file = io.BytesIO()
+    f0_hz, voiced = np.full(frames, hz, dtype=np.float32), np.ones(frames, dtype=bool)
+    confidence = np.ones(frames, dtype=np.float32)
+    np.savez(file, hop_s=0.01, f0_hz=f0_hz, voiced=voiced, confidence=confidence, method=np.str_("made"))
+    return file.getvalue()
+
+
+def make_fragment(recording: Recording | None = None, start_s: float = 1.0, end_s: float = 6.0) -> Fragment:
+    recording = recording or make_recording()
+    return Fragment.objects.create(recording=recording, start_s=start_s, end_s=end_s, origin=Fragment.Origin.PERSON)
+
+
+def make_humming(
+    fragment: Fragment | None = None,
+    singer: AbstractBaseUser | None = None,
+    state: str = Humming.State.ACCEPTED,
+    *,
+    wav: bytes | None = None,
+    check: bool = True,
+    **fields: Any,
+) -> Humming:
+    """A take with its check; `wav` is its file, a tone of 5.5 s otherwise."""
+    wav = audio_file(tone(5.5, 110.0)) if wav is None else wav
+    info = soundfile.info(io.BytesIO(wav))
+    humming = Humming(
+        **{"id": uuid.uuid4(), "consent_version": "2026-11", **fields},
+        fragment=fragment or make_fragment(),
+        singer=singer or make_person(f"singer-{uuid.uuid4().hex[:8]}"),
+        state=state,
+        audio_sha256=hashlib.sha256(wav).hexdigest(),
+        sample_rate=info.samplerate,
+        frames=info.frames,
+    )
+    put(humming.audio, "take.wav", wav)
+    humming.save(force_insert=True)
+    if check:
+        make_check(humming, ok=state != Humming.State.REFUSED)
+    return humming
+
+
+def make_check(humming: Humming, **fields: Any) -> HumCheck:
+    facts = {"offset_s": 0.25, "tempo_ratio": 1.02, "transposition": -12.0, "similarity": 0.91, "method": "made"}
+    check = HumCheck(humming=humming, **{"ok": True, **facts, **fields})
+    put(check.melody, "melody.npz", melody_file(round(humming.duration_s * 100), 110.0))
+    check.save()
+    return check
+
+
+def make_cover_fragment(
+    fragment: Fragment | None = None,
+    recording: Recording | None = None,
+    state: str = CoverFragment.State.MATCHED,
+    **fields: Any,
+) -> CoverFragment:
+    """A cover fragment in `recording`, or in a new cover of the fragment's song."""
+    fragment = fragment or make_fragment()
+    recording = recording or make_recording(fragment.song, Recording.Kind.COVER, hz=330.0)
+    facts = {"start_s": 2.0, "end_s": 7.5, "correlation": 0.8, "tempo_ratio": 1.1, "checkpoint": "short-made"}
+    return CoverFragment.objects.create(
+        **{"id": uuid.uuid4(), **facts, **fields}, fragment=fragment, recording=recording, state=state
+    )
