@@ -131,6 +131,21 @@ class Job(models.Model):
         self.state, self.failure, self.finished_at = self.State.FAILED, sentence, timezone.now()
         self.save(update_fields=["state", "failure", "finished_at"])
 
+    @transaction.atomic
+    def start_again(self) -> bool:
+        """A failed job waits anew, with all its attempts before it. False if it has not failed."""
+        job = Job.objects.select_for_update().get(pk=self.pk)
+        twin = Job.objects.open().filter(kind=job.kind, subject=job.subject).exists()
+        if job.state != self.State.FAILED or twin:
+            return False
+        if job.kind in (self.Kind.RENDER, self.Kind.FETCH, self.Kind.INGEST):
+            Recording.objects.filter(pk=job.subject, state=Recording.State.FAILED).update(
+                state=Recording.State.WAITING, failure=""
+            )
+        self.state, self.attempts, self.failure, self.message = self.State.WAITING, 0, "", ""
+        self.save(update_fields=["state", "attempts", "failure", "message"])
+        return True
+
     def put_back(self) -> None:
         """Back to waiting after its worker was lost, unless it has cost too many workers."""
         if self.attempts >= MAX_ATTEMPTS:

@@ -6,6 +6,7 @@ import io
 
 import numpy as np
 import soundfile
+from django.core.cache import cache
 from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
 from django.http import HttpResponse
@@ -13,6 +14,7 @@ from django.http import HttpResponse
 from recordings.models import Fragment, Recording
 
 CURVE_HOP_S = 0.02
+PEAKS = 1500
 
 
 def cut_flac(audio: FieldFile, start_s: float, end_s: float) -> bytes:
@@ -24,6 +26,19 @@ def cut_flac(audio: FieldFile, start_s: float, end_s: float) -> bytes:
     cut = io.BytesIO()
     soundfile.write(cut, samples, rate, format="FLAC", subtype=subtype if subtype == "PCM_16" else "PCM_24")
     return cut.getvalue()
+
+
+def peaks(recording: Recording) -> list[float]:
+    """The loudest sample of each of PEAKS equal parts of a recording, 0..1, for drawing its waveform."""
+    key = f"peaks:{recording.pk}:{recording.audio_sha256}"
+    found = cache.get(key)
+    if found is None:
+        with recording.audio.storage.open(recording.audio.name) as stored, soundfile.SoundFile(stored) as source:
+            part = -(-source.frames // PEAKS)
+            blocks = source.blocks(blocksize=part, dtype="float32", always_2d=True)
+            found = [round(float(np.abs(block).max()), 3) for block in blocks]
+        cache.set(key, found, timeout=3600)
+    return found
 
 
 def read_curve(melody: FieldFile, start_s: float = 0.0, end_s: float | None = None) -> dict:

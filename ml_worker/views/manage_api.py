@@ -1,0 +1,183 @@
+"""The admin's calls: the chain as it stands, starting steps, and the fragments of an original."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from annotation.roles import IsAdmin
+from chad_site.celery import nudge
+from chad_site.errors import Refused
+from ml_worker import chain
+from ml_worker.models import Job
+from recordings import media
+from recordings.models import Fragment, Recording
+
+VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
+
+
+class Chain(APIView):
+    permission_classes = [IsAdmin]
+
+    def get(self, request: Request) -> Response:
+        return Response(chain.as_it_stands())
+
+
+class StartStep(APIView):
+    """Starts training, mining or a release."""
+
+    permission_classes = [IsAdmin]
+
+    class Input(serializers.Serializer):
+        step = serializers.ChoiceField([Job.Kind.TRAIN, Job.Kind.MINE, Job.Kind.RELEASE])
+        song = serializers.UUIDField(required=False)
+        kind = serializers.ChoiceField(["short", "long"], required=False, default="short")
+        version = serializers.RegexField(
+            VERSION, required=False, error_messages={"invalid": "A version looks like 1.0 or 2026.11."}
+        )
+
+        def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+            if attrs["step"] == Job.Kind.RELEASE and not attrs.get("version"):
+                raise serializers.ValidationError("A release needs a version, such as 1.0.")
+            return attrs
+
+    def post(self, request: Request) -> Response:
+        sent = self.Input(data=request.data)
+        sent.is_valid(raise_exception=True)
+        arguments = dict(sent.validated_data)
+        jobs = chain.start(arguments.pop("step"), arguments)
+        if not jobs:
+            raise Refused("No song has both a ready original and a ready cover yet.", "nothing_to_mine")
+        nudge()
+        return Response({"jobs": chain.described(jobs)}, status=201)
+
+
+class JobAgain(APIView):
+    """Starts a failed job anew."""
+
+    permission_classes = [IsAdmin]
+
+    def post(self, request: Request, job_id: UUID) -> Response:
+        job = get_object_or_404(Job, pk=job_id)
+        if not job.start_again():
+            raise Refused(f"This job is {job.state}; only a failed one is started again.", "not_failed")
+        nudge()
+        return Response(chain.describe(job))
+
+
+class FragmentBounds(serializers.Serializer):
+    start_s = serializers.FloatField(min_value=0)
+    end_s = serializers.FloatField(min_value=0)
+
+
+def describe_fragment(fragment: Fragment) -> dict[str, Any]:
+    return {
+        "id": fragment.id,
+        "start_s": fragment.start_s,
+        "end_s": fragment.end_s,
+        "origin": fragment.origin,
+        "used": fragment.is_used,
+        "takes": fragment.hummings.count(),
+    }
+
+
+def save_within(fragment: Fragment) -> None:
+    """Stores a fragment's bounds, or refuses them in words."""
+    duration_s = fragment.recording.duration_s
+    if fragment.end_s > duration_s + 0.001:
+        raise Refused(f"The recording ends at {duration_s:.1f} s.", "past_the_end", 422)
+    try:
+        fragment.full_clean()
+    except ValidationError as problem:
+        raise Refused(" ".join(problem.messages), "bounds", 422) from problem
+    fragment.save()
+
+
+class Fragments(APIView):
+    """The fragments of an original: GET lists, POST adds."""
+
+    permission_classes = [IsAdmin]
+
+    def get(self, request: Request, recording_id: UUID) -> Response:
+        recording = get_object_or_404(Recording.objects.originals(), pk=recording_id)
+        live = recording.fragments.live()
+        return Response({"fragments": [describe_fragment(fragment) for fragment in live]})
+
+    def post(self, request: Request, recording_id: UUID) -> Response:
+        ready = Recording.objects.originals().filter(state=Recording.State.READY)
+        recording = get_object_or_404(ready, pk=recording_id)
+        sent = FragmentBounds(data=request.data)
+        sent.is_valid(raise_exception=True)
+        fragment = Fragment(recording=recording, origin=Fragment.Origin.PERSON, **sent.validated_data)
+        save_within(fragment)
+        return Response(describe_fragment(fragment), status=201)
+
+
+class OneFragment(APIView):
+    """PATCH moves a fragment, DELETE takes it out; POST puts it back (undo)."""
+
+    permission_classes = [IsAdmin]
+
+    @transaction.atomic
+    def patch(self, request: Request, fragment_id: UUID) -> Response:
+        """What takes refer to stays: a fragment in use is retired, and a new one has the new bounds."""
+        fragment = get_object_or_404(Fragment.objects.select_for_update(of=("self",)), pk=fragment_id, retired_at=None)
+        sent = FragmentBounds(data=request.data)
+        sent.is_valid(raise_exception=True)
+        if fragment.is_used:
+            fragment.retire()
+            fragment = Fragment(recording=fragment.recording)
+        fragment.origin = Fragment.Origin.PERSON
+        fragment.start_s, fragment.end_s = sent.validated_data["start_s"], sent.validated_data["end_s"]
+        save_within(fragment)
+        return Response(describe_fragment(fragment))
+
+    def delete(self, request: Request, fragment_id: UUID) -> Response:
+        get_object_or_404(Fragment, pk=fragment_id, retired_at=None).retire()
+        return Response(status=204)
+
+    def post(self, request: Request, fragment_id: UUID) -> Response:
+        fragment = get_object_or_404(Fragment, pk=fragment_id)
+        fragment.retired_at = None
+        fragment.save(update_fields=["retired_at"])
+        return Response(describe_fragment(fragment))
+
+
+class RecordingAudio(APIView):
+    """A recording, whole, or the interval that is asked for."""
+
+    permission_classes = [IsAdmin]
+
+    def get(self, request: Request, recording_id: UUID) -> HttpResponse:
+        ready = Recording.objects.filter(state=Recording.State.READY)
+        recording = get_object_or_404(ready, pk=recording_id)
+        return media.interval_audio(recording, 0, recording.duration_s)
+
+
+class RecordingPeaks(APIView):
+    """The waveform as a picture: {"peaks": [0..1, ...], "duration_s"}."""
+
+    permission_classes = [IsAdmin]
+
+    def get(self, request: Request, recording_id: UUID) -> Response:
+        ready = Recording.objects.filter(state=Recording.State.READY)
+        recording = get_object_or_404(ready, pk=recording_id)
+        return Response({"peaks": media.peaks(recording), "duration_s": recording.duration_s})
+
+
+class RecordingCurve(APIView):
+    permission_classes = [IsAdmin]
+
+    def get(self, request: Request, recording_id: UUID) -> Response:
+        recording = get_object_or_404(Recording.objects.analysed(), pk=recording_id)
+        return Response(media.read_curve(recording.analysis.melody))
