@@ -1,0 +1,1 @@
+"""Aligned fragments: where two recordings share a melody. Free of Django."""

@@ -1,0 +1,1 @@
+"""Search among fingerprints, and how good it is. Free of Django."""
