@@ -18,6 +18,7 @@ from recordings.storage import sha256_of
 
 # Longer than the longest fragment with a count-in and a slow hum; a forgotten microphone is longer.
 LONGEST_TAKE_S = 60.0
+EMPTY = "The recording is empty. Check the microphone and hum it again."
 
 
 class TakeRefused(ValueError):
@@ -91,6 +92,8 @@ def _same_take(before: Humming, singer: AbstractBaseUser, sent: SentTake) -> Hum
 
 def _read_header(audio: File) -> tuple[int, int]:
     """Sample rate and frames of a WAV take; refuses what is none."""
+    if audio.size == 0:
+        raise TakeRefused(EMPTY, "empty")
     try:
         audio.seek(0)
         info = soundfile.info(audio)
@@ -101,7 +104,7 @@ def _read_header(audio: File) -> tuple[int, int]:
     if info.format not in ("WAV", "WAVEX"):
         raise TakeRefused(f"Takes are WAV files, not {info.format}. Please hum it again.", "not_wav")
     if info.frames == 0:
-        raise TakeRefused("The recording is empty. Check the microphone and hum it again.", "empty")
+        raise TakeRefused(EMPTY, "empty")
     if info.frames > LONGEST_TAKE_S * info.samplerate:
         raise TakeRefused(f"A take lasts at most {LONGEST_TAKE_S:.0f} seconds. Please hum it again.", "too_long")
     return info.samplerate, info.frames

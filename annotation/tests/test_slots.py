@@ -1,0 +1,202 @@
+"""K slots give K accepted takes, under any number of singers, whatever comes late."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.db import connection, transaction
+from django.utils import timezone
+
+from annotation import taking
+from annotation.models import Consent, Lease, Slot
+from annotation.taking import SentTake, save_take
+from recordings.models import Humming
+from recordings.storage import sha256_of
+from recordings.tests import factories
+
+
+@pytest.fixture(autouse=True)
+def three_slots(settings) -> None:
+    settings.SLOTS_PER_FRAGMENT = 3
+
+
+def send(singer, lease: Lease, take_id: uuid.UUID | None = None) -> Humming:
+    audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
+    sent = SentTake(take_id or uuid.uuid4(), audio, sha256_of(audio), capture={})
+    return save_take(singer, sent, lease)[0]
+
+
+def judged(humming: Humming, ok: bool) -> Humming:
+    factories.make_check(humming, ok=ok, reasons=[] if ok else [{"code": "wrong_tune", "sentence": "Another tune."}])
+    taking.apply_check(humming)
+    humming.refresh_from_db()
+    return humming
+
+
+def together(count: int, act: Callable[[int], None]) -> None:
+    """Runs act(0) .. act(count - 1) in threads that start at one moment; raises what any of them raised."""
+    start, problems = threading.Barrier(count), []
+
+    def run(number: int) -> None:
+        try:
+            start.wait()
+            act(number)
+        except BaseException as problem:  # noqa: BLE001 - handed to the test below
+            problems.append(problem)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if problems:
+        raise problems[0]
+
+
+@pytest.mark.django_db
+def test_a_singer_gets_a_slot_and_keeps_it_while_the_lease_lives():
+    factories.make_fragment()
+    alice = factories.make_person("alice")
+    lease = Slot.claim(alice)
+    assert lease.is_live
+    assert Slot.claim(alice) == lease
+
+
+@pytest.mark.django_db
+def test_nobody_is_offered_a_fragment_twice():
+    fragment = factories.make_fragment()
+    alice = factories.make_person("alice")
+    judged(send(alice, Slot.claim(alice)), ok=True)
+    assert Slot.claim(alice) is None
+    assert Slot.claim(factories.make_person("bob")).slot.fragment == fragment
+
+
+@pytest.mark.django_db
+def test_a_refused_take_frees_its_slot_and_may_be_hummed_again():
+    factories.make_fragment()
+    alice = factories.make_person("alice")
+    first = judged(send(alice, Slot.claim(alice)), ok=False)
+    assert first.state == Humming.State.REFUSED
+    assert not Slot.objects.filter(humming=first).exists()
+    second = judged(send(alice, Slot.claim(alice)), ok=True)
+    assert second.slot.number in (1, 2, 3)
+
+
+@pytest.mark.django_db
+def test_a_skipped_fragment_does_not_come_back_to_the_one_who_skipped_it():
+    fragment = factories.make_fragment()
+    alice, bob = factories.make_person("alice"), factories.make_person("bob")
+    Slot.claim(alice).skip("unknown")
+    assert Slot.claim(alice) is None
+    assert Slot.claim(bob).slot.fragment == fragment
+
+
+@pytest.mark.django_db
+def test_an_expired_lease_is_given_to_the_next_and_the_late_take_is_kept(settings):
+    settings.SLOTS_PER_FRAGMENT = 1
+    factories.make_fragment()
+    alice, bob = factories.make_person("alice"), factories.make_person("bob")
+    late = Slot.claim(alice)
+    Lease.objects.filter(pk=late.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    in_time = Slot.claim(bob)
+    assert in_time.slot == late.slot
+    taken = send(bob, in_time)
+    late.refresh_from_db()
+    kept = send(alice, late)
+    assert not taken.surplus
+    assert kept.surplus
+    assert Humming.objects.count() == 2
+    # When the first is refused, the surplus take moves into its slot.
+    judged(kept, ok=True)
+    judged(taken, ok=False)
+    kept.refresh_from_db()
+    assert not kept.surplus
+    assert kept.slot == in_time.slot
+
+
+@pytest.mark.django_db
+def test_a_withdrawn_take_leaves_its_slot():
+    factories.make_fragment()
+    alice = factories.make_person("alice")
+    humming = judged(send(alice, Slot.claim(alice)), ok=True)
+    taking.withdraw(humming, alice)
+    assert not Slot.objects.filter(humming=humming).exists()
+    assert humming.history.last().why == "Withdrawn by its singer."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_singers_at_once_fill_each_slot_once():
+    """Twelve singers, two fragments of three slots: six takes in slots, and nobody holds another's slot."""
+    recording = factories.make_recording(seconds=20)
+    fragments = [factories.make_fragment(recording, 1, 6), factories.make_fragment(recording, 8, 14)]
+    people = [factories.make_person(f"singer{number}") for number in range(12)]
+    Slot.lay_out()
+    leases: dict[int, Lease | None] = {}
+
+    def hum(number: int) -> None:
+        for person in (people[number],):
+            lease = Slot.claim(person)
+            leases[number] = lease
+            if lease:
+                send(person, lease)
+
+    together(len(people), hum)
+    given = [lease for lease in leases.values() if lease]
+    assert len({lease.slot_id for lease in given}) == len(given)
+    # Whoever found all slots claimed at that moment comes back and finds what is left, which is nothing.
+    assert all(Slot.claim(person) is None for person in people if not Humming.objects.filter(singer=person).exists())
+    for fragment in fragments:
+        assert fragment.slots.exclude(humming=None).count() == 3
+    assert Humming.objects.filter(surplus=False).count() == 6
+
+
+@pytest.mark.django_db(transaction=True)
+def test_sending_one_take_from_many_tabs_at_once_stores_one():
+    factories.make_fragment()
+    alice = factories.make_person("alice")
+    lease, take_id = Slot.claim(alice), uuid.uuid4()
+    together(6, lambda number: send(alice, lease, take_id))
+    assert Humming.objects.count() == 1
+    humming = Humming.objects.get()
+    assert Slot.objects.filter(humming=humming).count() == 1
+    with humming.audio.open() as stored:
+        assert sha256_of(stored) == humming.audio_sha256
+
+
+@pytest.mark.django_db(transaction=True)
+def test_surplus_takes_fill_a_slot_once_when_refusals_come_together(settings):
+    settings.SLOTS_PER_FRAGMENT = 2
+    fragment = factories.make_fragment()
+    Slot.lay_out()
+    people = [factories.make_person(f"singer{number}") for number in range(5)]
+    slot = fragment.slots.first()
+    takes = []
+    for person in people:
+        lease = Lease.objects.create(
+            slot=slot, person=person, expires_at=timezone.now() - timedelta(1), closed_at=timezone.now()
+        )
+        takes.append(send(person, lease))
+    in_slots = [take for take in takes if not take.surplus]
+    assert len(in_slots) == 2
+    for take in takes:
+        factories.make_check(take, ok=take not in in_slots, reasons=[{"code": "noise", "sentence": "Noise."}])
+    together(5, lambda number: taking.apply_check(takes[number]))
+    filled = list(fragment.slots.exclude(humming=None).values_list("humming__state", flat=True))
+    assert filled == [Humming.State.CHECKED] * 2
+    assert Humming.objects.filter(surplus=True).count() == 1
+
+
+@pytest.mark.django_db
+def test_consent_is_given_once():
+    alice = factories.make_person("alice")
+    with transaction.atomic():
+        Consent.give(alice)
+        Consent.give(alice)
+    assert Consent.objects.count() == 1
