@@ -47,8 +47,8 @@ def audio_file(
 
 
 def make_person(username: str = "alice", **fields: Any) -> AbstractBaseUser:
-    """A person who can sign in with the password "secret"."""
-    fields = {"email": f"{username}@example.org", "password": "secret", **fields}
+    """A person. Without a password, as hashing one is slow on purpose: tests sign in by force_login or name one."""
+    fields = {"email": f"{username}@example.org", **fields}
     return get_user_model().objects.create_user(username, **fields)
 
 
