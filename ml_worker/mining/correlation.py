@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,21 +111,23 @@ def at_tempo(fingerprints: Fingerprints, tempo_ratio: float) -> Fingerprints:
     return _between(fingerprints, place)
 
 
-def starting_at(fingerprints: Fingerprints, start_s: float, windows: int) -> Fingerprints:
-    """`windows` fingerprints whose first window starts at `start_s`, which need not be on the grid of hops."""
-    return _between(fingerprints, start_s / fingerprints.hop_s + np.arange(windows))
+def fingerprints_at(fingerprints: Fingerprints, starts_s: NDArray[np.float64]) -> Fingerprints:
+    """The fingerprints of windows that start at these seconds, which need not be on the grid of hops."""
+    return _between(fingerprints, starts_s / fingerprints.hop_s)
 
 
 def _between(fingerprints: Fingerprints, place: NDArray[np.float64]) -> Fingerprints:
-    """Fingerprints at fractional indices, linear between neighbours, normalised; the ends are held."""
+    """Fingerprints at fractional indices, linear between neighbours and as long as they are; the ends are held."""
     place = np.clip(place, 0, len(fingerprints) - 1)
     left = np.minimum(place.astype(int), max(0, len(fingerprints) - 2))
     right = np.minimum(left + 1, len(fingerprints) - 1)
     share = (place - left).astype(np.float32)[:, None]
     vectors = (1 - share) * fingerprints.vectors[left] + share * fingerprints.vectors[right]
-    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.linalg.norm(fingerprints.vectors, axis=1)
+    wanted = (1 - share[:, 0]) * lengths[left] + share[:, 0] * lengths[right]
+    vectors *= (wanted / np.maximum(np.linalg.norm(vectors, axis=1), 1e-9))[:, None]
     voiced = (1 - share[:, 0]) * fingerprints.voiced_share[left] + share[:, 0] * fingerprints.voiced_share[right]
-    return replace(fingerprints, vectors=vectors / np.maximum(norms, 1e-9), voiced_share=voiced.astype(np.float32))
+    return replace(fingerprints, vectors=vectors, voiced_share=voiced.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -168,10 +171,10 @@ def tempo_correlation(
 
 
 def as_tempo_view(cover: Fingerprints | AtTempo) -> AtTempo:
-    """What gives the cover at a tempo: itself if it can, by interpolation otherwise."""
-    if not isinstance(cover, Fingerprints):
-        return cover
-    return lambda ratio: at_tempo(cover, ratio)
+    """What gives the cover at a tempo, and remembers it: itself if it can, by interpolation otherwise."""
+    if isinstance(cover, Fingerprints):
+        return cache(lambda ratio: at_tempo(cover, ratio))
+    return cover if hasattr(cover, "cache_info") else cache(cover)
 
 
 def _masked_map(a: Fingerprints, b: Fingerprints, length: int, voiced_share: float) -> NDArray[np.floating]:

@@ -1,0 +1,130 @@
+"""The fine alignment of a passage on the two pitch curves, frame by frame, and what follows from it.
+
+Fingerprints hear seconds at once, so they place a passage to a quarter of a second or so. The pitch curves place it
+to a note: a path of small shifts along the passage, found by dynamic programming, after the key is taken out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_worker.audio.melody import Melody
+from ml_worker.mining.passage import Passage
+
+# Frames of the fine alignment, seconds: a tenth of a short note.
+FRAME_S = 0.04
+
+# How far from the passage's course a frame may be found, seconds either way.
+SEARCHED_S = 0.6
+
+# A frame's mismatch is the distance of the pitches, 1 at this many semitones (octaves aside) and beyond.
+MISMATCH_ST = 2.0
+
+# The mismatch of a frame in which only one of the two is voiced: people breathe in different places.
+ONE_UNVOICED = 0.4
+
+# Shifts are looked at this far apart, seconds. From frame to frame a path moves by one of them at most, so its tempo
+# stays within a quarter of the course's: nobody's rubato is wider, and a path cannot wait on a note that it likes.
+SHIFT_STEP_S = 0.01
+
+# What a step of shift costs, in mismatched frames: with less, the path follows noise; with more, it cannot follow
+# rubato.
+SHIFT_COST = 0.15
+
+# Frames whose mismatch is below this are taken to agree; it lies between a singer's drift and a chance match.
+AGREEING = 0.4
+
+
+@dataclass(frozen=True)
+class FineAlignment:
+    """A passage frame by frame.
+
+    Attributes:
+        passage: its course with a point every FRAME_S.
+        mismatch: (N,), 0 where both sing the same (or both rest), 1 where they differ.
+        transposition: semitones, cover minus original, octave included; None where no frame agrees.
+    """
+
+    passage: Passage
+    mismatch: NDArray[np.float64]
+    transposition: float | None
+
+
+def align_finely(original: Melody, cover: Melody, passage: Passage) -> FineAlignment | None:
+    """The passage as the two curves place it, or None where one of them has no voice in it."""
+    frames = max(2, round((passage.original[1] - passage.original[0]) / FRAME_S) + 1)
+    original_s = np.linspace(*passage.original, num=frames)
+    coarse_s = passage.cover_at(original_s)
+    shifts_s = np.arange(-SEARCHED_S, SEARCHED_S + SHIFT_STEP_S / 2, SHIFT_STEP_S)
+    ours = pitch_at(original, original_s)[:, None]
+    theirs = pitch_at(cover, coarse_s[:, None] + shifts_s)  # (N, shifts)
+    key = _key_difference((theirs - ours)[:, len(shifts_s) // 2])
+    if key is None:
+        return None
+    mismatch = _mismatch(ours, theirs, key)
+    shift = _steady_path(mismatch, SHIFT_COST)
+    frame = np.arange(frames)
+    along = mismatch[frame, shift]
+    apart = (theirs - ours)[frame, shift]
+    agreeing = apart[(along < AGREEING) & ~np.isnan(apart)]
+    return FineAlignment(
+        passage=Passage(original_s, np.maximum.accumulate(coarse_s + shifts_s[shift])),
+        mismatch=along,
+        transposition=float(np.median(agreeing)) if len(agreeing) else None,
+    )
+
+
+def transposition(original: Melody, cover: Melody, passage: Passage) -> float | None:
+    """The median of the pitch differences along a passage, semitones, octave included; None without a voice."""
+    fine = align_finely(original, cover, passage)
+    return fine.transposition if fine else None
+
+
+def pitch_at(melody: Melody, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """MIDI semitones of the nearest frames, NaN where unvoiced or outside the melody; any shape."""
+    curve = np.append(melody.pitch().astype(np.float64), np.nan)
+    frames = np.rint(seconds / melody.hop_s).astype(int)
+    outside = (frames < 0) | (frames >= len(melody.f0_hz))
+    return curve[np.where(outside, len(curve) - 1, frames)]
+
+
+def _on_circle(semitones: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Semitones to the nearest octave, -6..6."""
+    return (semitones + 6) % 12 - 6
+
+
+def _key_difference(apart: NDArray[np.float64]) -> float | None:
+    """The difference of keys that most frames share, octaves aside, to a tenth of a semitone."""
+    heard = apart[~np.isnan(apart)]
+    if not len(heard):
+        return None
+    keys = np.arange(0, 12, 0.1)
+    votes = np.maximum(0, 1 - np.abs(_on_circle(heard[:, None] - keys))).sum(axis=0)
+    return float(keys[np.argmax(votes)])
+
+
+def _mismatch(ours: NDArray[np.float64], theirs: NDArray[np.float64], key: float) -> NDArray[np.float64]:
+    """0..1 for every frame and shift."""
+    apart = theirs - ours
+    distance = np.minimum(np.abs(_on_circle(np.nan_to_num(apart) - key)) / MISMATCH_ST, 1)
+    rests = np.isnan(ours).astype(int) + np.isnan(theirs)
+    return np.choose(rests, [distance, ONE_UNVOICED, 0.0])
+
+
+def _steady_path(costs: NDArray[np.float64], change: float) -> NDArray[np.intp]:
+    """For each row of (N, S) a column, at most one beside the last, so that costs and changes together are least."""
+    total, came = costs[0], np.zeros(costs.shape, dtype=np.int8)
+    for row in range(1, len(costs)):
+        padded = np.concatenate([[np.inf], total, [np.inf]])
+        options = np.stack([padded[:-2] + change, total, padded[2:] + change])
+        choice = np.argmin(options, axis=0)
+        came[row] = choice - 1
+        total = options[choice, np.arange(len(choice))] + costs[row]
+    columns = np.empty(len(costs), dtype=np.intp)
+    columns[-1] = np.argmin(total)
+    for row in range(len(costs) - 1, 0, -1):
+        columns[row - 1] = columns[row] + came[row, columns[row]]
+    return columns
