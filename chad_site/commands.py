@@ -104,9 +104,13 @@ class ProgressBar:
     """A bar on standard error, told the share that is done and a message."""
 
     def __init__(self) -> None:
-        self.bar = tqdm(total=100, file=sys.stderr, bar_format="{percentage:3.0f} % |{bar:30}| {desc}", leave=False)
+        # Drawn at the first progress, so that bad input leaves one line on standard error and nothing else.
+        self.bar: tqdm | None = None
 
     def __call__(self, share: float, message: str) -> None:
+        if self.bar is None:
+            form = "{percentage:3.0f} % |{bar:30}| {desc}"
+            self.bar = tqdm(total=100, file=sys.stderr, bar_format=form, leave=False)
         self.bar.set_description_str(message, refresh=False)
         self.bar.n = round(100 * share)
         self.bar.refresh()
@@ -115,4 +119,5 @@ class ProgressBar:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self.bar.close()
+        if self.bar:
+            self.bar.close()
