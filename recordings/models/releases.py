@@ -10,7 +10,9 @@ class Release(models.Model):
 
     version = models.CharField(max_length=40, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
-    settings = models.JSONField(default=dict)
+    settings = models.JSONField(
+        default=dict, help_text="Columns, texts, counts, encoder, and the pseudonyms' key, which is never published"
+    )
 
     class Meta:
         ordering = ["-created_at"]
@@ -20,14 +22,18 @@ class Release(models.Model):
 
 
 class ReleasedVersion(models.Model):
-    """One version of a fragment as it stands in a release."""
+    """One version of a fragment as it stands in a release. In the order of the keys, which is the release's own."""
 
     release = models.ForeignKey(Release, models.CASCADE, related_name="versions")
     version_id = models.UUIDField()
     audio_type = models.CharField(max_length=10)
-    # The row of metadata, and where its audio is cut from.
-    row = models.JSONField()
-    source = models.JSONField(help_text='{"file", "start_s", "end_s"} in the storage; empty if no audio is released')
+    # The rows of both tables, every value as text, and where the audio is cut from.
+    row = models.JSONField(help_text='{"dataset": {column: text}, "versions": {column: text}}')
+    source = models.JSONField(
+        help_text='{"file", "sha256"} in the storage, "start_s" and "end_s" if it is cut; empty if no audio is released'
+    )
+    # Noted when the first export has encoded it; every later one has to come out the same.
+    audio = models.CharField(max_length=160, blank=True, help_text="Its path in the release")
     audio_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:

@@ -1,0 +1,79 @@
+"""The folder of a release: whose it is, one writer at a time, and files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from recordings.release.errors import ReleaseRefused
+from recordings.release.texts import CARD
+
+PART = ".part"
+
+
+@contextmanager
+def only_writer(out: Path) -> Iterator[None]:
+    """Makes the folder and holds it, so that two exports never write into each other. A killed one lets go."""
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise ReleaseRefused(f"Another export writes to {out} right now. Wait until it is done.") from problem
+        yield
+    finally:
+        os.close(handle)
+
+
+def claim(out: Path, card: str) -> None:
+    """Makes sure that the folder is empty or an export of the very release that `card` names, then puts it there."""
+    there = out / CARD
+    if there.is_file():
+        if there.read_text(encoding="utf-8", errors="replace") != card:
+            raise ReleaseRefused(f"{out} holds {_name_on(there)}. Choose another folder.")
+    elif any(path != there.with_name(there.name + PART) for path in _files_in(out)):
+        raise ReleaseRefused(f"{out} is not empty, and what is in it is no release. Choose another folder.")
+    write_whole(there, card.encode())
+
+
+def _name_on(card: Path) -> str:
+    """How the release that a card belongs to is called, as far as it can be told."""
+    try:
+        facts = json.loads(card.read_bytes())
+        return f"another release, {facts['dataset']} {facts['version']} ({facts['snapshot']})"
+    except (ValueError, KeyError, TypeError):
+        return "something else that looks like a release"
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Writes a file under another name and renames it, so that it is never seen half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART)
+    part.write_bytes(data)
+    part.replace(path)
+
+
+@contextmanager
+def text_file(path: Path) -> Iterator[TextIO]:
+    """A text file to write to, in UTF-8 with bare newlines; it gets its name when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + PART)
+    with part.open("w", encoding="utf-8", newline="") as file:
+        yield file
+    part.replace(path)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,146 @@
+"""Versions of fragments as rows of a release. Every value is text already, so no later code writes it otherwise."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+from uuid import UUID
+
+from recordings.models import CoverFragment, Fragment, Humming, Recording, ReleasedVersion
+from recordings.release.tables import (
+    COVER,
+    DATASET_COLUMNS,
+    HUMMING,
+    ORIGINAL,
+    VERSIONS_COLUMNS,
+    WHY_GET_IT,
+    WHY_NO_WAY,
+    WHY_NOT_STORED,
+    flag,
+    interval,
+    number,
+)
+
+# What singers agree to in the text of the consent.
+HUM_LICENCE = "CC-BY-4.0"
+
+
+def pseudonym(person_id: Any, key: str) -> str:
+    """The singer's name in one release. Without the release's key nobody can tell who it is, nor link two releases."""
+    digest = hmac.new(bytes.fromhex(key), str(person_id).encode("ascii"), hashlib.sha256).hexdigest()
+    return f"singer-{digest[:16]}"
+
+
+def original_version(fragment: Fragment) -> ReleasedVersion:
+    """The original's own interval. Its id is the fragment's."""
+    facts = {"correlation": number(1.0), "check_by_crowdsource": flag(False)}
+    facts |= {"offset_s": number(0.0), "tempo_ratio": number(1.0), "transposition": number(0.0)}
+    facts |= _of_recording(fragment.recording, fragment.start_s, fragment.end_s)
+    source = _cut_from(fragment.recording, fragment.start_s, fragment.end_s)
+    return _version(fragment, fragment.pk, ORIGINAL, facts, source)
+
+
+def cover_version(cover: CoverFragment, fragment: Fragment) -> ReleasedVersion:
+    """The interval of a cover. Its audio is cut at its start, so its offset is 0."""
+    facts = {
+        "correlation": number(cover.correlation),
+        "check_by_crowdsource": flag(cover.checked_by_people),
+        "offset_s": number(0.0),
+        "tempo_ratio": number(cover.tempo_ratio),
+        "transposition": number(cover.transposition),
+        "checkpoint": cover.checkpoint,
+        "null_level": number(cover.null_level),
+    }
+    facts |= _of_recording(cover.recording, cover.start_s, cover.end_s)
+    source = _cut_from(cover.recording, cover.start_s, cover.end_s)
+    return _version(fragment, cover.pk, COVER, facts, source)
+
+
+def hum_version(hum: Humming, fragment: Fragment, pseudonym_key: str) -> ReleasedVersion:
+    """A whole take, with what the automatic check found in it."""
+    facts = {
+        "interval": interval(0.0, hum.duration_s),
+        "check_by_crowdsource": flag(True),
+        "is_available": flag(False),
+        "duration": number(hum.duration_s),
+        "licence": HUM_LICENCE,
+        "sample_rate": str(hum.sample_rate),
+        "singer": pseudonym(hum.singer_id, pseudonym_key),
+        "simulated": flag(hum.simulated),
+        "consent_version": hum.consent_version,
+    }
+    facts |= _of_check(hum)
+    return _version(fragment, hum.pk, HUMMING, facts, {"file": hum.audio.name, "sha256": hum.audio_sha256})
+
+
+def _of_check(hum: Humming) -> dict[str, str]:
+    check = getattr(hum, "check_result", None)
+    if check is None:
+        return {}
+    measured = ("offset_s", "tempo_ratio", "transposition", "similarity")
+    return {name: number(getattr(check, name)) for name in measured} | {"check_method": check.method}
+
+
+def _of_recording(recording: Recording, start_s: float, end_s: float) -> dict[str, str]:
+    end_s = _inside(recording, end_s)
+    facts = {
+        "youtube_id": recording.youtube_id,
+        "interval": interval(start_s, end_s),
+        "is_available": flag(bool(recording.youtube_id and recording.is_available)),
+        "duration": number(end_s - start_s),
+        "performer": _one_line(recording.artist or recording.song.artist),
+        "source": recording.source,
+        "licence": _one_line(recording.licence),
+    }
+    if _may_give(recording):
+        return facts | {"sample_rate": str(recording.sample_rate or "")}
+    return facts | {"why_no_audio": _why_no_audio(recording)}
+
+
+def _cut_from(recording: Recording, start_s: float, end_s: float) -> dict[str, Any]:
+    if not _may_give(recording):
+        return {}
+    bounds = {"start_s": start_s, "end_s": _inside(recording, end_s)}
+    return {"file": recording.audio.name, "sha256": recording.audio_sha256, **bounds}
+
+
+def _inside(recording: Recording, end_s: float) -> float:
+    return end_s if recording.duration_s is None else min(end_s, recording.duration_s)
+
+
+def _may_give(recording: Recording) -> bool:
+    return bool(recording.redistributable and recording.audio)
+
+
+def _why_no_audio(recording: Recording) -> str:
+    if recording.redistributable:
+        return WHY_NOT_STORED
+    return WHY_GET_IT if recording.youtube_id else WHY_NO_WAY
+
+
+def _version(
+    fragment: Fragment, version_id: UUID, audio_type: str, facts: dict[str, str], source: dict[str, Any]
+) -> ReleasedVersion:
+    """The row of both tables: what both say of a version, what the song says, and `facts`; the rest is blank."""
+    song = fragment.recording.song
+    known = {
+        "group_id": str(song.pk),
+        "fragment_id": str(fragment.pk),
+        "id": str(version_id),
+        "audio_type": audio_type,
+        "split": song.split,
+        "title": _one_line(song.title),
+        "artist": _one_line(song.artist),
+        "simulated": flag(False),
+        **facts,
+    }
+    row = {
+        "dataset": {column: known.get(column, "") for column in DATASET_COLUMNS},
+        "versions": {column: known.get(column, "") for column in VERSIONS_COLUMNS},
+    }
+    return ReleasedVersion(version_id=version_id, audio_type=audio_type, row=row, source=source)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

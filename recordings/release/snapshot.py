@@ -1,0 +1,167 @@
+"""Freezing a release: every row as it stands at one moment, copied, so that what happens later changes nothing."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+import soundfile
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+
+from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
+from recordings.release.errors import ReleaseRefused
+from recordings.release.rows import cover_version, hum_version, original_version
+from recordings.release.tables import DATASET, DATASET_COLUMNS, VERSIONS, VERSIONS_COLUMNS
+from recordings.release.texts import texts_of
+
+# The version becomes a folder's name and part of file names, on every kind of disk.
+VERSION_NAME = re.compile(r"[0-9a-z]+(?:[._-][0-9a-z]+)*", re.ASCII)
+LONGEST_VERSION_NAME = 40  # letters, as many as the database keeps
+
+FRAGMENTS_AT_ONCE = 100
+ROWS_AT_ONCE = 500
+
+
+def freeze(version: str) -> Release:
+    """The release of this version: the one that exists, or a new one of everything that may be published now.
+
+    Raises ReleaseRefused for an impossible version, or when there is nothing to release.
+    """
+    check_name(version)
+    before = Release.objects.filter(version=version).first()
+    if before:
+        return before
+    try:
+        with one_moment():
+            return _take_snapshot(version)
+    except IntegrityError as problem:
+        made = Release.objects.filter(version=version).first()  # somebody else froze it at this moment
+        if made is None:
+            raise ReleaseRefused(_same_id(problem)) from problem
+        return made
+
+
+def check_name(version: str) -> None:
+    """Refuses what cannot be the name of a version."""
+    if len(version) > LONGEST_VERSION_NAME or not VERSION_NAME.fullmatch(version):
+        raise ReleaseRefused(
+            f"{version[:60]!r} cannot be a version. Take digits and small letters with single dots or hyphens between, "
+            f"such as 1.0 or 2026.11-rc1, {LONGEST_VERSION_NAME} at most."
+        )
+
+
+@contextmanager
+def one_moment() -> Iterator[None]:
+    """A transaction whose queries all see the database as it was at the first of them."""
+    outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def _same_id(problem: IntegrityError) -> str:
+    detail = getattr(getattr(problem.__cause__, "diag", None), "message_detail", None) or str(problem)
+    return f"Two versions have the same id, so there can be no release of both. Reject one of them. {detail}"
+
+
+def _take_snapshot(version: str) -> Release:
+    release = Release.objects.create(version=version)
+    key = secrets.token_hex(32)
+    tally = Tally()
+    _store(tally.counting(_versions(release, key)))
+    if not tally.counts["versions"]:
+        raise ReleaseRefused(
+            "There is nothing to release yet: no hum is double-checked and no cover fragment is accepted."
+        )
+    release.settings = {
+        "snapshot": str(uuid.uuid4()),
+        # Never published: with it the singers' pseudonyms of this release could be traced.
+        "pseudonym_key": key,
+        "columns": {DATASET: list(DATASET_COLUMNS), VERSIONS: list(VERSIONS_COLUMNS)},
+        "counts": tally.as_dict(),
+        "encoder": f"libsndfile {soundfile.__libsndfile_version__}",
+    }
+    release.settings["texts"] = texts_of(release)
+    release.save(update_fields=["settings"])
+    return release
+
+
+def released_fragments() -> QuerySet[Fragment]:
+    """Fragments with an accepted hum or cover (`released_hums`, `released_covers`), of songs that may be used.
+
+    In the order of a release: by song, then by fragment, each by id.
+    """
+    hums, covers = Humming.objects.accepted(), CoverFragment.objects.accepted()
+    has_any = Exists(hums.filter(fragment=OuterRef("pk"))) | Exists(covers.filter(fragment=OuterRef("pk")))
+    return (
+        Fragment.objects.filter(has_any, recording__song__taken_down_at=None)
+        .select_related("recording__song")
+        .prefetch_related(
+            Prefetch("hummings", hums.select_related("check_result").order_by("pk"), "released_hums"),
+            Prefetch("cover_fragments", covers.select_related("recording__song").order_by("pk"), "released_covers"),
+        )
+        .order_by("recording__song_id", "pk")
+    )
+
+
+def _versions(release: Release, pseudonym_key: str) -> Iterator[ReleasedVersion]:
+    for fragment in released_fragments().iterator(chunk_size=FRAGMENTS_AT_ONCE):
+        versions = [original_version(fragment)]
+        versions += [cover_version(cover, fragment) for cover in fragment.released_covers]
+        versions += [hum_version(hum, fragment, pseudonym_key) for hum in fragment.released_hums]
+        for version in versions:
+            version.release = release
+            yield version
+
+
+def _store(versions: Iterator[ReleasedVersion]) -> None:
+    """Keeps the rows in their order: their keys rise with it."""
+    while batch := list(islice(versions, ROWS_AT_ONCE)):
+        ReleasedVersion.objects.bulk_create(batch)
+
+
+class Tally:
+    """Counts what goes into a release while it goes in."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+        self.songs: dict[str, str] = {}
+        self.fragments: set[str] = set()
+        self.singers: set[str] = set()
+
+    def counting(self, versions: Iterable[ReleasedVersion]) -> Iterator[ReleasedVersion]:
+        for version in versions:
+            self._count(version)
+            yield version
+
+    def _count(self, version: ReleasedVersion) -> None:
+        row = version.row["versions"]
+        self.counts["versions"] += 1
+        self.counts[version.audio_type] += 1
+        self.counts["with_audio"] += bool(version.source)
+        self.counts["simulated"] += row["simulated"] == "True"
+        self.seconds[version.audio_type] += float(version.row["dataset"]["duration"])
+        self.songs[row["group_id"]] = row["split"]
+        self.fragments.add(row["fragment_id"])
+        if row["singer"]:
+            self.singers.add(row["singer"])
+
+    def as_dict(self) -> dict[str, object]:
+        names = ("versions", "original", "cover", "humming", "with_audio", "simulated")
+        return {
+            "songs": len(self.songs),
+            "fragments": len(self.fragments),
+            **{name: self.counts[name] for name in names},
+            "singers": len(self.singers),
+            "songs_of_split": dict(sorted(Counter(self.songs.values()).items())),
+            "hours": {name: round(seconds / 3600, 4) for name, seconds in sorted(self.seconds.items())},
+        }

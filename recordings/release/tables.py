@@ -1,0 +1,141 @@
+"""The tables of a release: their columns, what may stand in each, and how values are written. Free of Django."""
+
+from __future__ import annotations
+
+import math
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+DATASET = "metadata/dataset.csv"
+VERSIONS = "metadata/versions.csv"
+
+ORIGINAL, COVER, HUMMING = AUDIO_TYPES = ("original", "cover", "humming")
+SPLITS = ("train", "validation", "test")
+
+# Why a row has no audio: the licence of its recording does not allow it, or nothing is stored that could be given.
+WHY_GET_IT = "not redistributable: get it by youtube_id and interval"
+WHY_NO_WAY = "not redistributable, and no video is known"
+WHY_NOT_STORED = "its audio is not stored"
+WHY_NO_AUDIO = (WHY_GET_IT, WHY_NO_WAY, WHY_NOT_STORED)
+
+NUMBER = r"-?[0-9]{1,12}(?:\.[0-9]{1,12})?"
+INTERVAL_TEXT = re.compile(rf"\[({NUMBER}), ({NUMBER})\]")
+
+
+def number(value: float | None) -> str:
+    """A number to the millionth, never with an exponent; blank where there is none."""
+    if value is None or not math.isfinite(value):
+        return ""
+    text = f"{value:.6f}".rstrip("0")
+    text = text + "0" if text.endswith(".") else text
+    return "0.0" if text == "-0.0" else text
+
+
+def flag(value: bool) -> str:
+    return str(bool(value))
+
+
+def interval(start_s: float, end_s: float) -> str:
+    """A Python literal, as CHAD's readers take it: `[12.25, 19.0]`, seconds."""
+    return f"[{number(start_s)}, {number(end_s)}]"
+
+
+def read_interval(text: str) -> tuple[float, float]:
+    """The two bounds of an interval. Raises ValueError for anything else."""
+    found = INTERVAL_TEXT.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no interval")
+    return float(found[1]), float(found[2])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What may stand in a column: in words, and as a check."""
+
+    what: str
+    fits: Callable[[str], bool]
+
+    def or_blank(self) -> Kind:
+        return Kind(f"{self.what}, or nothing", lambda text: text == "" or self.fits(text))
+
+
+def _is_id(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
+
+
+def _is_interval(text: str) -> bool:
+    try:
+        start_s, end_s = read_interval(text)
+    except ValueError:
+        return False
+    return 0 <= start_s < end_s
+
+
+def _one_of(*words: str) -> Kind:
+    return Kind(f"one of {', '.join(words)}", lambda text: text in words)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(NUMBER, text) is not None
+
+
+ID = Kind("an id such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427", _is_id)
+TEXT = Kind("text", lambda text: True)
+WORDS = Kind("text, and not nothing", lambda text: text != "")
+FLAG = _one_of("True", "False")
+DECIMAL = Kind("a number such as 0.25", _is_number)
+SHARE = Kind("a number from 0 to 1", lambda text: _is_number(text) and 0 <= float(text) <= 1)
+ABOVE_ZERO = Kind("a number above 0", lambda text: _is_number(text) and float(text) > 0)
+WHOLE = Kind("a whole number above 0", lambda text: re.fullmatch(r"[1-9][0-9]*", text) is not None)
+INTERVAL = Kind("two seconds such as [12.25, 19.0]", _is_interval)
+SHA256 = Kind("64 hexadecimal digits", lambda text: re.fullmatch(r"[0-9a-f]{64}", text) is not None)
+
+# CHAD's own columns, in its order.
+DATASET_COLUMNS = {
+    "group_id": ID,
+    "fragment_id": ID,
+    "id": ID,
+    "audio_type": _one_of(*AUDIO_TYPES),
+    "youtube_id": TEXT,
+    "interval": INTERVAL,
+    "correlation": SHARE.or_blank(),
+    "check_by_crowdsource": FLAG,
+    "is_available": FLAG,
+    "duration": ABOVE_ZERO,
+}
+
+# What we know besides; one row for each row of the first table, in the same order.
+VERSIONS_COLUMNS = {
+    "id": ID,
+    "group_id": ID,
+    "fragment_id": ID,
+    "audio_type": _one_of(*AUDIO_TYPES),
+    "split": _one_of(*SPLITS),
+    "title": WORDS,
+    "artist": WORDS,
+    "performer": TEXT,
+    "source": _one_of("file", "youtube", "generated").or_blank(),
+    "licence": TEXT,
+    "audio": TEXT,
+    "sha256": SHA256.or_blank(),
+    "why_no_audio": _one_of(*WHY_NO_AUDIO).or_blank(),
+    "sample_rate": WHOLE.or_blank(),
+    "offset_s": DECIMAL.or_blank(),
+    "tempo_ratio": ABOVE_ZERO.or_blank(),
+    "transposition": DECIMAL.or_blank(),
+    "similarity": DECIMAL.or_blank(),
+    "check_method": TEXT,
+    "checkpoint": TEXT,
+    "null_level": DECIMAL.or_blank(),
+    "singer": TEXT,
+    "simulated": FLAG,
+    "consent_version": TEXT,
+}
+
+# What both tables say of a version.
+PLACE = ("group_id", "fragment_id", "id", "audio_type")
