@@ -1,0 +1,95 @@
+// Calls to the server. Every failure becomes an ApiError whose message is a sentence for the person.
+
+const OFFLINE = "We cannot reach the server. Check your connection; nothing you recorded is lost.";
+const BROKEN = "The server had a problem. Try again in a minute.";
+const SIGNED_OUT = "You are signed out. Sign in again to go on.";
+const BUSY = "The server asks for a short pause. Try again in a minute.";
+
+export class ApiError extends Error {
+  /** status: HTTP's, 0 where no answer came; code: the server's word for it. */
+  constructor(sentence, { status = 0, code = "offline" } = {}) {
+    super(sentence);
+    this.name = "ApiError";
+    this.status = status;
+    this.code = code;
+  }
+
+  /** No answer, or one that a later try may turn. */
+  get passing() {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+
+  get signedOut() {
+    return this.status === 401 || this.code === "signed_out";
+  }
+}
+
+/** The CSRF token: the cookie's, fresh even after a sign-in in another tab, else the page's. */
+export function csrfToken() {
+  const cookie = document.cookie.split("; ").find((part) => part.startsWith("csrftoken="));
+  return cookie ? decodeURIComponent(cookie.slice("csrftoken=".length)) : document.querySelector('meta[name="csrf-token"]')?.content ?? "";
+}
+
+function sentenceFor(status, body) {
+  if (typeof body?.error === "string") return body.error;
+  if (status === 401) return SIGNED_OUT;
+  if (status === 429) return BUSY;
+  if (status >= 500) return BROKEN;
+  return typeof body?.detail === "string" ? body.detail : `The server refused this (${status}). Reload the page and try again.`;
+}
+
+async function bodyOf(response) {
+  const kind = response.headers.get("content-type") ?? "";
+  if (response.status === 204 || !kind.includes("json")) return null;
+  return response.json();
+}
+
+function bodyAndHeaders(method, data) {
+  const headers = { Accept: "application/json" };
+  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (data instanceof FormData || data === undefined) return { headers, body: data };
+  return { headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(data) };
+}
+
+// The server's clock minus this device's, ms, from the last answer's Date header (whole seconds).
+let ahead = 0;
+
+/** The server's time now, ms. */
+export function serverNow() {
+  return Date.now() + ahead;
+}
+
+async function ask(path, options) {
+  try {
+    const response = await fetch(path, { credentials: "same-origin", ...options });
+    const date = Date.parse(response.headers.get("date") ?? "");
+    if (!Number.isNaN(date)) ahead = date - Date.now();
+    return response;
+  } catch (error) {
+    // fetch says TypeError for every failure of the network.
+    if (error instanceof TypeError) throw new ApiError(OFFLINE);
+    throw error;
+  }
+}
+
+/** One call: data is sent as JSON, or as it is when FormData. Returns {status, body}; throws ApiError. */
+export async function call(method, path, data) {
+  const response = await ask(path, { method, ...bodyAndHeaders(method, data) });
+  // A session that ended redirects to the sign-in page.
+  if (response.redirected && !(response.headers.get("content-type") ?? "").includes("json")) {
+    throw new ApiError(SIGNED_OUT, { status: 401, code: "signed_out" });
+  }
+  const body = await bodyOf(response);
+  if (!response.ok) throw new ApiError(sentenceFor(response.status, body), { status: response.status, code: body?.code ?? "" });
+  return { status: response.status, body };
+}
+
+export const get = async (path) => (await call("GET", path)).body;
+export const post = async (path, data) => (await call("POST", path, data ?? {})).body;
+
+/** The bytes at a path, as an ArrayBuffer. */
+export async function getBytes(path) {
+  const response = await ask(path, {});
+  if (!response.ok) throw new ApiError(sentenceFor(response.status, null), { status: response.status, code: "" });
+  return response.arrayBuffer();
+}

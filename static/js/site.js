@@ -1,0 +1,62 @@
+// On every page: the menu on a phone, and the switch between light and dark.
+
+import { icon, remember } from "./page.js";
+
+const root = document.documentElement;
+const systemDark = matchMedia("(prefers-color-scheme: dark)");
+
+function isDark() {
+  return root.dataset.theme ? root.dataset.theme === "dark" : systemDark.matches;
+}
+
+function showSwitch(button) {
+  button.querySelector("[data-theme-icon]").replaceChildren(icon(isDark() ? "sun" : "moon"));
+  button.querySelector("[data-theme-word]").textContent = isDark() ? "Light" : "Dark";
+}
+
+/** The other theme; the one that the system has anyway is not stored, so that the page follows it again. */
+function switchTheme() {
+  const theme = isDark() ? "light" : "dark";
+  const asSystem = (theme === "dark") === systemDark.matches;
+  remember("chad-theme", asSystem ? null : theme);
+  if (asSystem) delete root.dataset.theme;
+  else root.dataset.theme = theme;
+  document.dispatchEvent(new Event("chad:theme"));
+}
+
+function bindTheme(button) {
+  button.hidden = false;
+  showSwitch(button);
+  button.addEventListener("click", switchTheme);
+  document.addEventListener("chad:theme", () => showSwitch(button));
+  systemDark.addEventListener("change", () => showSwitch(button));
+}
+
+function bindMenu(button) {
+  const nav = document.getElementById(button.getAttribute("aria-controls"));
+  const open = (yes) => {
+    nav.toggleAttribute("data-open", yes);
+    button.setAttribute("aria-expanded", String(yes));
+  };
+  button.addEventListener("click", () => open(!nav.hasAttribute("data-open")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !nav.hasAttribute("data-open")) return;
+    open(false);
+    button.focus();
+  });
+  document.addEventListener("pointerdown", (event) => {
+    if (!nav.contains(event.target) && !button.contains(event.target)) open(false);
+  });
+}
+
+/** Small menus (details.menu) close when the person turns to something else. */
+function closeMenus(event) {
+  document.querySelectorAll("details.menu[open]").forEach((menu) => {
+    if (event.key === "Escape" || (event.type === "pointerdown" && !menu.contains(event.target))) menu.open = false;
+  });
+}
+
+document.querySelectorAll("[data-theme-switch]").forEach(bindTheme);
+document.querySelectorAll("[data-menu-button]").forEach(bindMenu);
+document.addEventListener("pointerdown", closeMenus);
+document.addEventListener("keydown", closeMenus);
