@@ -1,0 +1,72 @@
+"""A CHAD_HOME of the tests' own: made before settings load, removed when pytest ends."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from chad_site.embedded import locks, release_postgres
+from chad_site.embedded.places import Places
+from chad_site.embedded.users import THROWAWAY
+
+PREFIX = "chad-test-"
+# A home of a pytest that was killed is removed by a later one, once it is this old. Younger ones may be in use.
+ABANDONED_AFTER_S = 3600.0
+# What would lead a test to somebody's real server or files.
+LEADS_ELSEWHERE = (
+    "DATABASE_URL", "CELERY_BROKER_URL", "SECRET_KEY", "CHAD_DATABASE_NAME", "CHAD_STORAGE_BUCKET",
+    "CHAD_STORAGE_ENDPOINT", "CHAD_STORAGE_REGION", "CHAD_DEBUG", "CHAD_BEHIND_TLS", "CHAD_ALLOWED_HOSTS",
+    "CHAD_TRUSTED_ORIGINS", "CHAD_BIND", "PORT",
+)  # fmt: skip
+
+
+def make() -> Path:
+    """A fresh home, which the environment of this process (and of what it starts) names from now on."""
+    remove_abandoned()
+    home = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+    for name in LEADS_ELSEWHERE:
+        os.environ.pop(name, None)
+    os.environ |= {"CHAD_HOME": str(home), THROWAWAY: "1"}
+    atexit.register(remove, home, os.getpid())
+    return home
+
+
+def set_up_django() -> None:
+    """Loads the settings, now that the environment names the home."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "chad_site.settings"
+    import django
+
+    django.setup()
+
+
+def remove(home: Path, owner: int) -> None:
+    """Ends the home's database and deletes everything. A forked child of the owner leaves it alone."""
+    if os.getpid() != owner:
+        return
+    release_postgres(home)
+    shutil.rmtree(Places(home).sockets, ignore_errors=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def remove_abandoned() -> None:
+    for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            old = home.owner() == Path("/proc/self").owner() and time.time() - home.stat().st_mtime > ABANDONED_AFTER_S
+        except (OSError, KeyError):
+            continue
+        if old and unused(home):
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def unused(home: Path) -> bool:
+    """Whether no process uses the home's database."""
+    if not Places(home).run.exists():
+        return True
+    fd = locks.try_exclusive(Places(home).users_lock)
+    if fd is not None:
+        os.close(fd)
+    return fd is not None

@@ -1,0 +1,17 @@
+"""What every test stands on: a home of its own, then Django's settings, then the fixtures that all parts share.
+
+The order matters. Settings read CHAD_HOME as they are loaded, so that a test never sees the developer's `var/`;
+that is why pytest-django is not told the settings' name in pyproject.toml, which it would load before this file.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from chad_site.tests import own_home
+
+own_home.make()
+own_home.set_up_django()
+
+pytest_plugins = ("chad_site.tests.services", "chad_site.tests.browser", "chad_site.tests.nothing_skipped")
