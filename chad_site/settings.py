@@ -107,7 +107,15 @@ CELERY_TASK_DEFAULT_QUEUE = "ordinary"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # A message lost with its worker comes back after this many seconds; the heartbeat of the job row is quicker.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_connect_timeout": 2,
+    # A page that tells the workers to look does not wait for a broker that is away.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.1,
+    "interval_max": 0.1,
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(CHAD_HOME / "run" / "schedule")
 CELERY_BEAT_SCHEDULE = {
     "look for pending work": {"task": "ml_worker.look", "schedule": 5.0, "options": {"expires": 5}},

@@ -9,7 +9,7 @@ import soundfile
 from django.core.cache import cache
 from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 
 from recordings.models import Fragment, Recording
 
@@ -76,5 +76,12 @@ def interval_audio(recording: Recording, start_s: float, end_s: float) -> HttpRe
 
 def fragment_curve(fragment: Fragment) -> dict:
     """The reference curve of a fragment, from the latest analysis of its recording."""
-    analysis = fragment.recording.analysis
-    return read_curve(analysis.melody, fragment.start_s, fragment.end_s)
+    return interval_curve(fragment.recording, fragment.start_s, fragment.end_s)
+
+
+def interval_curve(recording: Recording, start_s: float, end_s: float) -> dict:
+    """The curve of an interval; nothing is to be had before the recording is analysed."""
+    analysis = recording.analysis
+    if analysis is None:
+        raise Http404(f"{recording} has no melody yet.")
+    return read_curve(analysis.melody, start_s, end_s)

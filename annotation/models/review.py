@@ -18,6 +18,8 @@ from annotation.models.slots import Slot
 from recordings.models import CoverFragment, Humming
 
 REVIEW_LEASE_TIME = timedelta(minutes=10)
+# How many items a claim tries before it says that nothing is left: more than people claim in one moment.
+CANDIDATES = 50
 
 
 class Decision(models.TextChoices):
@@ -68,7 +70,7 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
     def for_person(self, person: AbstractBaseUser) -> Self:
         """Never one's own take, never one that one has judged, nor one that somebody else holds."""
         held_by_others = Q(leased_until__gt=timezone.now()) & ~Q(leased_to=person)
-        judged = Exists(Verdict.objects.filter(item=OuterRef("pk"), person=person))
+        judged = Exists(Verdict.objects.counted().filter(item=OuterRef("pk"), person=person))
         return self.waiting().exclude(humming__singer=person).exclude(held_by_others).exclude(judged)
 
     def most_helpful_first(self) -> Self:
@@ -118,10 +120,10 @@ class ReviewItem(models.Model):
         if held:
             held.lease(person)
             return held
-        for candidate in queue.most_helpful_first().values_list("pk", flat=True)[:50]:
-            item = cls.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=candidate)
-            item = item.for_person(person).first()
-            if item:
+        for candidate in queue.most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]:
+            # Asked anew once it is locked, as a lease or a verdict may have come between looking and locking.
+            item = cls.objects.select_for_update(skip_locked=True).filter(pk=candidate).first()
+            if item and cls.objects.for_person(person).filter(pk=candidate).exists():
                 item.lease(person)
                 return item
         return None

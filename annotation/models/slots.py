@@ -67,7 +67,6 @@ class Slot(models.Model):
         cls.objects.bulk_create(slots, ignore_conflicts=True)
 
     @classmethod
-    @transaction.atomic
     def claim(cls, person: AbstractBaseUser, fragment_id: uuid.UUID | None = None) -> Lease | None:
         """A lease on a slot for this person: the one they hold already, or a new one; of one fragment if it is named.
 
@@ -78,14 +77,28 @@ class Slot(models.Model):
             held.extend()
             return held
         cls.lay_out()
-        for candidate in (
-            cls.objects.free().for_person(person).fullest_fragment_first().values_list("pk", flat=True)[:50]
-        ):
-            # Locked rows are being claimed by somebody else this moment: the next one will do.
-            slot = cls.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=candidate).free().first()
-            if slot:
-                slot.leases.filter(closed_at=None).update(closed_at=timezone.now(), outcome=Lease.Outcome.EXPIRED)
-                return Lease.objects.create(slot=slot, person=person, expires_at=timezone.now() + LEASE_TIME)
+        offered = cls.objects.free().for_person(person)
+        if fragment_id:
+            offered = offered.filter(fragment=fragment_id)
+        candidates = list(offered.fullest_fragment_first().values_list("pk", flat=True)[:CANDIDATES])
+        # First the slots that nobody is touching this moment; then those too, waiting for a moment where it has to be.
+        for patient in (False, True):
+            for candidate in candidates:
+                lease = cls._try_to_lease(candidate, person, patient=patient)
+                if lease:
+                    return lease
+        return None
+
+    @classmethod
+    @transaction.atomic
+    def _try_to_lease(cls, slot_id: int, person: AbstractBaseUser, *, patient: bool) -> Lease | None:
+        """Locks one slot, alone so that nothing can deadlock, and leases it if it is free.
+
+        That is asked anew under the lock, as a lease or a take may have come between looking and locking.
+        """
+        slot = cls.objects.select_for_update(skip_locked=not patient).filter(pk=slot_id).first()
+        if slot and cls.objects.free().filter(pk=slot_id).exists():
+            return Lease.open(slot, person)
         return None
 
     @classmethod
@@ -159,6 +172,13 @@ class Lease(models.Model):
 
     def __str__(self) -> str:
         return f"{self.slot} leased to {self.person_id}"
+
+    @classmethod
+    def open(cls, slot: Slot, person: AbstractBaseUser) -> Lease:
+        """A new claim on a slot that is locked and free. The slot's expired lease, if any, ends here."""
+        now = timezone.now()
+        slot.leases.filter(closed_at=None, expires_at__lte=now).update(closed_at=now, outcome=cls.Outcome.EXPIRED)
+        return cls.objects.create(slot=slot, person=person, expires_at=now + LEASE_TIME)
 
     @property
     def is_live(self) -> bool:

@@ -145,4 +145,4 @@ class CoverFragmentCurve(APIView):
 
     def get(self, request: Request, cover_fragment_id: UUID) -> Response:
         cover = get_object_or_404(CoverFragment.objects.select_related("recording"), pk=cover_fragment_id)
-        return Response(media.read_curve(cover.recording.analysis.melody, cover.start_s, cover.end_s))
+        return Response(media.interval_curve(cover.recording, cover.start_s, cover.end_s))
