@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
+from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from numpy.typing import NDArray
@@ -22,8 +23,13 @@ SAMPLE_RATE = 16_000
 
 def use_storage(settings: Any, folder: Path) -> None:
     """Lets the storage be `folder`, as long as pytest-django's `settings` fixture lasts."""
+    settings.STORAGES = storages_in(folder)
+
+
+def storages_in(folder: Path) -> dict[str, Any]:
+    """Django's STORAGES with the default one in `folder`."""
     backend = {"BACKEND": "recordings.storage.DurableFileSystemStorage", "OPTIONS": {"location": str(folder)}}
-    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    return {**django_settings.STORAGES, "default": backend}
 
 
 def tone(seconds: float, hz: float = 220.0, sample_rate: int = SAMPLE_RATE, bits: int = 16) -> NDArray[np.int32]:
