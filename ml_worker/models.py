@@ -176,7 +176,7 @@ class Checkpoint(models.Model):
     # What it was trained on: ids of songs, fragments and versions, with a digest.
     data = models.JSONField()
     figures = models.JSONField(default=dict)
-    null_level = models.FloatField(null=True, blank=True, help_text="The correlation that unrelated pairs reach")
+    null_level = models.JSONField(null=True, blank=True, help_text="What unrelated pairs reach, see mining/null.py")
     job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="checkpoints")
     created_at = models.DateTimeField(auto_now_add=True)
 

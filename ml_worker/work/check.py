@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -54,7 +55,7 @@ def store(humming: Humming, judgement: Judgement) -> HumCheck:
     check = HumCheck(
         humming=humming,
         ok=judgement.ok,
-        reasons=[{"code": reason.code, "sentence": reason.sentence} for reason in judgement.reasons],
+        reasons=[asdict(reason) for reason in judgement.reasons],
         offset_s=judgement.offset_s,
         tempo_ratio=judgement.tempo_ratio,
         transposition=judgement.transposition,
