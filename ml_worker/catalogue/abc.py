@@ -222,7 +222,7 @@ class _Reader:
         while position < len(line):
             match = _TOKENS.match(line, position)
             if match is None:
-                raise ValueError(f"{line[position:position + 8]!r} is not understood")
+                raise ValueError(f"{line[position : position + 8]!r} is not understood")
             position = match.end()
             self._read_token(match, bar_beats, unit)
 
