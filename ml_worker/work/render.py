@@ -51,7 +51,7 @@ def store(recording: Recording, rendering: Rendering) -> None:
         recording.truth = {
             "time_map": rendering.time_map,
             "phrases": rendering.phrases,
-            "notes": rendering.notes,
+            "notes": [list(note) for note in rendering.notes],
         }
         recording.save()
         if melody is not None:

@@ -20,9 +20,9 @@ def starter_id(*parts: str) -> uuid.UUID:
     return uuid.uuid5(STARTER, "/".join(parts))
 
 
-def announce_starter_catalogue() -> int:
-    """Makes a song and its recordings of every tune that has none. How many songs are new."""
-    return sum(announce(tune) for tune in tunes())
+def announce_starter_catalogue(songs: int | None = None) -> int:
+    """Makes a song and its recordings of every tune (or the first so many) that has none. How many songs are new."""
+    return sum(announce(tune) for tune in tunes()[:songs])
 
 
 @transaction.atomic

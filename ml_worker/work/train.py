@@ -11,6 +11,7 @@ from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.training import Progress, TooLittleData, steps_for, train
 from ml_worker.models import Checkpoint
 from ml_worker.work import CannotBeDone
+from ml_worker.work.released_data import released_pairs
 from ml_worker.work.training_data import hummed_pairs
 from recordings.models.songs import Split
 from recordings.storage import put
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
+    from ml_worker.fingerprint.data import AlignedPair
     from ml_worker.models import Job
     from ml_worker.work import Outcome
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     """Arguments of the job: kind ("short" or "long"), and epochs or steps where they are not the default."""
     report(0.0, "Gathering the accepted hums")
-    pairs, validation = hummed_pairs(Split.TRAIN), hummed_pairs(Split.VALIDATION)
+    pairs, validation = (pairs_of(job, split) for split in (Split.TRAIN, Split.VALIDATION))
     settings = Settings.of(job.arguments.get("kind", "short"))
     if job.arguments.get("epochs"):
         settings = settings.changed(steps=steps_for(job.arguments["epochs"], pairs, settings))
@@ -40,6 +42,12 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
         raise CannotBeDone(f"{problem} Nothing was trained.") from problem
     checkpoint = store(weights, job)
     return f"{checkpoint.name}, from {len(pairs)} hums of {len(weights.data.songs)} songs.", weights.figures
+
+
+def pairs_of(job: Job, split: str) -> list[AlignedPair]:
+    """A split's pairs, from the release folder that the job names or from the database."""
+    folder = job.arguments.get("data")
+    return released_pairs(Path(folder), split) if folder else hummed_pairs(split)
 
 
 def teller(report: Callable[[float, str], None]) -> Callable[[Progress], None]:

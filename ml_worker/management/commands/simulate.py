@@ -1,0 +1,107 @@
+"""Fills an instance with simulated people and rounds on the starter catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from chad_site.commands import BadInput, ChadCommand, ProgressBar
+from ml_worker import chain
+from ml_worker.models import Job
+from ml_worker.pending import KIND_OF_SOURCE
+from ml_worker.running import run_here
+from recordings.models import Recording, Song
+from recordings.models.songs import Split
+
+
+class Command(ChadCommand):
+    help = "Simulated singers hum the starter catalogue, simulated reviewers judge; then rounds of training and mining."
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--singers", type=int, default=4)
+        parser.add_argument("--reviewers", type=int, default=2)
+        parser.add_argument("--rounds", type=int, default=1, help="each trains, mines and double-checks")
+        parser.add_argument("--takes", type=int, default=40, help="fragments that each singer hums at most")
+        parser.add_argument("--songs", type=int, help="use only so many songs of the catalogue")
+        parser.add_argument("--steps", type=int, help="training steps of a round")
+
+    def work(self, **options: Any) -> None:
+        counts = [options[name] for name in ("singers", "reviewers", "rounds", "takes")]
+        if min(counts) < 0 or min(options["songs"] or 1, options["steps"] or 1) < 1:
+            raise BadInput("Singers, reviewers, rounds and takes are not below zero; songs and steps are above it.")
+        self.make_ready(options["songs"])
+        self.hum(options["singers"], options["takes"])
+        verdicts = self.review(options["reviewers"])
+        rounds = [self.round(number, **options) for number in range(1, options["rounds"] + 1)]
+        answer = {"simulated": True, "verdicts": verdicts, "rounds": rounds}
+        self.answer(answer, f"{len(rounds)} rounds done, on simulated hums.", as_json=options["json"])
+
+    def make_ready(self, songs: int | None) -> None:
+        """Announces, renders and analyses the catalogue."""
+        from ml_worker.work.starter import announce_starter_catalogue
+
+        announce_starter_catalogue(songs)
+        kinds = [
+            *((KIND_OF_SOURCE[one.source], one) for one in Recording.objects.waiting()),
+            *((Job.Kind.ANALYSE, one) for one in Recording.objects.waiting() if one.kind == Recording.Kind.COVER),
+            *((Job.Kind.ANALYSE, one) for one in Recording.objects.without_analysis()),
+        ]
+        with ProgressBar() as bar:
+            for number, (kind, recording) in enumerate(kinds):
+                bar(number / len(kinds), str(recording))
+                job = run_here(kind, recording.pk)
+                if job.state == Job.State.FAILED:
+                    self.say(f"{recording}: {job.failure}")
+
+    def hum(self, singers: int, takes: int) -> None:
+        from ml_worker.work.simulate import Singer
+
+        for number in range(1, singers + 1):
+            with ProgressBar() as bar:
+                done = Singer(f"simulated-singer-{number}", number).hum(takes, bar)
+            self.say(f"simulated-singer-{number} hummed {done} fragments.")
+
+    def review(self, reviewers: int) -> int:
+        from ml_worker.work.simulate import Reviewer
+
+        return sum(Reviewer(f"simulated-reviewer-{n}", n).judge_all() for n in range(1, reviewers + 1))
+
+    def round(self, number: int, **options: Any) -> dict[str, Any]:
+        """Trains, mines all songs, double-checks, and compares what was mined with the truth."""
+        from ml_worker.work.agreement import tally_of
+
+        trained = self.step(
+            Job.Kind.TRAIN, "short", kind="short", **({"steps": options["steps"]} if options["steps"] else {})
+        )
+        for song in chain.songs_to_mine():
+            self.step(Job.Kind.MINE, song.pk)
+        verdicts = self.review(options["reviewers"])
+        songs = Song.objects.available()
+        seen, unseen = songs.filter(split=Split.TRAIN), songs.exclude(split=Split.TRAIN)
+        tallies = {"songs trained on": tally_of(seen), "songs never seen": tally_of(unseen)}
+        self.say(f"Round {number}: {trained.message} {verdicts} verdicts on cover fragments.")
+        for name, tally in tallies.items():
+            self.say(in_words(name, tally.as_dict()))
+        return {
+            "checkpoint": trained.message,
+            "figures": trained.result,
+            "mined": {name: tally.as_dict() for name, tally in tallies.items()},
+        }
+
+    def step(self, kind: str, subject: Any, **arguments: Any) -> Job:
+        with ProgressBar() as bar:
+            job = run_here(kind, subject, on_progress=bar, **arguments)
+        if job.state == Job.State.FAILED:
+            self.give_up(job.failure)
+        return job
+
+
+def in_words(name: str, tally: dict[str, Any]) -> str:
+    shown = {key: "-" if tally[key] is None else f"{tally[key]:.3f}" for key in ("precision", "recall")}
+    error = tally["median_start_error_s"]
+    start = "-" if error is None else f"{error:.3f} s"
+    return (
+        f"{name} ({tally['covers']} covers, simulated hums): precision {shown['precision']}, recall {shown['recall']}, "
+        f"median start error {start}"
+    )
