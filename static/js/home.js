@@ -10,7 +10,7 @@ const HEIGHT = 200;
 const TODAY = 0.72;
 
 // With nothing yet, the melody of the logo.
-const NO_HUMS = [[0, 0.3], [0.12, 0.32], [0.24, 0.62], [0.36, 0.55], [0.48, 0.36], [0.6, 0.42], [0.72, 0.72]];
+const NO_HUMS = [[0, 0.3], [0.2, 0.62], [0.42, 0.36], [0.72, 0.7]];
 const AHEAD = [[0, 0], [0.1, 0.1], [0.2, 0.05], [0.32, 0.18]];
 
 const DAY_MS = 86_400_000;

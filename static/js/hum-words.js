@@ -59,9 +59,14 @@ export function earlier(title, accepted) {
   return accepted ? `“${title}”: the check knows it.` : `“${title}”: the check was not content. Its reason is under My takes.`;
 }
 
-export function progress({ today, all, accepted }, waits) {
-  const parts = [`${today} sent today`, `${all} in all`, `${accepted} accepted`];
-  if (waits) parts.push(`${waits} waiting to be sent`);
+export function waitedSaved(number) {
+  return `${count(number, "hum")} that waited on this device ${number === 1 ? "is" : "are"} now saved.`;
+}
+
+/** Short: it is one line on a phone. */
+export function progress({ today, accepted }, waits) {
+  const parts = [`${today} sent today`, `${accepted} accepted`];
+  if (waits) parts.push(`${waits} waiting`);
   return parts.join(" · ");
 }
 

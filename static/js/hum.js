@@ -282,6 +282,7 @@ function follow() {
 async function record() {
   duet.stop();
   unwarn("earlier");
+  unwarn("waited");
   take = null;
   duet.load("voice", null);
   byId("outcome").replaceChildren();
@@ -458,7 +459,12 @@ async function sendWaiting() {
   sendingAll = true;
   try {
     const items = (await waitingHere()).filter((item) => item.user === person && !(item.id === take?.id && state === "sending"));
-    for (const item of items) if (!(await deliver(item))) break;
+    let saved = 0;
+    for (const item of items) {
+      if (!(await deliver(item))) break;
+      saved += 1;
+    }
+    if (saved) warn("waited", "good", words.waitedSaved(saved));
     if (items.length && state === "sent" && !take?.outcome) await resumeCheck();
   } finally {
     sendingAll = false;
