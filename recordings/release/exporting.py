@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,21 +14,16 @@ from recordings.models import Release, ReleasedVersion
 from recordings.release.audio import Encoded
 from recordings.release.errors import ReleaseRefused, in_words
 from recordings.release.folder import claim, file_sha256, only_writer, text_file, write_whole
+from recordings.release.progress import Progress, by_percent, quiet
 from recordings.release.stored import StoredAudio
 from recordings.release.tables import DATASET, VERSIONS
 from recordings.release.texts import CARD
 
 SUMS = "SHA256SUMS"
 
-Progress = Callable[[float, str], None]
-
 # The share of the work that is audio; tables and sums are the rest.
 AUDIO_SHARE = 0.97
 ROWS_AT_ONCE = 200
-
-
-def quiet(share: float, message: str) -> None:
-    """Progress for nobody."""
 
 
 def export(release: Release, out: Path, progress: Progress = quiet) -> dict[str, Any]:
@@ -37,7 +32,7 @@ def export(release: Release, out: Path, progress: Progress = quiet) -> dict[str,
     Gives the release's counts with `version` and `folder`. Raises ReleaseRefused, with what to do, if the folder is
     taken or cannot be written, or if the storage has lost or changed what the release was frozen from.
     """
-    texts = release.settings["texts"]
+    texts, progress = release.settings["texts"], by_percent(progress)
     with in_words(out), only_writer(out):
         claim(out, texts[CARD])
         write_audio(release, out, progress)
@@ -62,12 +57,10 @@ def in_order(release: Release) -> Iterator[ReleasedVersion]:
 def write_audio(release: Release, out: Path, progress: Progress) -> None:
     """Writes what is not there yet, file by file of the storage. The first export notes each one's path and sum."""
     versions = with_audio(release).order_by("source__file", "pk")
-    total, told, learned = versions.count(), -1, []
+    total, learned = versions.count(), []
     with StoredAudio() as stored:
         for done, version in enumerate(versions.iterator(chunk_size=ROWS_AT_ONCE)):
-            if 100 * done // total > told:
-                told = 100 * done // total
-                progress(AUDIO_SHARE * done / total, f"Audio {done + 1} of {total}")
+            progress(AUDIO_SHARE * done / total, f"Audio {done + 1} of {total}")
             if not is_there(version, out):
                 encoded = stored.encode(version)
                 learned += note(version, encoded, release)

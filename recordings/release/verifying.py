@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from recordings.release import checks
 from recordings.release.checks import Row
 from recordings.release.errors import ReleaseRefused, in_words
 from recordings.release.folder import file_sha256
+from recordings.release.progress import Progress, by_percent, quiet
 from recordings.release.tables import AUDIO_TYPES, DATASET, DATASET_COLUMNS, VERSIONS, VERSIONS_COLUMNS
 
 SUMS = "SHA256SUMS"
@@ -32,8 +33,6 @@ DURATION_TOLERANCE_S = 0.001
 BLOCK = 65_536  # frames decoded at once
 # The share of the work that is the sums; reading the audio is the rest.
 SUMS_SHARE = 0.4
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass
@@ -57,13 +56,13 @@ class Findings:
         return [f"{file}: {sentence}" for file, sentence in self.faults]
 
 
-def verify(folder: Path, progress: Progress = lambda share, message: None) -> Findings:
+def verify(folder: Path, progress: Progress = quiet) -> Findings:
     """Checks the release in `folder`: sums, tables, audio, splits. Raises ReleaseRefused if it is no release at all."""
     if not folder.is_dir():
         raise ReleaseRefused(f"There is no folder {folder}.")
     if not any((folder / path).is_file() for path in (SUMS, DATASET, VERSIONS)):
         raise ReleaseRefused(f"{folder} is no release: it has neither {SUMS} nor {DATASET}.")
-    findings = Findings()
+    findings, progress = Findings(), by_percent(progress)
     with in_words(folder):
         sums = read_sums(folder, findings)
         whole = check_sums(folder, sums, findings, progress)

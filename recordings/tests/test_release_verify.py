@@ -96,6 +96,14 @@ def test_an_untouched_release_is_in_order(out):
     }
 
 
+def test_progress_goes_from_nothing_to_all(out):
+    told = []
+    verify(out, lambda share, message: told.append((share, message)))
+    shares = [share for share, _ in told]
+    assert shares == sorted(shares)
+    assert (told[0], told[-1]) == ((0.0, "File 1 of 9"), (1.0, "Done"))
+
+
 def test_a_flipped_byte_is_named(out):
     path = audio_files(out)[0]
     data = bytearray(path.read_bytes())

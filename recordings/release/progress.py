@@ -1,0 +1,27 @@
+"""How far a piece of work is, told to whoever waits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+# Told the share that is done, 0 to 1, and what is being done.
+Progress = Callable[[float, str], None]
+
+
+def quiet(share: float, message: str) -> None:
+    """Progress for nobody."""
+
+
+def by_percent(progress: Progress) -> Progress:
+    """Tells `progress` only when another whole percent is done: a release has more files than anybody wants to hear."""
+    told = -1
+
+    def tell(share: float, message: str) -> None:
+        nonlocal told
+        percent = math.floor(100 * share)
+        if percent > told:
+            told = percent
+            progress(share, message)
+
+    return tell
