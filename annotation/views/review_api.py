@@ -129,7 +129,8 @@ class UndoVerdict(APIView):
                 f"A verdict can be taken back for {minutes} minutes. Ask an admin to overrule it.", "too_late"
             )
         verdict.undo()
-        return Response({"item": describe_item(ReviewItem.objects.get(pk=verdict.item_id))})
+        left = ReviewItem.objects.for_person(request.user).count()
+        return Response({"item": describe_item(ReviewItem.objects.get(pk=verdict.item_id)), "left": left})
 
 
 class CoverFragmentAudio(APIView):

@@ -1,5 +1,6 @@
 // The reference and a voice on one AudioContext: either alone or both in step, to the sample. Time is the fragment's:
-// second u of the reference is heard in the voice at offset_s + u.
+// second u of the reference is heard in the voice at offset_s + u * rate. Alone the voice keeps its own pace; together
+// it is played at `rate` times its speed, so that both are in step (and its pitch moves with it).
 
 // Both begin a little before the first note, so that a voice that is early is heard whole. Seconds.
 const LEAD_S = 0.25;
@@ -27,10 +28,16 @@ export class Duet {
     this.playing = null;
   }
 
-  /** name: "reference" or "voice"; buffer: AudioBuffer or null; offset_s: where the fragment begins in it. */
-  load(name, buffer, offset_s = 0) {
+  /** name: "reference" or "voice"; buffer: AudioBuffer or null; offset_s: where the fragment begins in it; rate: its pace. */
+  load(name, buffer, offset_s = 0, rate = 1) {
     this.stop();
-    this.parts[name] = buffer && { buffer, offset_s, gain: gainFor(buffer) };
+    this.parts[name] = buffer && { buffer, offset_s, rate, gain: gainFor(buffer) };
+  }
+
+  /** Moves a loaded part without loading it anew. */
+  move(name, offset_s) {
+    this.stop();
+    this.parts[name].offset_s = offset_s;
   }
 
   has(which) {
@@ -40,25 +47,30 @@ export class Duet {
   /** The fragment's second that is heard now. */
   get now_s() {
     if (!this.playing) return null;
-    return this.context.currentTime - (this.context.outputLatency || 0) - this.playing.zero;
+    const real = this.context.currentTime - (this.context.outputLatency || 0) - this.playing.zero;
+    return this.playing.which === "voice" ? real / this.parts.voice.rate : real;
   }
 
   /** which: "reference", "voice" or "both". ended is called when it is over or stopped. */
   async play(which, { from_s = which === "reference" ? 0 : -LEAD_S, ended = () => {} } = {}) {
     this.stop();
     await this.context.resume();
-    const zero = this.context.currentTime + SOON_S - from_s;
+    const pace = which === "voice" ? this.parts.voice.rate : 1;
+    const zero = this.context.currentTime + SOON_S - from_s * pace;
     const names = which === "both" ? ["reference", "voice"] : [which];
-    const sources = names.map((name) => this.start(this.parts[name], zero, from_s, which === "both" ? (name === "voice" ? PAN : -PAN) : 0));
+    const sources = names.map((name) => this.start(this.parts[name], zero, from_s, which === "both" ? (name === "voice" ? PAN : -PAN) : null));
     this.playing = { which, zero, sources, ended };
     this.endAfter(sources, this.playing);
   }
 
-  start({ buffer, offset_s, gain }, zero, from_s, pan) {
-    const source = new AudioBufferSourceNode(this.context, { buffer });
-    source.connect(new GainNode(this.context, { gain })).connect(new StereoPannerNode(this.context, { pan })).connect(this.context.destination);
-    const inside = offset_s + from_s;
-    source.start(zero + Math.max(from_s, -offset_s), Math.max(0, inside));
+  /** pan: null where the part plays alone, in the middle and at its own pace. */
+  start({ buffer, offset_s, rate, gain }, zero, from_s, pan) {
+    const together = pan !== null;
+    const source = new AudioBufferSourceNode(this.context, { buffer, playbackRate: together ? rate : 1 });
+    const panner = new StereoPannerNode(this.context, { pan: pan ?? 0 });
+    source.connect(new GainNode(this.context, { gain })).connect(panner).connect(this.context.destination);
+    const first = Math.max(from_s, -offset_s / rate);
+    source.start(zero + first * (together ? 1 : rate), Math.max(0, offset_s + from_s * rate));
     return source;
   }
 
