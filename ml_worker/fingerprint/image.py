@@ -1,9 +1,9 @@
 """Melody as a picture: what the network sees.
 
 The paper's design: CREPE's salience, cropped to three octaves around the mean pitch and scaled down to 80 rows and a
-quarter of its 10 ms frames (Amatov et al., ISMIR 2023, read second hand). A plain pitch curve is drawn in the same form,
-as the narrow ridge that a salience has. Every window is centred on its own mean pitch, so a transposed melody gives the
-same picture.
+quarter of its 10 ms frames (Amatov et al., ISMIR 2023, read second hand). A plain pitch curve is drawn in the same
+form, as the narrow ridge that a salience has. Every window is centred on its own mean pitch, so a transposed melody
+gives the same picture.
 
 Free of torch: drawing is NumPy alone.
 """

@@ -1,0 +1,143 @@
+"""Training: it learns, can be repeated and resumed, and says when there is too little to learn from."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from ml_worker.fingerprint.checkpoint import Checkpoint
+from ml_worker.fingerprint.evaluation import evaluate_pairs
+from ml_worker.fingerprint.network import new_encoder
+from ml_worker.fingerprint.settings import Settings
+from ml_worker.fingerprint.training import (
+    Progress,
+    TooLittleData,
+    learning_rate_at,
+    out_of_patience,
+    steps_for,
+    train,
+)
+from ml_worker.tests.made_pairs import TINY, made_pairs
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Networks this small are quicker on one thread, above all on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Killed(Exception):
+    """Stands for the process being killed."""
+
+
+def kill_at(step: int):
+    def progress(told: Progress) -> None:
+        if told.step == step:
+            raise Killed
+
+    return progress
+
+
+def test_it_learns_to_recognise_tunes_it_never_heard():
+    settings = dataclasses.replace(TINY, width=8, batch=32, steps=80)
+    told: list[Progress] = []
+    checkpoint = train(settings, made_pairs(range(12), takes=2), progress=told.append)
+    first, last = told[0].loss, sum(one.loss for one in told[-10:]) / 10
+    assert last < 0.6 * first
+    assert [one.step for one in told] == list(range(1, 81))
+    unheard = made_pairs(range(100, 160))
+    trained = evaluate_pairs(checkpoint.encoder(), settings, unheard)
+    untrained = evaluate_pairs(new_encoder(settings.width, settings.dimensions, settings.seed), settings, unheard)
+    assert trained.songs == trained.queries == 60
+    assert trained.top1 > untrained.top1 + 0.1
+    assert trained.mrr > untrained.mrr
+    assert untrained.top1 > 1 / 60
+
+
+def test_the_same_seed_and_data_give_the_same_checkpoint():
+    settings, pairs = dataclasses.replace(TINY, steps=4), made_pairs(range(4))
+    one, same = train(settings, pairs), train(settings, pairs)
+    assert one.name == same.name
+    assert all(torch.equal(one.state[name], same.state[name]) for name in one.state)
+    assert train(dataclasses.replace(settings, seed=1), pairs).name != one.name
+
+
+def test_a_killed_run_goes_on_to_the_same_checkpoint(tmp_path):
+    settings, pairs = dataclasses.replace(TINY, steps=6, look_every=2), made_pairs(range(4))
+    whole = train(settings, pairs, validation=made_pairs(range(50, 52)))
+    with pytest.raises(Killed):
+        train(settings, pairs, validation=made_pairs(range(50, 52)), out=tmp_path, progress=kill_at(5))
+    told: list[Progress] = []
+    resumed = train(settings, pairs, validation=made_pairs(range(50, 52)), out=tmp_path, progress=told.append)
+    assert [one.step for one in told] == [5, 6]
+    assert resumed.name == whole.name
+    assert resumed.figures["losses"] == whole.figures["losses"]
+    assert resumed.figures["validation"] == whole.figures["validation"]
+
+
+def test_other_settings_do_not_take_up_an_interrupted_run(tmp_path):
+    settings, pairs = dataclasses.replace(TINY, steps=4, look_every=2), made_pairs(range(4))
+    with pytest.raises(Killed):
+        train(settings, pairs, out=tmp_path, progress=kill_at(3))
+    told: list[Progress] = []
+    train(dataclasses.replace(settings, seed=5), pairs, out=tmp_path, progress=told.append)
+    assert told[0].step == 1
+
+
+def test_a_damaged_state_costs_time_and_not_the_run(tmp_path):
+    settings, pairs = dataclasses.replace(TINY, steps=4, look_every=2), made_pairs(range(4))
+    with pytest.raises(Killed):
+        train(settings, pairs, out=tmp_path, progress=kill_at(3))
+    [state] = tmp_path.glob("*.state")
+    state.write_bytes(state.read_bytes()[:100])
+    assert train(settings, pairs, out=tmp_path).name == train(settings, pairs).name
+
+
+def test_the_checkpoint_lies_in_the_folder_and_nothing_else_does(tmp_path):
+    settings = dataclasses.replace(TINY, steps=2)
+    checkpoint = train(settings, made_pairs(range(4)), validation=made_pairs(range(50, 53)), out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{checkpoint.name}.safetensors"]
+    loaded = Checkpoint.load(tmp_path / f"{checkpoint.name}.safetensors")
+    assert loaded.settings == settings
+    assert loaded.data.songs == ("song 0", "song 1", "song 2", "song 3")
+    assert loaded.figures["steps"] == 2
+    assert loaded.figures["validation"][-1]["songs"] == 7
+
+
+def test_too_little_data_is_said_and_nothing_is_done(tmp_path):
+    with pytest.raises(TooLittleData, match=r"^Training needs accepted hums of at least 4 songs; there are 3\.$"):
+        train(TINY, made_pairs(range(3), takes=2), out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_leaves_torch_s_global_generator_alone():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    train(dataclasses.replace(TINY, steps=1), made_pairs(range(4)))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_it_stops_early_only_when_asked():
+    looks = [{"top1": rate} for rate in (0.2, 0.5, 0.5, 0.4)]
+    assert not out_of_patience(Settings(), looks)
+    assert out_of_patience(Settings(patience=2), looks)
+    assert not out_of_patience(Settings(patience=3), looks)
+
+
+def test_the_learning_rate_rises_and_falls():
+    settings = Settings(steps=100, warmup_steps=10, learning_rate=1.0)
+    rates = [learning_rate_at(step, settings) for step in range(100)]
+    assert rates[9] == max(rates) == 1.0
+    assert rates[:10] == sorted(rates[:10])
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.01
+
+
+def test_an_epoch_draws_every_pair_once():
+    assert steps_for(1, made_pairs(range(4), takes=8), TINY) == 2
+    assert steps_for(3, made_pairs(range(1)), TINY) == 1
