@@ -13,11 +13,12 @@ from django.db import IntegrityError, transaction
 
 from annotation.models import Lease, ReviewItem, Slot
 from annotation.models.consent import CONSENT_VERSION
-from recordings.models import Fragment, Humming
+from recordings.models import CoverFragment, Fragment, Humming
 from recordings.storage import sha256_of
 
 # Longer than the longest fragment with a count-in and a slow hum; a forgotten microphone is longer.
 LONGEST_TAKE_S = 60.0
+ID_TAKEN = "Another take has this id. Please hum the phrase again."
 EMPTY = "The recording is empty. Check the microphone and hum it again."
 
 
@@ -48,6 +49,8 @@ def save_take(singer: AbstractBaseUser, sent: SentTake, lease: Lease) -> tuple[H
         return _same_take(before, singer, sent), False
     if sha256_of(sent.audio) != sent.sha256.lower():
         raise TakeRefused("The take was damaged on its way. It is safe in this browser and is sent again.", "damaged")
+    if Fragment.objects.filter(pk=sent.id).exists() or CoverFragment.objects.filter(pk=sent.id).exists():
+        raise TakeRefused(ID_TAKEN, "id_taken")
     sample_rate, frames = _read_header(sent.audio)
     humming = Humming(
         id=sent.id,
@@ -86,7 +89,7 @@ def _store(humming: Humming, lease: Lease) -> None:
 
 def _same_take(before: Humming, singer: AbstractBaseUser, sent: SentTake) -> Humming:
     if before.singer_id != singer.pk or before.audio_sha256 != sent.sha256.lower():
-        raise TakeRefused("Another take has this id. Please hum the phrase again.", "id_taken")
+        raise TakeRefused(ID_TAKEN, "id_taken")
     return before
 
 
@@ -133,8 +136,3 @@ def withdraw(humming: Humming, person: AbstractBaseUser) -> None:
         return
     humming.move_to(Humming.State.WITHDRAWN, why="Withdrawn by its singer.", person=person)
     Slot.give_up(humming)
-
-
-def may_hum_again(singer: AbstractBaseUser, fragment: Fragment) -> bool:
-    """A take that the automatic check refused may be hummed again; any other ends the fragment for its singer."""
-    return not fragment.hummings.filter(singer=singer).exclude(state=Humming.State.REFUSED).exists()

@@ -7,7 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from tqdm import tqdm
 
 
@@ -23,6 +27,7 @@ class ChadCommand(BaseCommand):
 
     # The database is reached when the work does, so that commands without one need none.
     requires_system_checks: list[str] = []
+    needs_database = True
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the answer as JSON, and nothing else")
@@ -33,6 +38,8 @@ class ChadCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
+            if self.needs_database:
+                self.prepare_database()
             self.work(**options)
         except BadInput as problem:
             self.give_up(str(problem), 2)
@@ -40,6 +47,16 @@ class ChadCommand(BaseCommand):
     def work(self, **options: Any) -> None:
         """What the command does."""
         raise AssertionError("Each command has its own work().")
+
+    def prepare_database(self) -> None:
+        """Tables as this version of the code wants them: made in the embedded database, asked for in any other."""
+        executor = MigrationExecutor(connection)
+        if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return
+        if settings.DATABASES["default"]["ENGINE"] != "chad_site.postgresql":
+            raise BadInput("The database is not up to date. Run `manage.py migrate` once, then this command again.")
+        self.say("Preparing the database.")
+        call_command("migrate", verbosity=0)
 
     def say(self, text: str) -> None:
         """A message for the person at the shell."""
@@ -61,6 +78,7 @@ class BatchCommand(ChadCommand):
     A batch prints one JSON line for each of its lines, in order; one that fails gives {"error": ...}.
     """
 
+    needs_database = False
     # The names of the question's parts.
     parts: tuple[str, ...] = ()
 

@@ -109,6 +109,10 @@ def test_another_take_under_the_same_id_is_refused_and_the_first_is_kept(browser
     assert Humming.objects.get().frames == 5 * factories.SAMPLE_RATE
 
 
+def test_a_take_cannot_take_the_id_of_a_fragment(browser, task):
+    assert put(browser, task["id"], wav(), task["fragment"]["id"]).json()["code"] == "id_taken"
+
+
 def test_a_damaged_upload_is_refused_and_can_be_sent_again(browser, task):
     data, take_id = wav(), uuid.uuid4()
     answer = put(browser, task["id"], data[:-100], take_id, sha256=sha256_of(ContentFile(data)))

@@ -14,6 +14,7 @@ from recordings.release.verifying import Findings
 
 class Command(ChadCommand):
     help = "Checks the release in a folder: sums, tables, audio, splits, leaks. Exits with 1 if anything is wrong."
+    needs_database = False
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
