@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import convolve1d
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.fingerprints import Fingerprints
@@ -31,6 +32,10 @@ LAG_STEP = 2
 # alike within about a semitone (the kernel of a Gaussian of 1 semitone), whatever the octave.
 HARMONICS = np.array([1, 2, 3])
 WEIGHTS = np.exp(-((2 * np.pi * HARMONICS / 12) ** 2) / 4)
+
+# Intervals are smeared over the neighbouring points (weights, in all 0.4 s): windows on the two sides start up to half
+# a hop apart, which is a whole short note.
+SMEARED = np.array([0.1, 0.25, 0.3, 0.25, 0.1], dtype=np.float32)
 
 # A window that hardly moves (one held note) has a short vector. Below this share of the longest possible it is not
 # stretched to length 1, so that its vibrato is not taken for a melody.
@@ -84,9 +89,17 @@ def _intervals(curve: NDArray[np.float64], lag: int) -> NDArray[np.float32]:
     rise = curve[lag:] - curve[:-lag]
     heard = ~np.isnan(rise)
     angles = 2 * np.pi / 12 * np.nan_to_num(rise)[:, None] * HARMONICS
-    circle = (heard[:, None] * WEIGHTS * np.exp(1j * angles)).astype(np.complex64)
+    circle = _smeared(heard[:, None] * WEIGHTS * np.exp(1j * angles))
     in_window = _windows(circle, POINTS - lag)[:, :, ::LAG_STEP]  # (T, harmonics, intervals)
-    heard_in_window = _windows(heard, POINTS - lag)[:, None, ::LAG_STEP]
-    mean = in_window.sum(axis=2, keepdims=True) / np.maximum(heard_in_window.sum(axis=2, keepdims=True), 1)
-    about_mean = in_window - heard_in_window * mean.astype(np.complex64)
-    return np.concatenate([about_mean.real, about_mean.imag], axis=2).reshape(len(in_window), -1)
+    share = _windows(_smeared(heard.astype(float)), POINTS - lag)[:, None, ::LAG_STEP]
+    mean = in_window.sum(axis=2, keepdims=True) / np.maximum(share.sum(axis=2, keepdims=True), 1)
+    about_mean = in_window - share * mean
+    numbers = np.concatenate([about_mean.real, about_mean.imag], axis=2)
+    return numbers.reshape(len(numbers), numbers.shape[1] * numbers.shape[2])
+
+
+def _smeared(points: NDArray) -> NDArray:
+    """Each point with its neighbours in time, (points, ...)."""
+    if not len(points):
+        return points
+    return convolve1d(points, SMEARED, axis=0, mode="constant")

@@ -60,22 +60,22 @@ class MiningSettings:
         shortest_s, longest_s: how long a fragment is.
         accepted_chance, doubtful_chance: a fragment is accepted (doubtful) if at most this many as good are expected
             by chance between two unrelated recordings of this length.
-        accepted_correlation, doubtful_correlation: and if its stored correlation is at least this (the paper's
-            uncertain range is 0.3 to 0.5).
+        accepted_correlation, doubtful_correlation: and if its stored correlation is at least this. The paper's
+            uncertain range is 0.3 to 0.5; below 0.4 hardly any true fragment was found (docs/experiments-mining.md).
     """
 
     null: NullLevel
     tempo_ratios: tuple[float, ...] = TEMPO_RATIOS
-    cell_s: float = 5.0
+    cell_s: float = 4.0
     least_voiced: float = 0.3
-    least_score: float = 1.0
+    least_score: float = 0.3
     most_lost: float = 2.0
     shortest_s: float = 4.0
     longest_s: float = 20.0
     accepted_chance: float = 0.001
     doubtful_chance: float = 0.1
     accepted_correlation: float = 0.5
-    doubtful_correlation: float = 0.3
+    doubtful_correlation: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -191,6 +191,10 @@ def _trim(pair: Pair, passage: Passage) -> Passage | None:
 # Frames of a matching passage mismatch less than this on average, frames of others more.
 EVEN_MISMATCH = 0.35
 
+# A frame in which both rest counts this much against a passage: rests within one are crossed, those around it are not
+# part of it.
+REST = 0.01
+
 # How much further than its cells a passage may reach, seconds of the original.
 REACH_S = 2.0
 
@@ -201,7 +205,7 @@ def _trim_on_curves(original: Melody, cover: Melody, passage: Passage) -> Passag
     if fine is None:
         return None
     both_rest = np.isnan(pitch_at(original, fine.passage.original_s)) & np.isnan(pitch_at(cover, fine.passage.cover_s))
-    first, last = _best_run(np.where(both_rest, 0, EVEN_MISMATCH - fine.mismatch))
+    first, last = _best_run(np.where(both_rest, -REST, EVEN_MISMATCH - fine.mismatch))
     if last - first < 2:
         return None
     return Passage(fine.passage.original_s[first:last], fine.passage.cover_s[first:last])

@@ -86,12 +86,14 @@ def windows_in(span_s: float, window_s: float, hop_s: float) -> int:
     return max(1, int((span_s - window_s) / hop_s + 1e-6) + 1)
 
 
-def calibrate(pairs: Iterable[tuple[Fingerprints, Fingerprints | AtTempo]], ratios: Sequence[float]) -> NullLevel:
+def calibrate(
+    pairs: Iterable[tuple[Fingerprints, Fingerprints | AtTempo]], ratios: Sequence[float], voiced_share: float
+) -> NullLevel:
     """The null level from pairs of recordings that share no melody.
 
     Args:
         pairs: original and cover, as `mine` takes them; at least `FEWEST_PAIRS`, of training songs only.
-        ratios: the tempo grid that mining uses; a wider one finds more by chance.
+        ratios, voiced_share: as mining has them; a wider tempo grid, or less voice, finds more by chance.
 
     Raises:
         ValueError: too few pairs are long enough, or their fingerprints are not of one checkpoint.
@@ -100,7 +102,7 @@ def calibrate(pairs: Iterable[tuple[Fingerprints, Fingerprints | AtTempo]], rati
     for original, cover_or_view in pairs:
         cover = as_tempo_view(cover_or_view)
         lengths = [windows_in(span_s, original.window_s, original.hop_s) for span_s in SPANS_S]
-        maps = [tempo_correlation(original, cover, length, ratios) for length in lengths]
+        maps = [tempo_correlation(original, cover, length, ratios, voiced_share) for length in lengths]
         if not maps[-1].correlation.size:
             continue
         maxima.append([found.correlation.max() for found in maps])
@@ -136,3 +138,16 @@ def _centre(found: TempoMap) -> float:
 
 def _numbers(values: NDArray[np.floating]) -> tuple[float, ...]:
     return tuple(round(float(value), 4) for value in values)
+
+
+PITCH_CURVE_NULL = NullLevel(
+    checkpoint="pitch-curve",
+    centre=0.1241,
+    spans_s=SPANS_S,
+    floor=(0.5033, 0.386, 0.3374, 0.26, 0.195, 0.1524, 0.1202),
+    location=(0.6284, 0.4544, 0.3766, 0.2679, 0.1981, 0.1507, 0.1175),
+    scale=(0.1496, 0.1632, 0.146, 0.1077, 0.0587, 0.036, 0.0296),
+    area=51236.0,
+    pairs=48,
+)
+"""Of the plain pitch curves: `python -m ml_worker.mining.measure --null`, on folk and pop tunes of ../shared/data."""
