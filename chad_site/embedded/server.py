@@ -66,13 +66,24 @@ def clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}
 
 
-def state(places: Places) -> str:
-    """What the server wrote about itself: "starting", "ready", "stopping", or "" where it wrote nothing."""
+def about_itself(places: Places) -> list[str]:
+    """The eight lines that the server writes about itself; fewer while it starts, none where there is no server."""
     try:
-        lines = (places.postgres_data / "postmaster.pid").read_text().splitlines()
+        return (places.postgres_data / "postmaster.pid").read_text().splitlines()
     except OSError:
-        return ""
+        return []
+
+
+def state(places: Places) -> str:
+    """What the server does: "starting", "ready", "stopping", or "" where it wrote nothing."""
+    lines = about_itself(places)
     return lines[7].strip() if len(lines) > 7 else ""
+
+
+def number(places: Places) -> int | None:
+    """The server's process number: another one means that it was started again."""
+    lines = about_itself(places)
+    return int(lines[0]) if lines else None
 
 
 def answers(places: Places) -> bool:

@@ -72,6 +72,7 @@ class Supervisor:
         self.children: list[Child] = []
         self.step: subprocess.Popen[bytes] | None = None
         self.asked = False
+        self.database_number: int | None = None
         self.low_disk_said = False
         self.database_tick, self.disk_tick = Every(DATABASE_EVERY_S), Every(DISK_EVERY_S)
         self.environment = os.environ | {
@@ -121,7 +122,8 @@ class Supervisor:
         say(f"\nCHAD is up: {self.where.url}")
         sign_in = self.places.home / "sign-in.txt"
         if sign_in.exists():
-            say(sign_in.read_text().rstrip())
+            say("Sign in with one of these names and its password:")
+            say("".join(f"  {line}\n" for line in sign_in.read_text().splitlines()).rstrip())
         say(f"Logs: {self.places.logs}. Ctrl-C ends everything.")
 
     # --- starting
@@ -134,6 +136,7 @@ class Supervisor:
         began = time.monotonic()
         say("Database: making a new one …" if first else "Database: starting …")
         ensure_postgres(self.places.home)
+        self.database_number = server.number(self.places)
         say(f"Database: ready ({time.monotonic() - began:.1f} s).")
 
     def start_child(self, part: Part) -> None:
@@ -225,10 +228,12 @@ class Supervisor:
         say(f"{child.part.title} is started again in {child.pause_s:.0f} s.")
 
     def look_after_database(self) -> None:
-        if server.answers(self.places):
+        """Starts the server again where it has stopped; a part that needed it may have been quicker."""
+        if server.answers(self.places) and server.number(self.places) == self.database_number:
             return
-        say("The database stopped and is started again.")
         ensure_postgres(self.places.home)
+        self.database_number = server.number(self.places)
+        say(f"The database had stopped and was started again; {self.places.logs / 'postgres.log'} says more.")
 
     def look_at_disk(self) -> None:
         low = free_megabytes(self.places.home) < LOW_DISK_MB

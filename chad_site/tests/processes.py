@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from chad_site.embedded import server
 from chad_site.embedded.places import REPOSITORY, Places
 from chad_site.tests.services import wait_until
 
@@ -91,7 +92,9 @@ def keeper_of(home: Path) -> int:
 
 
 def postmaster_of(home: Path) -> int:
-    return int((Places(home).postgres_data / "postmaster.pid").read_text().splitlines()[0])
+    number = server.number(Places(home))
+    assert number is not None, "no server runs"
+    return number
 
 
 def free_port() -> int:

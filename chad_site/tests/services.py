@@ -34,8 +34,7 @@ def lifeline() -> Iterator[Lifeline]:
     """Ends what tests start under a guard, even when pytest is killed."""
     lifeline = Lifeline.new(os.open(os.devnull, os.O_RDONLY))
     yield lifeline
-    for fd in (lifeline.writer, lifeline.reader, lifeline.lock):
-        os.close(fd)
+    lifeline.close()
 
 
 @pytest.fixture(scope="session")
