@@ -150,5 +150,5 @@ def test_another_tune_is_refused_in_words(
     humming = Humming.objects.get()
     assert humming.state == Humming.State.REFUSED
     assert "wrong_tune" in [reason["code"] for reason in humming.check_result.reasons]
-    assert "tune" in warning.inner_text()
+    assert "does not sound like the phrase" in warning.inner_text()
     expect(page.locator("#act-word")).to_have_text("Hum it again")
