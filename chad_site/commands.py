@@ -128,7 +128,7 @@ class ProgressBar:
     def __call__(self, share: float, message: str) -> None:
         if self.bar is None:
             form = "{percentage:3.0f} % |{bar:30}| {desc}"
-            self.bar = tqdm(total=100, file=sys.stderr, bar_format=form, leave=False)
+            self.bar = tqdm(total=100, file=sys.stderr, disable=None, bar_format=form, leave=False)
         self.bar.set_description_str(message, refresh=False)
         self.bar.n = round(100 * share)
         self.bar.refresh()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ from recordings.storage import put
 if TYPE_CHECKING:
     from ml_worker.models import Job
     from ml_worker.work import Outcome
+
+log = logging.getLogger("chad.fetch")
 
 # What YouTube's pages say when a video is gone for good, rather than out of reach for now.
 GONE = (
@@ -103,6 +106,7 @@ def options(folder: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str, A
         "retries": 3,
         "quiet": True,
         "noprogress": True,
+        "logger": log,
         "no_warnings": True,
         "cachedir": False,
         "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
@@ -112,7 +116,7 @@ def options(folder: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str, A
 
 def in_words(youtube_id: str, problem: Exception) -> CannotBeDone:
     """A sentence for the admin: the video is gone, or it is out of reach for now."""
-    said = str(problem).removeprefix("ERROR: ").strip()
+    said = str(problem).removeprefix("ERROR: ").partition(" (caused by")[0].strip().rstrip(".") + "."
     if any(sign in said.lower() for sign in GONE):
         return VideoGone(f"The video {youtube_id} cannot be had any more: {said}")
     return CannotBeDone(f"The video {youtube_id} could not be fetched: {said} Start the job again later.")
