@@ -28,6 +28,7 @@ VERSION = (3, 11)
 NEEDED_MB = 4000
 # Below this a failed install is put down to the disk being full, in megabytes.
 FULL_DISK_MB = 100
+DULL = ("Requirement already satisfied", "Looking in")
 
 
 class Unfit(Exception):
@@ -86,12 +87,21 @@ def make_venv() -> None:
 def install() -> None:
     UNFINISHED.touch()
     print("Installing the packages (some minutes the first time) …", flush=True)
-    pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    if subprocess.run([*pip, "-r", REQUIREMENTS]).returncode != 0:
+    pip = [PYTHON, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r", REQUIREMENTS]
+    if run_shown(pip) != 0:
         check_disk(FULL_DISK_MB)
         raise Unfit("pip could not install the packages; the lines above say why. Is the network there? Try again.")
     STAMP.write_text(wanted())
     UNFINISHED.unlink()
+
+
+def run_shown(command: list[str | Path]) -> int:
+    """Runs pip and shows its lines as they come, without the hundred that say that nothing is to be done."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout or ():
+            if not line.startswith(DULL):
+                print(line, end="", flush=True)
+    return process.returncode
 
 
 def main() -> int:
