@@ -109,6 +109,7 @@ class _Sounding:
 
     pitch: int | None
     beats: Fraction
+    line: int
     tied: bool = False
 
 
@@ -150,6 +151,7 @@ class _Reader:
         tempo = self._tempo()
         self.signature = self._key()
         phrases = self._phrases(Fraction(4 * metre[0], metre[1]), unit)
+        notes = self._notes()
         if not self.chords:
             raise ValueError('there is no chord symbol; write at least one, such as "G"')
         return Tune(
@@ -162,7 +164,7 @@ class _Reader:
             tempo_bpm=tempo,
             key=self._field("K"),
             upbeat=self.upbeat,
-            notes=self._notes(),
+            notes=notes,
             chords=tuple(self.chords),
             phrases=tuple(phrases),
         )
@@ -232,9 +234,9 @@ class _Reader:
         elif token["chord"] is not None:
             self.chords.append(Chord.from_symbol(token["chord"], self.beat))
         elif token["letter"]:
-            self._add(_Sounding(self._pitch_of(token), unit * _length(token["length"])))
+            self._add(_Sounding(self._pitch_of(token), unit * _length(token["length"]), self.line))
         elif token["rest"]:
-            self._add(_Sounding(None, unit * _length(token["rest_length"])))
+            self._add(_Sounding(None, unit * _length(token["rest_length"]), self.line))
         elif token["broken"]:
             self._break(token["broken"])
         elif token["tie"]:
@@ -301,6 +303,7 @@ class _Reader:
         beat = Fraction(0)
         tied = False
         for sounding in self.sounding:
+            self.line = sounding.line
             if tied:
                 if sounding.pitch != notes[-1].pitch:
                     raise ValueError("a tie leads to another pitch")

@@ -12,7 +12,7 @@ from scipy.signal import butter, lfilter, sosfilt
 
 Samples = NDArray[np.float32]
 
-# Level of each string's tone before it is mixed, RMS-free: its first period peaks about here.
+# Every tone's first tenth of a second peaks here, before it is mixed.
 STRING_PEAK = 0.25
 # A tone begins within this time, and is damped within that, s; shorter would click.
 ONSET_S, DAMPING_S = 0.004, 0.09

@@ -38,6 +38,13 @@ def scale(key: str) -> frozenset[int]:
     return frozenset((semitone + signature.get(letter, 0)) % 12 for letter, semitone in LETTER_SEMITONES.items())
 
 
+def tonic(key: str) -> int:
+    """The pitch class that a key is named after, 0 = C. Raises ValueError."""
+    key_signature(key)
+    match = _KEY.fullmatch(key)
+    return 0 if match is None else (LETTER_SEMITONES[match[1]] + ACCIDENTAL_SEMITONES[match[2]]) % 12
+
+
 def _mode(word: str) -> str | None:
     """The mode's name as SHARPS_OF_MODE has it, None where there is no such mode."""
     shortened = word.lower()[:3]

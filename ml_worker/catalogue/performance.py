@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_worker.catalogue.keys import tonic
 from ml_worker.catalogue.tune import Chord, Phrase, Tune
 from ml_worker.catalogue.voice import TimedNote
 
@@ -108,23 +109,17 @@ def lay_out(tune: Tune, order: Sequence[int | None], *, introduction_bars: int, 
     bar = tune.bar_beats
     sections: list[Section] = []
     beat = Fraction(0)
-
-    def rest_until(end: Fraction) -> None:
-        nonlocal beat
-        if end > beat:
-            sections.append(Section(beat, end - beat, None))
-            beat = end
-
-    rest_until(introduction_bars * bar)
-    for phrase_number in order:
-        if phrase_number is None:
-            rest_until(beat + interlude_bars * bar)
+    ready = introduction_bars * bar
+    for number in order:
+        if number is None:
+            ready += interlude_bars * bar
             continue
-        phrase = tune.phrases[phrase_number]
-        rest_until(beat + (tune.bar_position(phrase.start_beat) - beat) % bar)
-        length = phrase.end_beat - phrase.start_beat
-        sections.append(Section(beat, length, phrase_number))
-        beat += length
+        phrase = tune.phrases[number]
+        start = ready + (tune.bar_position(phrase.start_beat) - ready) % bar
+        if start > beat:
+            sections.append(Section(beat, start - beat, None))
+        sections.append(Section(start, phrase.end_beat - phrase.start_beat, number))
+        beat = ready = sections[-1].end_beat
     return sections
 
 
@@ -139,9 +134,13 @@ def as_written(tune: Tune) -> Performance:
 def introduction_bars(tune: Tune) -> int:
     """Whole bars before the tune (and its upbeat, where it has one) for an introduction of about INTRODUCTION_S."""
     before_upbeat = tune.bar_position(Fraction(0))
-    return min(
-        (1, 2, 4), key=lambda bars: abs(float(bars * tune.bar_beats + before_upbeat) * tune.beat_s - INTRODUCTION_S)
-    )
+
+    def seconds(bars: int) -> float:
+        return float(bars * tune.bar_beats + before_upbeat) * tune.beat_s
+
+    # Two chords at least, so that the key is heard.
+    choices = (1, 2, 4) if before_upbeat else (2, 4)
+    return min(choices, key=lambda bars: abs(seconds(bars) - INTRODUCTION_S))
 
 
 def knot_count(sections: Sequence[Section]) -> int:
@@ -198,21 +197,23 @@ def _chords_of(tune: Tune, section: Section) -> list[Played]:
 
 
 def _turn(tune: Tune, section: Section, following: Section | None) -> list[Played]:
-    """Home and its fourth in turn, bar by bar, and in the last bar the chord that leads home, if that is next."""
-    home = tune.chords[-1]
-    fourth = replace(home, root=(home.root + 5) % 12, intervals=home.intervals[:3])
-    away = next((chord for chord in reversed(tune.chords) if chord.root != home.root), home)
-    if following is None or following.phrase is None or _first_chord(tune, following.phrase).root != home.root:
-        away = home
+    """The key's own chord and its fourth in turn, bar by bar; last its fifth, if what follows starts at home."""
     bar = tune.bar_beats
     first_line = (section.start_beat // bar + 1) * bar
     lines = [first_line + number * bar for number in range(-(-(section.end_beat - first_line) // bar))]
     starts = [section.start_beat, *lines]
-    # Counted from the end: away, home, fourth, home, fourth, ...; the first bar is at home.
-    chords = [away, *(home if number % 2 == 0 else fourth for number in range(len(starts) - 1))][::-1]
-    if len(starts) > 1:
-        chords[0] = home
+    home, fourth, fifth = (_chord_on(tune, semitones) for semitones in (0, 5, 7))
+    chords = [home if number % 2 == 0 else fourth for number in range(len(starts))]
+    leads_home = following is not None and _first_chord(tune, following.phrase or 0).root == home.root
+    chords[-1] = fifth if leads_home else home
     return list(zip(starts, [*starts[1:], section.end_beat], chords, strict=True))
+
+
+def _chord_on(tune: Tune, semitones: int) -> Chord:
+    """The tune's chord so far above the key's tonic; where it has none, the first of its chords on the tonic."""
+    root = (tonic(tune.key) + semitones) % 12
+    at_home = next((chord for chord in tune.chords if chord.root == tonic(tune.key)), tune.chords[-1])
+    return next((chord for chord in tune.chords if chord.root == root), at_home)
 
 
 def _first_chord(tune: Tune, phrase: int) -> Chord:

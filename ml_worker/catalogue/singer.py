@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, lfilter, oaconvolve, sosfilt
 
 from ml_worker.audio.sound import Sound
-from ml_worker.catalogue.timbres import HUMMER
+from ml_worker.catalogue.timbres import DA_SINGER, HUMMER, NA_SINGER
 from ml_worker.catalogue.voice import TimedNote, sing_line
 
 Floats = NDArray[np.float64]
@@ -28,6 +28,8 @@ FAULTS = ("another tune", "silence", "clipped", "too short", "noise")
 
 # Where a voice is at ease: the middle of what it hums, MIDI semitones, for low and for high voices.
 EASY_MIDDLE = ((47.0, 55.0), (57.0, 65.0))
+# How people hum, and how many of them.
+MANNERS, MANNER_SHARES = (HUMMER, NA_SINGER, DA_SINGER), (0.7, 0.15, 0.15)
 # The shortest note that is still sung, s.
 SHORTEST_NOTE_S = 0.06
 # How long silence lasts after the last note, s.
@@ -88,11 +90,13 @@ class SungTake:
     faults: tuple[str, ...] = ()
 
 
-def sing(notes: Sequence[TimedNote], *, seed: int, style: Style = "free", fault: str | None = None) -> SungTake:
+def sing(
+    notes: Sequence[tuple[float, float, float]], *, seed: int, style: Style = "free", fault: str | None = None
+) -> SungTake:
     """A take of a fragment. Equal arguments give equal samples.
 
     Args:
-        notes: the fragment's notes, in seconds from the fragment's start, in order.
+        notes: the fragment's notes in order: start and end in seconds from the fragment's start, MIDI semitones.
         seed: whose voice it is and all that chance decides.
         style: "along" with the fragment, in its key and tempo; "free", in the singer's own; "off", to be refused.
         fault: for "off", which one of FAULTS; by chance where None.
@@ -107,9 +111,10 @@ def sing(notes: Sequence[TimedNote], *, seed: int, style: Style = "free", fault:
         raise ValueError(f"{style!r} is not a style; there are along, free and off")
     if fault is not None and (style != "off" or fault not in FAULTS):
         raise ValueError(f"{fault!r} is not a fault of the style {style!r}; the style off has {', '.join(FAULTS)}")
+    timed = [TimedNote(*note) for note in notes]
     if style != "off":
-        return _take(notes, HABITS[style], rng)
-    return _off(notes, fault or FAULTS[rng.integers(len(FAULTS))], rng)
+        return _take(timed, HABITS[style], rng)
+    return _off(timed, fault or FAULTS[rng.integers(len(FAULTS))], rng)
 
 
 def _take(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) -> SungTake:
@@ -121,10 +126,11 @@ def _take(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) 
     seconds = max(note.end_s for note in sung) + float(rng.uniform(*AFTER_S))
     # Short and long throats; the low ones hum low.
     body = float(np.interp(np.mean([note.pitch for note in sung]), (48, 66), (0.88, 1.12)) * rng.normal(1, 0.03))
-    voice = HUMMER.scaled(
+    manner = MANNERS[rng.choice(len(MANNERS), p=list(MANNER_SHARES))]
+    voice = manner.scaled(
         body,
-        "hum",
-        tilt_db=float(rng.uniform(-13, -9)),
+        manner.name,
+        tilt_db=manner.tilt_db + float(rng.uniform(-1, 3)),
         vibrato_semitones=float(rng.uniform(0.0, 0.25)),
         glide_s=float(rng.uniform(0.02, 0.045)),
         breath_db=float(rng.uniform(-38, -26)),

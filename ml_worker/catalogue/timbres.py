@@ -128,3 +128,6 @@ HUMMER = Timbre(
     vibrato_semitones=0.12,
     inhales=True,
 )
+# Not everybody hums with the mouth closed: "na na", and "da da" with a silence before each note.
+NA_SINGER = replace(HUMMER, name="na na", vowels=(UH, OH), closure=NN, tilt_db=-8.0, closure_db=-7.0)
+DA_SINGER = replace(NA_SINGER, name="da da", closure_db=-26.0, glide_s=0.018)

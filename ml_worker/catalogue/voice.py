@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-from scipy.signal import get_window
+from scipy.signal import butter, freqz_sos, get_window, sosfilt
 
 from ml_worker.catalogue.timbres import Shape, Timbre
 
@@ -38,6 +38,9 @@ HIGHEST_HARMONIC_HZ = 15_000.0
 FRAME = 1024
 TRANSFORM = 2048
 HOP = 512
+
+# Breath is heard as air in this band, Hz.
+AIR_BAND_HZ = (1_200.0, 5_500.0)
 
 # A singer moves the first resonance up to the pitch where the pitch would lie above it.
 FIRST_RESONANCE_ABOVE_PITCH = 1.05
@@ -236,16 +239,17 @@ def synthesise(curves: Curves, timbre: Timbre, *, frames: int, sample_rate: int,
     bins_hz = np.fft.rfftfreq(TRANSFORM, 1 / sample_rate)[None, :]
     response = resonance(bins_hz, centres, widths, timbre)  # (hops, bins)
     response *= _even_loudness(f0_hop, centres, widths, timbre)[:, None]
-    hiss = 1 / np.sqrt(np.mean(np.square(response * (bins_hz / bins_hz.max())), axis=1))
+    air_band = butter(1, AIR_BAND_HZ, "bandpass", fs=sample_rate, output="sos")
+    air_heard = np.abs(freqz_sos(air_band, bins_hz[0], fs=sample_rate)[1]).astype(np.float32)
+    hiss = 1 / np.sqrt(np.mean(np.square(response * air_heard), axis=1))
 
     at_sample = np.arange(frames) / sample_rate * CONTROL_RATE
     tone = _source(_hertz(_at(at_sample, curves.pitch)), timbre, sample_rate)
     level = _at(at_sample, curves.level).astype(np.float32)
     breath = 10 ** (timbre.breath_db / 20) * level + _at(at_sample, curves.inhale).astype(np.float32)
     breath *= np.interp(np.arange(frames) / HOP, np.arange(hops), hiss).astype(np.float32)
-    # Breath is white noise differentiated: it has its strength high up, where it is heard as air.
-    air = np.diff(rng.standard_normal(frames + 1, dtype=np.float32)) / np.float32(np.pi)
-    source = tone * level + air * breath
+    air = sosfilt(air_band, rng.standard_normal(frames, dtype=np.float32))
+    source = tone * level + air.astype(np.float32) * breath
     return (FULL_TONE * filtered(source, response)).astype(np.float32)
 
 
