@@ -528,11 +528,12 @@ async function followCheck(mine) {
 
 async function showOutcome(outcome) {
   const accepted = outcome.state === "accepted";
-  const sentences = outcome.sentences.map((sentence) => notice(accepted ? "info" : "warning", sentence));
-  if (accepted) sentences.unshift(notice("good", outcome.surplus ? `${words.ACCEPTED} ${words.SURPLUS}` : words.ACCEPTED));
-  if (outcome.state === "withdrawn") sentences.unshift(notice("info", words.WITHDRAWN));
+  const sentences = [...outcome.sentences];
+  if (accepted && outcome.surplus) sentences.unshift(words.SURPLUS);
+  if (accepted) sentences.unshift(words.ACCEPTED);
+  if (outcome.state === "withdrawn") sentences.unshift(words.WITHDRAWN);
   show();
-  say(...sentences);
+  say(notice(accepted ? "good" : "warning", sentences.join(" ")));
   if (outcome.curve_url && outcome.offset_s !== null) await tried(() => showCheckedCurve(outcome));
 }
 
