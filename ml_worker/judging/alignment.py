@@ -70,9 +70,10 @@ EDGE_S = 0.2
 EXPECTED_LATENCY_S = (-0.1, 0.6)
 """Hummed along, the offset lies in this window after the reference's start: 0 to 0.5 s of latency and reaction."""
 PRIOR_PER_S, PRIOR_MOST = 0.1, 0.25
-"""Score that a line loses for each second outside that window, and at most."""
+"""Score that a line loses (and distance that it gains, in the choice) for each second outside that window, and at
+most."""
 PRIOR_TEMPO = 0.5
-"""Score that a line loses for a tempo ratio of e, when hummed along."""
+"""The same for a tempo ratio of e."""
 
 MISSING_COST = 1.0
 """Distance of a reference of which the hum reaches nothing; a part missing counts its share."""
@@ -94,7 +95,8 @@ class Alignment:
         bend_s: standard deviation of the path around a straight line, seconds.
         coverage: share of the reference's voiced frames at which the hum is voiced.
         reached: share of the reference's voiced frames between the hum's first and last voiced frame.
-        confidence: 0..1, how far the best line stands out from the best line elsewhere.
+        confidence: 0..1, how far the best line stands out from the best line elsewhere; 0.5 where that one is further
+            off by `half`.
         reference_s: length of the reference.
         path: float (P, 2), seconds of the reference against seconds of the hum, rising.
     """
@@ -255,6 +257,11 @@ def prior(line_offsets_s: NDArray[np.floating], ratios: NDArray[np.floating], ex
     return np.minimum(PRIOR_MOST, PRIOR_PER_S * outside) + PRIOR_TEMPO * np.abs(np.log(ratios))
 
 
+def unlikely(line: Line, expected_s: float | None) -> float:
+    """The prior of one line."""
+    return float(prior(np.array([line.offset_s]), np.array([line.ratio]), expected_s)[0])
+
+
 def search_lines(hum: Curve, reference: Curve, expected_s: float | None) -> list[Line]:
     """The best lines of the whole grid of tempos and offsets, best first, no two alike, at most CANDIDATES + 1."""
     factor = round(COARSE_HOP_S / FINE_HOP_S)
@@ -388,6 +395,15 @@ def warp(hum: Curve, reference: Curve, line: Line) -> Warp | None:
     return measured(cells, costs[:, key], hum, reference, line, first, float(transpositions[key]))
 
 
+def straightened(found: Warp) -> Line:
+    """The line through a warp's path: where the search ended on one that only its band made fit."""
+    path = found.path
+    if path[-1, 0] - path[0, 0] < SHORTEST_REFERENCE_S:
+        return found.line
+    ratio, offset_s = np.polyfit(path[:, 0], path[:, 1], 1)
+    return Line(float(offset_s), float(np.clip(ratio, FASTEST_RATIO, SLOWEST_RATIO)), found.transposition, -np.inf)
+
+
 def measured(
     cells: NDArray[np.int64],
     costs: NDArray[np.float32],
@@ -470,15 +486,24 @@ def align(
     warps = [found for line in search_lines(sung, model, expected_offset_s) if (found := warp(sung, rough, line))]
     if not warps:
         return None
-    ranked = sorted(warps, key=lambda found: distance(sung, rough, found))
-    rival = distance(sung, rough, ranked[1]) if len(ranked) > 1 else MISSING_COST
-    line = sharpen(sung, model, ranked[0].line, expected_offset_s)
+    ranked = sorted(warps, key=lambda found: distance(sung, rough, found) + unlikely(found.line, expected_offset_s))
+    elsewhere = [found for found in ranked[1:] if apart(found, ranked[0]) > DISTINCT_S]
+    rival = distance(sung, rough, elsewhere[0]) if elsewhere else MISSING_COST
+    lead = max(0.0, rival - distance(sung, rough, ranked[0]))
+    starts = (ranked[0].line, straightened(ranked[0]))
+    line = max((sharpen(sung, model, start, expected_offset_s) for start in starts), key=lambda each: each.score)
     best = warp(sung, rough, line) or ranked[0]
-    return described(sung, rough, best, rival, half)
+    confidence = float(1 - 2 ** (-lead / half))
+    return described(sung, rough, best, confidence, half)
 
 
-def described(hum: Curve, reference: Curve, best: Warp, rival: float, half: float) -> Alignment:
-    """The alignment's figures from the best warp and the distance of the best one elsewhere."""
+def apart(one: Warp, other: Warp) -> float:
+    """Median of the seconds between where two warps find the same moments of the reference; lines may bend into one."""
+    return float(np.median(np.abs(np.interp(other.path[:, 0], *one.path.T) - other.path[:, 1])))
+
+
+def described(hum: Curve, reference: Curve, best: Warp, confidence: float, half: float) -> Alignment:
+    """The alignment's figures from its final warp."""
     own = distance(hum, reference, best)
     return Alignment(
         offset_s=best.line.offset_s,
@@ -490,7 +515,7 @@ def described(hum: Curve, reference: Curve, best: Warp, rival: float, half: floa
         bend_s=best.bend_s,
         coverage=hummed_share(hum, reference, best.path),
         reached=reached_share(hum, reference, best.line),
-        confidence=float(np.clip(1 - own / max(rival, 1e-6), 0, 1)),
+        confidence=confidence,
         reference_s=len(reference) * WARP_HOP_S,
         path=best.path,
     )

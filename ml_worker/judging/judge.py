@@ -225,12 +225,23 @@ def tune_reason(found: Alignment, moved: float) -> Reason | None:
         return Reason("wrong_tune", ONE_NOTE)
     if found.distance <= limit.SIMILAR and found.coverage >= limit.COVERED:
         return None
-    part = found.distance - lines.MISSING_COST * (1 - found.reached)
-    if part <= limit.PART_SIMILAR and limit.LEAST_PART <= found.coverage < limit.COMPLETE:
+    if moved <= limit.WIDE_SHARE and is_cut_off(found):
         return Reason("cut_off", cut_off_sentence(found))
-    if found.bend_s > limit.BENT_S and found.pitch_cost <= limit.RIGHT_NOTES:
+    if moved <= limit.WIDE_SHARE and is_out_of_time(found):
         return Reason("off_time", OFF_TIME)
     return Reason("wrong_tune", WRONG_TUNE)
+
+
+def is_cut_off(found: Alignment) -> bool:
+    """Whether what is there is right, and enough of it to say so."""
+    part = found.distance - lines.MISSING_COST * (1 - found.reached)
+    return part <= limit.PART_SIMILAR and limit.LEAST_PART <= found.coverage < limit.COMPLETE
+
+
+def is_out_of_time(found: Alignment) -> bool:
+    """Whether all notes are there and right, and only their timing is not."""
+    right = found.pitch_cost <= limit.RIGHT_NOTES and found.coverage >= limit.COVERED
+    return right and found.bend_s > limit.BENT_S
 
 
 def cut_off_sentence(found: Alignment) -> str:

@@ -28,6 +28,8 @@ from scipy.stats import rankdata
 from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.trackers import track_melody
+from ml_worker.catalogue import render_original, sing, tunes
+from ml_worker.catalogue.singer import FAULTS
 from ml_worker.judging.alignment import align, curve
 from ml_worker.judging.judge import judge_hum, judge_melody
 
@@ -46,6 +48,12 @@ SOLO = (
     "alignment/sir_duke/sir_duke_trumpet_fast.mp3",
 )
 SAME_TUNE = {frozenset(SOLO[:2]), frozenset(SOLO[8:10])}
+TAKES = (("along", None), ("free", None), *(("off", fault) for fault in FAULTS))
+"""Style and fault of the simulated takes."""
+SHORTEST_PHRASE_S = 4.0
+"""Shorter phrases are no fragments."""
+SIMULATED_LATENCY_S = 0.2
+"""How long before a simulated take "along" the reference is said to have started."""
 UNLIKE = 3.0
 """Distance of a hum in which nothing could be aligned: more than any alignment's."""
 LONGEST_REFERENCE_S = 12.0
@@ -229,15 +237,59 @@ def measure_cuts(data: Path, count: int, seed: int = 0) -> None:
     print(", ".join(f"{kind}: {ok} of {of} accepted" for kind, (ok, of) in counts.items()))
 
 
+# --- simulated hums
+
+
+def simulated(number: int) -> list[tuple[str, bool, tuple[float, float] | None]]:
+    """Takes of every phrase of a starter tune, as a simulated singer hums them, against the tracked lead.
+
+    Returns:
+        For each take: what it is, whether it was accepted, and for good ones the errors of offset (s) and tempo ratio.
+    """
+    tune = tunes()[number]
+    rendering = render_original(tune)
+    lead = track_melody(rendering.lead)
+    results = []
+    for phrase, (start_s, end_s) in enumerate(rendering.phrases):
+        if end_s - start_s < SHORTEST_PHRASE_S:
+            continue
+        for seed, (style, fault) in enumerate(TAKES):
+            take = sing(rendering.phrase_notes(phrase), seed=1000 * phrase + seed, style=style, fault=fault)
+            start = take.offset_s - SIMULATED_LATENCY_S if style == "along" else None
+            judged = judge_hum(take.sound, lead.cut(start_s, end_s), reference_start_s=start)
+            known = fault is None and judged.offset_s is not None
+            errors = (judged.offset_s - take.offset_s, judged.tempo_ratio / take.tempo_ratio - 1) if known else None
+            results.append((fault or style, judged.ok, errors))
+    return results
+
+
+def measure_simulated(count: int, processes: int) -> None:
+    """Acceptance by kind of take, and the errors of the alignment. Synthetic: not a measure of real hums."""
+    with ProcessPoolExecutor(processes) as pool:
+        results = [each for part in pool.map(simulated, range(count)) for each in part]
+    print(f"\nsimulated singer (synthetic), every phrase of {count} starter tunes")
+    for name in dict.fromkeys(name for name, _, _ in results):
+        accepted = [ok for kind, ok, _ in results if kind == name]
+        errors = np.abs([error for kind, _, error in results if kind == name and error])
+        print(f"{name:14} {sum(accepted)} of {len(accepted)} accepted", end="")
+        if len(errors):
+            (offset_s, tempo), (offset_90, tempo_90) = np.median(errors, axis=0), np.percentile(errors, 90, axis=0)
+            print(f"; offset error {offset_s * 1000:.0f} ms (90 %: {offset_90 * 1000:.0f})", end="")
+            print(f", tempo error {tempo:.2%} (90 %: {tempo_90:.2%})", end="")
+        print()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder with f0/mast, hums and alignment")
     parser.add_argument("--tuning", action="store_true", help="the melodies that limits were set on, too")
     parser.add_argument("--cuts", type=int, default=100, help="how many random cuts of henter's hums to try")
+    parser.add_argument("--tunes", type=int, default=15, help="how many starter tunes to hum by the simulated singer")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
     measure_solo(given.data)
     measure_cuts(given.data, given.cuts)
+    measure_simulated(given.tunes, given.processes)
     measure_mast(given.data / "f0" / "mast", tuning=given.tuning, processes=given.processes)
 
 

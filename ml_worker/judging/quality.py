@@ -24,10 +24,12 @@ CLIPPED_RUN = 3
 """So many samples in a row at full scale are clipped; one or two may be a peak that just fits."""
 DROPOUT_S = 0.003
 """An exact zero (or a held value) this long within sound is a drop-out: an audio block of a browser is 2.7 ms."""
-BESIDE_S = 0.02
-"""Seconds looked at on both sides of a drop-out, to tell it from a pause."""
+HOLE = 0.01
+"""A hole lies within this of zero; a value held further out is clipped or a constant."""
+BESIDE_S = 0.004
+"""Seconds looked at on both sides of a hole: sound breaks off at a drop-out, and dies away into a pause."""
 BESIDE_DB = -40.0
-"""Level on both sides of a drop-out, dB of full scale."""
+"""Level right before and right after a drop-out, dB of full scale."""
 BAND_HZ = 100.0
 """Width of the bands in which the bandwidth is looked for."""
 BAND_FLOOR_DB = -111.0
@@ -167,7 +169,7 @@ def dropout_lengths(mono: NDArray[np.float64], sample_rate: int) -> NDArray[np.i
     """Lengths in samples of the stretches of one held value, zero as a rule, with sound right before and after."""
     if len(mono) < 2:
         return np.zeros(0, dtype=np.int64)
-    starts, ends = runs(np.abs(np.diff(mono)) < 1e-7)
+    starts, ends = runs((np.abs(np.diff(mono)) < 1e-7) & (np.abs(mono[1:]) < HOLE))
     long = ends - starts >= DROPOUT_S * sample_rate
     starts, ends = starts[long], ends[long]
     beside = max(1, round(BESIDE_S * sample_rate))

@@ -21,7 +21,7 @@ PART_SIMILAR = 0.35
 """Distance, without what is missing, up to which an incomplete take is the right tune cut off rather than another tune.
 Lower than SIMILAR: a short piece of a melody is found by chance in another more easily than a whole one."""
 
-LEAST_PART = 0.5
+LEAST_PART = 0.55
 """Share of the fragment that must be found for that to be said: with less, it is chance too often. 0.4 % of different
 melodies (f0/mast, tuning melodies) are called cut off."""
 
@@ -34,6 +34,10 @@ HALF_HUMMED = 0.5
 FLAT_SHARE = 0.4
 """A hum that moves over less than this share of the reference's range is one held note, which lies close to any calm
 melody. Passed performances of f0/mast move over 0.8 or more of theirs (tuning melodies)."""
+
+WIDE_SHARE = 2.0
+"""A hum that moves over more than this share of the reference's range is another tune, not this one cut off or out of
+time. 95 % of the passed performances of f0/mast move over less than 1.6 of theirs (tuning melodies)."""
 
 BENT_S = 0.12
 """Standard deviation of the timing, seconds, above which notes that are right are sung out of time."""
