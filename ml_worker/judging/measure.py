@@ -1,7 +1,7 @@
 """How well the automatic check tells hums apart, on real ones: `python -m ml_worker.judging.measure`.
 
 Melodies of f0/mast are split in two by their place in the sorted list: every second one, from the first, is for setting
-limits (tuning), the others are held out; the figures are the held-out ones unless --tuning asks for both. A performance
+limits (tuning), the others are held out; the figures are of the held-out ones unless --melodies says otherwise. A performance
 is scored against each of its melody's piano references and the best counts, here as for the baseline.
 
 The baseline is plain dynamic time warping: voiced frames at 20 ms, median subtracted, absolute difference, steps of
@@ -30,6 +30,7 @@ from ml_worker.audio.melody import Melody
 from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue import render_original, sing, tunes
 from ml_worker.catalogue.singer import FAULTS
+from ml_worker.judging import alignment
 from ml_worker.judging.alignment import align, curve
 from ml_worker.judging.judge import judge_hum, judge_melody
 
@@ -84,9 +85,10 @@ class Score:
 
 
 class Mast:
-    """The melody dataset: its curves by key, and its table."""
+    """The melody dataset: its curves by key, its table, and how many references of a melody are used."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, references: int) -> None:
+        self.count = references
         with np.load(folder / "f0.npz", allow_pickle=False) as stored:
             self.melodies = {key: given_melody(stored[key]) for key in stored.files}
         with (folder / "index.tsv").open(newline="") as table:
@@ -98,7 +100,8 @@ class Mast:
         return names[0::2] if tuning else names[1::2]
 
     def references(self, name: str) -> list[str]:
-        return [row["key"] for row in self.rows if row["melody"] == name and row["kind"] == "reference"]
+        keys = [row["key"] for row in self.rows if row["melody"] == name and row["kind"] == "reference"]
+        return keys[: self.count]
 
     def pairs(self, names: list[str]) -> Iterator[Pair]:
         """Every performance with its own references, and every passed one with those of the other melodies named."""
@@ -176,16 +179,16 @@ def report(title: str, scores: list[Score]) -> None:
     print(f"accepts {accepted['fail']:.1%} of the failed, {accepted['different']:.2%} of the different")
 
 
-def measure_mast(folder: Path, *, tuning: bool, processes: int) -> None:
-    mast = Mast(folder)
-    for held_out in (True, False) if tuning else (True,):
-        pairs = list(mast.pairs(mast.names(tuning=not held_out)))
+def measure_mast(folder: Path, references: int, part: str, processes: int) -> None:
+    mast = Mast(folder, references)
+    for name in ("held-out", "tuning") if part == "both" else (part,):
+        pairs = list(mast.pairs(mast.names(tuning=name == "tuning")))
         with ProcessPoolExecutor(processes) as pool:
             scores = list(pool.map(partial(score, mast), pairs, chunksize=64))
-        part = "held-out melodies" if held_out else "tuning melodies"
-        report(f"f0/mast, {part}, best of three references", best_of_references(scores))
+        if references > 1:
+            report(f"f0/mast, {name} melodies, best of {references} references", best_of_references(scores))
         first = [each for each in scores if each.pair.reference == mast.references(each.pair.melody)[0]]
-        report(f"f0/mast, {part}, first reference only", first)
+        report(f"f0/mast, {name} melodies, first reference only", first)
 
 
 # --- real hums
@@ -282,15 +285,39 @@ def measure_simulated(count: int, processes: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=DATA, help="folder with f0/mast, hums and alignment")
-    parser.add_argument("--tuning", action="store_true", help="the melodies that limits were set on, too")
+    parser.add_argument("--melodies", choices=("held-out", "tuning", "both"), default="held-out", help="of f0/mast")
     parser.add_argument("--cuts", type=int, default=100, help="how many random cuts of henter's hums to try")
     parser.add_argument("--tunes", type=int, default=15, help="how many starter tunes to hum by the simulated singer")
+    parser.add_argument("--references", type=int, default=3, help="how many references of a melody of f0/mast")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", choices=("solo", "cuts", "simulated", "mast"), help="one of the four measurements")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="try a constant of alignment.py"
+    )
     given = parser.parse_args()
-    measure_solo(given.data)
-    measure_cuts(given.data, given.cuts)
-    measure_simulated(given.tunes, given.processes)
-    measure_mast(given.data / "f0" / "mast", tuning=given.tuning, processes=given.processes)
+    try_constants(given.set)
+    measurements = {
+        "solo": lambda: measure_solo(given.data),
+        "cuts": lambda: measure_cuts(given.data, given.cuts),
+        "simulated": lambda: measure_simulated(given.tunes, given.processes),
+        "mast": lambda: measure_mast(given.data / "f0" / "mast", given.references, given.melodies, given.processes),
+    }
+    for name, measure in measurements.items():
+        if given.only in (None, name):
+            measure()
+
+
+def try_constants(assignments: list[str]) -> None:
+    """Sets numbers of alignment.py for this run, for trials: BEND_COST=0.
+
+    Raises:
+        ValueError: alignment.py has no such number.
+    """
+    for assignment in assignments:
+        name, _, value = assignment.partition("=")
+        if not isinstance(getattr(alignment, name, None), float):
+            raise ValueError(f"alignment.py has no number {name}")
+        setattr(alignment, name, float(value))
 
 
 if __name__ == "__main__":
