@@ -36,7 +36,7 @@ class SungNote:
 
 @dataclass(frozen=True)
 class SungSong:
-    """A song.txt. `phrases` hold the notes between two `-` lines; `headers` what stands after `#`, by upper-case name."""
+    """A song.txt. Its phrases are the notes between `-` lines, its headers the `#` lines by name."""
 
     headers: dict[str, str]
     phrases: tuple[tuple[SungNote, ...], ...]
