@@ -113,6 +113,7 @@ function offerReasons(kind) {
     if (k < 9) {
       const key = document.createElement("kbd");
       key.className = "key";
+      key.setAttribute("aria-hidden", "true");
       key.textContent = k + 1;
       button.append(" ", key);
     }

@@ -1,0 +1,34 @@
+"""The benchmarks of `make bench`: each is measured with its baseline in the same run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+Table = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark by name.
+
+    Attributes:
+        what: one line for the list.
+        module: has `table() -> list of rows`, each a dict with the same keys.
+    """
+
+    what: str
+    module: str
+
+    def run(self) -> Table:
+        measure: Callable[[], Table] = import_module(self.module).table
+        return measure()
+
+
+BENCHMARKS = {
+    "melody": Benchmark("pitch trackers and separations against annotated voices", "ml_worker.audio.measure"),
+    "judging": Benchmark("the check of hums against plain DTW, on f0/mast", "ml_worker.judging.measure"),
+    "mining": Benchmark("mined fragments against true time maps (synthetic)", "ml_worker.mining.measure"),
+}
