@@ -1,8 +1,8 @@
 """How well the automatic check tells hums apart, on real ones: `python -m ml_worker.judging.measure`.
 
 Melodies of f0/mast are split in two by their place in the sorted list: every second one, from the first, is for setting
-limits (tuning), the others are held out; the figures are of the held-out ones unless --melodies says otherwise. A performance
-is scored against each of its melody's piano references and the best counts, here as for the baseline.
+limits (tuning), the others are held out; the figures are of the held-out ones unless --melodies says otherwise. A
+performance is scored against each of its melody's piano references and the best counts, here as for the baseline.
 
 The baseline is plain dynamic time warping: voiced frames at 20 ms, median subtracted, absolute difference, steps of
 (1, 1), (1, 0) and (0, 1), mean cost along the path (librosa.sequence.dtw).
@@ -227,9 +227,7 @@ def measure_cuts(data: Path, count: int, seed: int = 0) -> None:
         length = rng.uniform(4, tracks[0].duration_s)
         start = rng.uniform(0, tracks[0].duration_s - length)
         for number in (1, 2):
-            first, last = np.sort(rng.uniform(0, sounds[number].duration_s, 2))
-            if last - first < 2:
-                continue
+            first, last = sounds[number].duration_s * rng.uniform([0, 0.6], [0.3, 1])
             from_s, to_s = whole.offset_s + np.array([start, start + length]) * whole.tempo_ratio
             held = (min(to_s, last) - max(from_s, first)) / (to_s - from_s)
             kind = "other tune" if number == 2 else "whole" if held > 0.9 else "part"
