@@ -92,7 +92,7 @@ class Job(models.Model):
         return f"{self.get_kind_display()} {self.subject}".strip()
 
     @classmethod
-    def ask(cls, kind: str, subject: Any = "", *, priority: int = 0, **arguments: Any) -> Job:
+    def ask(cls, kind: str, subject: Any = "", /, *, priority: int = 0, **arguments: Any) -> Job:
         """The open job of this kind about this subject, made if there is none."""
         job, _ = cls.objects.open().get_or_create(
             kind=kind, subject=str(subject), defaults={"arguments": arguments, "priority": priority}

@@ -53,7 +53,7 @@ def heartbeat(job: Job) -> Iterator[None]:
         thread.join()
 
 
-def run_here(kind: str, subject: Any = "", *, on_progress: Progress | None = None, **arguments: Any) -> Job:
+def run_here(kind: str, subject: Any = "", /, *, on_progress: Progress | None = None, **arguments: Any) -> Job:
     """The job of this kind about this subject, run in this process, or awaited where a worker has it already.
 
     What management commands call, so that a command and a worker never do the same work side by side.

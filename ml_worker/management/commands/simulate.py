@@ -89,7 +89,7 @@ class Command(ChadCommand):
             "mined": {name: tally.as_dict() for name, tally in tallies.items()},
         }
 
-    def step(self, kind: str, subject: Any, **arguments: Any) -> Job:
+    def step(self, kind: str, subject: Any, /, **arguments: Any) -> Job:
         with ProgressBar() as bar:
             job = run_here(kind, subject, on_progress=bar, **arguments)
         if job.state == Job.State.FAILED:
