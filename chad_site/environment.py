@@ -28,6 +28,7 @@ VERSION = (3, 11)
 NEEDED_MB = 4000
 # Below this a failed install is put down to the disk being full, in megabytes.
 FULL_DISK_MB = 100
+# What pip says of packages that are there already.
 DULL = ("Requirement already satisfied", "Looking in")
 
 

@@ -10,6 +10,7 @@ import environ
 from csp.constants import NONE, SELF
 
 from chad_site import embedded
+from chad_site.embedded.errors import as_sentences
 
 env = environ.Env()
 
@@ -20,15 +21,16 @@ CHAD_HOME = Path(env("CHAD_HOME", default=str(BASE_DIR / "var"))).resolve()
 def kept_secret(name: str) -> str:
     """A secret of this instance, made at first use and kept in CHAD_HOME."""
     path = CHAD_HOME / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{name}.{secrets.token_hex(4)}.part")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(50))
-        with contextlib.suppress(FileExistsError):  # another process was first: then its secret is the one
-            path.hardlink_to(draft)
-        draft.unlink()
-    return path.read_text()
+    with as_sentences(CHAD_HOME):
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f"{name}.{secrets.token_hex(4)}.part")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(50))
+            with contextlib.suppress(FileExistsError):  # another process was first: then its secret is the one
+                path.hardlink_to(draft)
+            draft.unlink()
+        return path.read_text()
 
 
 SECRET_KEY = env("SECRET_KEY", default="") or kept_secret("secret-key")

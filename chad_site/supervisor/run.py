@@ -107,7 +107,9 @@ class Supervisor:
 
     def start(self) -> None:
         self.start_database()
-        if self.own_broker:
+        if not self.own_broker:
+            say("Broker: the one that CELERY_BROKER_URL names.")
+        else:
             self.start_child(children.redis_part(self.places))
             self.wait_until("Redis", lambda: redis.answers(self.places), REDIS_LIMIT_S)
         self.manage("Database tables", "migrate", "--verbosity", "1", shown="  Applying")

@@ -15,7 +15,7 @@ import pytest
 
 from chad_site.embedded import EmbeddedError, account, locks, postgres_settings, redis_url, server
 from chad_site.embedded.errors import sentence_of
-from chad_site.embedded.places import LONGEST_SOCKET_PATH, Places, make_private
+from chad_site.embedded.places import LONGEST_SOCKET_PATH, REPOSITORY, Places, make_private
 from chad_site.supervisor.guard import parents
 from chad_site.tests.processes import (
     environment,
@@ -223,15 +223,27 @@ def test_a_home_that_cannot_be_a_folder_is_said_in_one_sentence(tmp_path):
     assert errors == f"{tmp_path}/file/home is not a folder. Set CHAD_HOME to a folder that CHAD may write.\n"
 
 
-def test_a_management_command_says_why_the_database_cannot_start(home):
-    """Another major version's files are the failure that a person meets after an upgrade."""
+@pytest.mark.parametrize("arguments", [["migrate"], ["first_start"], ["check", "--database", "default"]])
+def test_a_management_command_says_it_in_one_sentence_too(home, arguments):
+    """Another major version's files are what a person meets after an upgrade."""
     (home / "postgres" / "PG_VERSION").write_text("12\n")
-    process = psql(home, "SELECT 1")
-    _, errors = process.communicate()
+    done = manage(home, *arguments)
     (home / "postgres" / "PG_VERSION").write_text(f"{server.MAJOR}\n")
-    assert process.returncode == 1
-    assert "was made by PostgreSQL 12" in errors
-    assert "docs/deploy.md" in errors
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert "was made by PostgreSQL 12" in done.stderr
+
+
+def test_a_management_command_without_a_usable_home_says_so(tmp_path):
+    (tmp_path / "file").touch()
+    done = manage(tmp_path / "file", "check")
+    assert done.returncode == 1
+    assert done.stderr == f"{tmp_path}/file is not a folder. Set CHAD_HOME to a folder that CHAD may write.\n"
+
+
+def manage(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=REPOSITORY, env=environment(home), capture_output=True, text=True)
 
 
 def test_postgres_own_last_words_are_passed_on(home):

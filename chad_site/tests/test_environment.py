@@ -32,22 +32,20 @@ def make(repository: Path) -> str:
     return done.stdout
 
 
-def test_it_is_made_once_and_anew_only_when_needed(repository):
+def test_what_an_interrupted_install_left_is_made_anew_and_then_only_what_changed(repository):
     venv = repository / ".venv"
-    assert "Making" in make(repository)
+    venv.mkdir()
+    for left in ("unfinished", "half-a-package"):
+        (venv / left).touch()
+    assert "is unfinished; making it anew" in make(repository)
     assert (venv / "bin" / "python").exists()
+    assert not (venv / "half-a-package").exists()
     assert make(repository) == ""
 
     (repository / "requirements.txt").write_text("# still nothing\n")
     said = make(repository)
     assert "Installing" in said
     assert "anew" not in said
-    assert make(repository) == ""
-
-    (venv / "unfinished").touch()  # what an interrupted install leaves
-    (venv / "half-a-package").touch()
-    assert "is unfinished; making it anew" in make(repository)
-    assert not (venv / "half-a-package").exists()
     assert make(repository) == ""
 
 
