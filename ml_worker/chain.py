@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from annotation.models import ReviewItem, Slot
+from ml_worker.jobs_in_words import described, uuids
 from ml_worker.models import Checkpoint, Job
-from recordings.models import CoverFragment, Fragment, Humming, Recording, Release, Song
+from recordings.models import CoverFragment, Fragment, Humming, Recording, Release, ReleasedVersion, Song
+from recordings.models.songs import Split
 
 # How many of the latest failures and results the page lists.
-LISTED = 20
+FAILURES_LISTED = 20
+RESULTS_LISTED = 8
+
+STATION_OF = {
+    Job.Kind.RENDER: "songs",
+    Job.Kind.FETCH: "songs",
+    Job.Kind.INGEST: "songs",
+    Job.Kind.ANALYSE: "songs",
+    Job.Kind.CHECK: "hums",
+    Job.Kind.TRAIN: "training",
+    Job.Kind.MINE: "mining",
+    Job.Kind.RELEASE: "release",
+}
 
 
 @dataclass(frozen=True)
@@ -24,103 +38,152 @@ class Station:
     Attributes:
         name: for the page's script and style.
         title: for the person.
-        done, waiting: how many things are through, and how many wait here.
-        words: one line that says both.
-        step: the kind of job that can be started here, or "".
+        done, done_words: how many things are through, and what they are.
+        waiting, waiting_words: how many wait here, and for what.
+        total: how many there are to be done in all, where there is an end to them.
     """
 
     name: str
     title: str
     done: int
+    done_words: str
     waiting: int
-    words: str
-    step: str = ""
+    waiting_words: str
+    total: int | None = None
 
 
 def stations() -> list[Station]:
     return [songs(), hums(), double_check(), training(), mining(), release()]
 
 
+def plural(number: int, one: str, many: str = "") -> str:
+    """The word for so many: "song", "songs"."""
+    return one if number == 1 else many or f"{one}s"
+
+
 def songs() -> Station:
     originals = Recording.objects.of_available_songs().originals()
+    sound = originals.exclude(state=Recording.State.FAILED).count()
     ready = originals.analysed().count()
-    waiting = originals.exclude(state=Recording.State.FAILED).count() - ready
-    failed = originals.filter(state=Recording.State.FAILED).count()
-    covers = Recording.objects.of_available_songs().covers().filter(state=Recording.State.READY).count()
-    words = f"{ready} songs ready, {covers} covers, {Fragment.objects.live().count()} fragments"
-    return Station("songs", "Songs", ready, waiting, words + (f", {failed} failed" if failed else ""))
+    return Station("songs", "Songs", ready, f"{plural(ready, 'song')} ready", sound - ready, "being prepared", sound)
 
 
 def hums() -> Station:
-    live = Slot.objects.filter(fragment__in=Fragment.objects.live())
-    filled = live.exclude(humming=None).count()
-    wanted = Fragment.objects.live().count() * settings.SLOTS_PER_FRAGMENT
+    live = Fragment.objects.live()
+    filled = Slot.objects.filter(fragment__in=live).exclude(humming=None).count()
+    wanted = live.count() * settings.SLOTS_PER_FRAGMENT
     unchecked = Humming.objects.without_check().count()
-    words = f"{filled} of {wanted} slots filled" + (f", {unchecked} waiting for the check" if unchecked else "")
-    return Station("hums", "Hums", filled, unchecked, words)
+    return Station("hums", "Hums", filled, f"of {wanted:,} slots filled", unchecked, "waiting for the check", wanted)
 
 
 def double_check() -> Station:
     waiting = ReviewItem.objects.waiting().count()
     settled = ReviewItem.objects.exclude(settled_at=None).count()
-    return Station("double-check", "Double-check", settled, waiting, f"{waiting} waiting, {settled} settled")
+    return Station("double-check", "Double-check", settled, "settled", waiting, "to judge", settled + waiting)
 
 
 def training() -> Station:
-    from_people = Humming.objects.accepted().count()
-    checkpoints = Checkpoint.objects.count()
-    words = f"{checkpoints} checkpoints, {from_people} accepted hums to train on"
-    return Station("training", "Training", checkpoints, 0, words, Job.Kind.TRAIN)
+    made, new = Checkpoint.objects.count(), hums_to_train_on().count()
+    return Station("training", "Training", made, plural(made, "checkpoint"), new, f"new {plural(new, 'hum')}")
 
 
 def mining() -> Station:
-    found = CoverFragment.objects.accepted().count()
-    doubtful = CoverFragment.objects.filter(state=CoverFragment.State.DOUBTFUL).count()
-    words = f"{found} cover fragments, {doubtful} doubtful"
-    return Station("mining", "Mining", found, doubtful, words, Job.Kind.MINE)
+    found, left = CoverFragment.objects.accepted().count(), songs_not_mined().count()
+    words = plural(found, "cover fragment")
+    return Station("mining", "Mining", found, words, left, f"{plural(left, 'song')} to mine")
 
 
 def release() -> Station:
-    releases = Release.objects.count()
     latest = Release.objects.first()
-    words = f"{releases} releases, the latest {latest.version}" if latest else "No release yet"
-    return Station("release", "Release", releases, 0, words, Job.Kind.RELEASE)
+    releases = Release.objects.count()
+    new = unreleased(Humming.objects.accepted(), latest) + unreleased(CoverFragment.objects.accepted(), latest)
+    words = plural(releases, "release") + (f", the latest {latest.version}" if latest else "")
+    return Station("release", "Release", releases, words, new, f"new {plural(new, 'version')}")
+
+
+def hums_to_train_on() -> QuerySet[Humming]:
+    """Accepted hums of training songs that the latest short checkpoint has not seen."""
+    hums = Humming.objects.accepted().filter(fragment__recording__song__split=Split.TRAIN)
+    latest = Checkpoint.objects.latest()
+    return hums.exclude(pk__in=uuids(hum for _, _, hum in latest.data["versions"])) if latest else hums
+
+
+def songs_not_mined() -> QuerySet[Song]:
+    """Songs that can be mined and were not, since the latest short checkpoint was made."""
+    latest = Checkpoint.objects.latest()
+    if latest is None:
+        return Song.objects.none()
+    mined = Job.objects.filter(kind=Job.Kind.MINE, state=Job.State.DONE, created_at__gt=latest.created_at)
+    return songs_to_mine().exclude(pk__in=uuids(mined.values_list("subject", flat=True)))
+
+
+def unreleased(versions: QuerySet, latest: Release | None) -> int:
+    """How many of these accepted versions the latest release does not have."""
+    known = ReleasedVersion.objects.filter(release=latest, version_id=OuterRef("pk"))
+    return versions.exclude(Exists(known)).count()
 
 
 def as_it_stands() -> dict[str, Any]:
     """All of it, as the page and its JSON call show it."""
-    jobs = Job.objects.all()
+    running = described(Job.objects.filter(state=Job.State.RUNNING).order_by("started_at"))
+    failed = described(standing_failures())
+    done = Job.objects.filter(state=Job.State.DONE).order_by("-finished_at")[:RESULTS_LISTED]
+    waiting = Counter(Job.objects.waiting().values_list("kind", flat=True))
+    here = stations()
     return {
-        "stations": [asdict(station) for station in stations()],
+        "next": what_helps_most(here, running),
+        "stations": [with_jobs(station, running, failed) for station in here],
         "jobs": {
-            "waiting": jobs.waiting().count(),
-            "running": [describe(job) for job in jobs.filter(state=Job.State.RUNNING)],
-            "failed": described(jobs.filter(state=Job.State.FAILED)[:LISTED]),
-            "done": described(jobs.filter(state=Job.State.DONE).order_by("-finished_at")[:LISTED]),
+            "waiting": sum(waiting.values()),
+            "running": running,
+            "failed": failed[:FAILURES_LISTED],
+            "done": described(done),
         },
+        # How many jobs of each kind wait or run, so that a step that is under way is not offered again.
+        "open": dict(Counter(job["kind"] for job in running) + waiting),
         "songs_to_mine": songs_to_mine().count(),
+        "checkpoints": Checkpoint.objects.count(),
     }
 
 
-def described(jobs: Iterable[Job]) -> list[dict[str, Any]]:
-    return [describe(job) for job in jobs]
+def what_helps_most(stations: list[Station], running: list[dict[str, Any]]) -> str:
+    """One sentence: what the collection waits for first, in the order of the chain."""
+    songs, hums, checks, training, mining, release = stations
+    kinds = {job["kind"] for job in running}
+    if not songs.total:
+        return "There are no songs yet. Import one; its phrases can be hummed as soon as it is read."
+    if songs.waiting > songs.done:
+        ready = f"{songs.done} of {songs.total} songs {'is' if songs.done == 1 else 'are'} ready"
+        can = " and can be hummed already" if songs.done else ""
+        return f"{ready}{can}; the others are being prepared."
+    if checks.waiting:
+        return f"{checks.waiting} {plural(checks.waiting, 'version waits', 'versions wait')} for the double-check."
+    if training.waiting and Job.Kind.TRAIN not in kinds:
+        return f"{training.waiting} {training.waiting_words} since the latest checkpoint: train on them."
+    if mining.waiting and Job.Kind.MINE not in kinds:
+        return f"{mining.waiting} {mining.waiting_words} with the latest checkpoint."
+    if release.waiting:
+        return f"{release.waiting} {release.waiting_words} since the latest release."
+    if hums.total and hums.done < hums.total:
+        return f"{hums.total - hums.done:,} slots are open. More hums help most now."
+    return "Every slot is filled and everything is judged. New songs help most now."
 
 
-def describe(job: Job) -> dict[str, Any]:
-    return {
-        "id": str(job.pk),
-        "title": job.get_kind_display(),
-        "kind": job.kind,
-        "subject": job.subject,
-        "state": job.state,
-        "progress": job.progress,
-        "message": job.message,
-        "failure": job.failure,
-        "attempts": job.attempts,
-        "created_at": job.created_at,
-        "started_at": job.started_at,
-        "finished_at": job.finished_at,
-    }
+def with_jobs(station: Station, running: list[dict[str, Any]], failed: list[dict[str, Any]]) -> dict[str, Any]:
+    """A station with how many of its jobs run, and how many have failed."""
+
+    def here(jobs: list[dict[str, Any]]) -> int:
+        return sum(STATION_OF[job["kind"]] == station.name for job in jobs)
+
+    return asdict(station) | {"running": here(running), "failed": here(failed)}
+
+
+def standing_failures() -> QuerySet[Job]:
+    """Failed jobs whose thing was not tried anew since, the latest first."""
+    later = Job.objects.filter(
+        kind=OuterRef("kind"), subject=OuterRef("subject"), created_at__gt=OuterRef("created_at")
+    )
+    return Job.objects.filter(~Exists(later), state=Job.State.FAILED).order_by("-finished_at")
 
 
 def songs_to_mine() -> QuerySet[Song]:

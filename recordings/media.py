@@ -9,12 +9,15 @@ import soundfile
 from django.core.cache import cache
 from django.core.files.base import File
 from django.db.models.fields.files import FieldFile
-from django.http import Http404, HttpResponse
+from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 
 from recordings.models import Fragment, Recording
 
 CURVE_HOP_S = 0.02
-PEAKS = 1500
+# A waveform's picture has this many parts a second, so that one can zoom in; of a long recording not more than so many.
+PEAKS_A_SECOND = 50
+MOST_PEAKS = 20_000
 
 
 def cut_flac(audio: FieldFile, start_s: float, end_s: float) -> bytes:
@@ -29,12 +32,12 @@ def cut_flac(audio: FieldFile, start_s: float, end_s: float) -> bytes:
 
 
 def peaks(recording: Recording) -> list[float]:
-    """The loudest sample of each of PEAKS equal parts of a recording, 0..1, for drawing its waveform."""
+    """The loudest sample of each of many equal parts of a recording, 0..1, for drawing its waveform."""
     key = f"peaks:{recording.pk}:{recording.audio_sha256}"
     found = cache.get(key)
     if found is None:
         with recording.audio.storage.open(recording.audio.name) as stored, soundfile.SoundFile(stored) as source:
-            part = -(-source.frames // PEAKS)
+            part = max(source.samplerate // PEAKS_A_SECOND, -(-source.frames // MOST_PEAKS))
             blocks = source.blocks(blocksize=part, dtype="float32", always_2d=True)
             found = [round(float(np.abs(block).max()), 3) for block in blocks]
         cache.set(key, found, timeout=3600)
@@ -61,16 +64,24 @@ def read_curve(melody: FieldFile, start_s: float = 0.0, end_s: float | None = No
     }
 
 
-def private_file(data: bytes | File, content_type: str) -> HttpResponse:
-    """An answer with a file that only this person's browser may keep."""
-    response = HttpResponse(data, content_type=content_type)
+def private_file(data: bytes | File, content_type: str) -> HttpResponseBase:
+    """An answer with a file that only this person's browser may keep. A File is streamed, and closed at its end."""
+    if isinstance(data, File):
+        response: HttpResponseBase = FileResponse(data, content_type=content_type)
+    else:
+        response = HttpResponse(data, content_type=content_type)
     response["Cache-Control"] = "private, max-age=3600"
     response["Content-Disposition"] = "inline"
     response["X-Content-Type-Options"] = "nosniff"
     return response
 
 
-def interval_audio(recording: Recording, start_s: float, end_s: float) -> HttpResponse:
+def whole_audio(recording: Recording) -> HttpResponseBase:
+    """A recording's lossless working copy, streamed."""
+    return private_file(recording.audio.storage.open(recording.audio.name), "audio/flac")
+
+
+def interval_audio(recording: Recording, start_s: float, end_s: float) -> HttpResponseBase:
     return private_file(cut_flac(recording.audio, start_s, end_s), "audio/flac")
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from annotation.models import Lease, Slot
 from annotation.roles import IsAdmin
 from chad_site.celery import nudge
 from chad_site.errors import Refused
 from ml_worker import chain
-from ml_worker.models import Job
+from ml_worker.jobs_in_words import describe, described
+from ml_worker.models import Checkpoint, Job
 from recordings import media
 from recordings.models import Fragment, Recording
 
+# A version names a folder, too.
 VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
 
 
@@ -42,24 +46,33 @@ class StartStep(APIView):
         step = serializers.ChoiceField([Job.Kind.TRAIN, Job.Kind.MINE, Job.Kind.RELEASE])
         song = serializers.UUIDField(required=False)
         kind = serializers.ChoiceField(["short", "long"], required=False, default="short")
-        version = serializers.RegexField(
-            VERSION, required=False, error_messages={"invalid": "A version looks like 1.0 or 2026.11."}
-        )
+        version = serializers.CharField(required=False, allow_blank=True)
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-            if attrs["step"] == Job.Kind.RELEASE and not attrs.get("version"):
-                raise serializers.ValidationError("A release needs a version, such as 1.0.")
+            if attrs["step"] == Job.Kind.RELEASE and not VERSION.fullmatch(attrs.get("version", "")):
+                raise serializers.ValidationError(
+                    "A release needs a version, such as 1.0 or 2026.11: up to 40 letters, digits, dots, + and -."
+                )
             return attrs
 
     def post(self, request: Request) -> Response:
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
         arguments = dict(sent.validated_data)
-        jobs = chain.start(arguments.pop("step"), arguments)
+        step = arguments.pop("step")
+        if step == Job.Kind.MINE and not Checkpoint.objects.exists():
+            raise Refused("There is no checkpoint to mine with yet. Train one first.", "no_checkpoint")
+        jobs = chain.start(step, arguments)
         if not jobs:
-            raise Refused("No song has both a ready original and a ready cover yet.", "nothing_to_mine")
+            raise Refused(nothing_to_mine(arguments), "nothing_to_mine")
         nudge()
-        return Response({"jobs": chain.described(jobs)}, status=201)
+        return Response({"jobs": described(jobs)}, status=201)
+
+
+def nothing_to_mine(arguments: dict[str, Any]) -> str:
+    if arguments.get("song"):
+        return "This song cannot be mined yet: it needs a ready original with fragments, and a ready cover."
+    return "No song has both a ready original with fragments and a ready cover yet."
 
 
 class JobAgain(APIView):
@@ -70,25 +83,51 @@ class JobAgain(APIView):
     def post(self, request: Request, job_id: UUID) -> Response:
         job = get_object_or_404(Job, pk=job_id)
         if not job.start_again():
-            raise Refused(f"This job is {job.state}; only a failed one is started again.", "not_failed")
+            raise Refused(cannot_start_again(job), "not_failed")
         nudge()
-        return Response(chain.describe(job))
+        return Response(describe(job))
 
 
-class FragmentBounds(serializers.Serializer):
+def cannot_start_again(job: Job) -> str:
+    if job.state == Job.State.FAILED:
+        return "The same work waits or runs already, in a newer job."
+    return f"This job is {job.state}; only a failed one is started again."
+
+
+class Interval(serializers.Serializer):
+    """Two places in a recording, in order. "nan" and "inf", which count as numbers elsewhere, do not here."""
+
     start_s = serializers.FloatField(min_value=0)
     end_s = serializers.FloatField(min_value=0)
+
+    def validate(self, attrs: dict[str, float]) -> dict[str, float]:
+        if not all(map(math.isfinite, attrs.values())):
+            raise serializers.ValidationError("Start and end are seconds, such as 12.5.")
+        if attrs["end_s"] <= attrs["start_s"]:
+            raise serializers.ValidationError("The end lies before the start.")
+        return attrs
 
 
 def describe_fragment(fragment: Fragment) -> dict[str, Any]:
     return {
-        "id": fragment.id,
+        "id": str(fragment.id),
         "start_s": fragment.start_s,
         "end_s": fragment.end_s,
         "origin": fragment.origin,
-        "used": fragment.is_used,
         "takes": fragment.hummings.count(),
+        "covers": fragment.cover_fragments.count(),
+        "fixed": is_fixed(fragment),
     }
+
+
+def describe_fragments(recording: Recording) -> list[dict[str, Any]]:
+    """The live fragments of an original, in order."""
+    return [describe_fragment(fragment) for fragment in recording.fragments.live()]
+
+
+def is_fixed(fragment: Fragment) -> bool:
+    """Whether its bounds may not move: something was made of it, or somebody has it and may still send a take."""
+    return fragment.is_used or Lease.objects.filter(slot__fragment=fragment).exists()
 
 
 def save_within(fragment: Fragment) -> None:
@@ -110,13 +149,12 @@ class Fragments(APIView):
 
     def get(self, request: Request, recording_id: UUID) -> Response:
         recording = get_object_or_404(Recording.objects.originals(), pk=recording_id)
-        live = recording.fragments.live()
-        return Response({"fragments": [describe_fragment(fragment) for fragment in live]})
+        return Response({"fragments": describe_fragments(recording)})
 
     def post(self, request: Request, recording_id: UUID) -> Response:
         ready = Recording.objects.originals().filter(state=Recording.State.READY)
         recording = get_object_or_404(ready, pk=recording_id)
-        sent = FragmentBounds(data=request.data)
+        sent = Interval(data=request.data)
         sent.is_valid(raise_exception=True)
         fragment = Fragment(recording=recording, origin=Fragment.Origin.PERSON, **sent.validated_data)
         save_within(fragment)
@@ -132,9 +170,11 @@ class OneFragment(APIView):
     def patch(self, request: Request, fragment_id: UUID) -> Response:
         """What takes refer to stays: a fragment in use is retired, and a new one has the new bounds."""
         fragment = get_object_or_404(Fragment.objects.select_for_update(of=("self",)), pk=fragment_id, retired_at=None)
-        sent = FragmentBounds(data=request.data)
+        # With its slots locked too nobody is handed it between the question below and the change.
+        list(Slot.objects.select_for_update().filter(fragment=fragment))
+        sent = Interval(data=request.data)
         sent.is_valid(raise_exception=True)
-        if fragment.is_used:
+        if is_fixed(fragment):
             fragment.retire()
             fragment = Fragment(recording=fragment.recording)
         fragment.origin = Fragment.Origin.PERSON
@@ -154,14 +194,24 @@ class OneFragment(APIView):
 
 
 class RecordingAudio(APIView):
-    """A recording, whole, or the interval that is asked for."""
+    """A recording, whole, or the interval that is asked for by `start_s` and `end_s`."""
 
     permission_classes = [IsAdmin]
 
-    def get(self, request: Request, recording_id: UUID) -> HttpResponse:
-        ready = Recording.objects.filter(state=Recording.State.READY)
-        recording = get_object_or_404(ready, pk=recording_id)
-        return media.interval_audio(recording, 0, recording.duration_s)
+    def get(self, request: Request, recording_id: UUID) -> HttpResponseBase:
+        recording = ready_recording(recording_id)
+        if not request.query_params:
+            return media.whole_audio(recording)
+        asked = Interval(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        start_s, end_s = asked.validated_data["start_s"], min(asked.validated_data["end_s"], recording.duration_s)
+        if start_s >= end_s:
+            raise Refused(f"The recording ends at {recording.duration_s:.1f} s.", "past_the_end", 422)
+        return media.interval_audio(recording, start_s, end_s)
+
+
+def ready_recording(recording_id: UUID) -> Recording:
+    return get_object_or_404(Recording.objects.filter(state=Recording.State.READY), pk=recording_id)
 
 
 class RecordingPeaks(APIView):
@@ -170,8 +220,7 @@ class RecordingPeaks(APIView):
     permission_classes = [IsAdmin]
 
     def get(self, request: Request, recording_id: UUID) -> Response:
-        ready = Recording.objects.filter(state=Recording.State.READY)
-        recording = get_object_or_404(ready, pk=recording_id)
+        recording = ready_recording(recording_id)
         return Response({"peaks": media.peaks(recording), "duration_s": recording.duration_s})
 
 

@@ -1,28 +1,33 @@
-"""The admin's pages: the chain, songs with their fragments, bringing songs in, jobs and releases."""
+"""The admin's pages: the chain, songs with their fragments, bringing songs in, jobs, checkpoints and releases."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import user_passes_test
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Case, When
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from annotation.views.pages import admins_only
 from chad_site.celery import nudge
 from ml_worker import chain as chain_now
-from ml_worker.models import Checkpoint, Job
-from recordings.importing import About, ImportRefused, import_file, import_video
-from recordings.models import Recording, Release, Song
+from ml_worker import made, song_list, song_page
+from ml_worker.forms import ImportForm
+from ml_worker.jobs_in_words import duration_of, what_they_are_about
+from ml_worker.models import Job
+from ml_worker.views.manage_api import describe_fragments
+from recordings.importing import ImportRefused
+from recordings.models import Recording, Song
 
 SONGS_A_PAGE = 50
-JOBS_A_PAGE = 100
+JOBS_A_PAGE = 50
 
 admin_page = user_passes_test(admins_only)
 
@@ -36,91 +41,121 @@ def chain(request: HttpRequest) -> HttpResponse:
 @admin_page
 @never_cache
 def songs(request: HttpRequest) -> HttpResponse:
-    sought = request.GET.get("q", "").strip()
-    found = Song.objects.annotate(
-        covers=Count("recordings", filter=Q(recordings__kind=Recording.Kind.COVER), distinct=True),
-        fragments=Count("recordings__fragments", filter=Q(recordings__fragments__retired_at=None), distinct=True),
+    sought, state = request.GET.get("q", "").strip(), request.GET.get("state", "")
+    page = Paginator(song_list.found(sought, state), SONGS_A_PAGE).get_page(request.GET.get("page"))
+    return render(
+        request,
+        "songs.html",
+        {
+            "page": page,
+            "sought": sought,
+            "state": state,
+            "states": song_list.SongState,
+            "any": Song.objects.exists(),
+            "is_open": any(song.state in song_list.UNDER_WAY for song in page.object_list),
+            "query": query_of(request),
+        },
     )
-    if sought:
-        found = found.filter(Q(title__icontains=sought) | Q(artist__icontains=sought))
-    page = Paginator(found, SONGS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "songs.html", {"page": page, "sought": sought})
+
+
+def query_of(request: HttpRequest) -> str:
+    """What a list was asked for, to be asked for again with another page."""
+    asked = request.GET.copy()
+    asked.pop("page", None)
+    return f"{asked.urlencode()}&" if asked else ""
 
 
 @admin_page
 @never_cache
 def song(request: HttpRequest, song_id: UUID) -> HttpResponse:
     shown = get_object_or_404(Song, pk=song_id)
-    recordings = shown.recordings.order_by("-kind", "created_at").prefetch_related("analyses")
+    recordings = song_page.shown_recordings(shown)
+    original = shown.original
+    can_edit = original is not None and original.state == Recording.State.READY
     return render(
         request,
         "song.html",
-        {"song": shown, "recordings": recordings, "original": shown.original, "takes": chain_now.takes_of(shown)},
+        {
+            "song": shown,
+            "recordings": recordings,
+            "covers": sum(one.row.kind == Recording.Kind.COVER for one in recordings),
+            "is_open": any(one.is_open for one in recordings),
+            "takes": song_page.takes_in_words(shown),
+            "found": song_page.cover_fragments_of(shown),
+            "why_not_mine": song_page.why_not_mine(shown),
+            "mining": Job.objects.open().filter(kind=Job.Kind.MINE, subject=str(shown.pk)).first(),
+            "editor": song_page.editor_data(original, describe_fragments(original)) if can_edit else None,
+            "heard": can_edit and original.analysis is not None,
+        },
     )
 
 
-class ImportForm(forms.Form):
-    """A recording from a file or a video."""
-
-    file = forms.FileField(required=False, label="Audio file", help_text="Any format that browsers and phones make.")
-    youtube = forms.CharField(required=False, label="or a YouTube address or id", max_length=300)
-    title = forms.CharField(max_length=300)
-    artist = forms.CharField(max_length=300)
-    cover_of = forms.ModelChoiceField(
-        Song.objects.available(), required=False, label="A cover of", empty_label="no song: this is an original"
-    )
-    licence = forms.CharField(required=False, max_length=200, help_text="For example CC-BY-4.0.")
-    redistributable = forms.BooleanField(required=False, label="The licence lets its audio into releases")
-
-    def clean(self) -> dict:
-        sent = super().clean()
-        if bool(sent.get("file")) == bool(sent.get("youtube")):
-            raise forms.ValidationError("Choose a file or name a video, one of the two.")
-        return sent
-
-    def bring_in(self) -> tuple[Recording, bool]:
-        sent = self.cleaned_data
-        about = About(sent["title"], sent["artist"], sent["cover_of"], sent["licence"], sent["redistributable"])
-        if sent["youtube"]:
-            return import_video(sent["youtube"], about)
-        return import_file(sent["file"], about)
+def wants_json(request: HttpRequest) -> bool:
+    """Whether the page's script asks, rather than a form without one."""
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
 
 
 @admin_page
 def import_recording(request: HttpRequest) -> HttpResponse:
+    """A form that works by itself; the page's script sends the same with progress, and gets JSON."""
     form = ImportForm(request.POST or None, request.FILES or None, initial={"cover_of": request.GET.get("cover_of")})
     if request.method == "POST" and form.is_valid():
         try:
             recording, is_new = form.bring_in()
         except ImportRefused as problem:
-            form.add_error("file" if form.cleaned_data["file"] else "youtube", str(problem))
+            form.add_error(form.source_field, str(problem))
         else:
-            nudge()
-            say = "It is being read now; this page shows when it is ready." if is_new else "It was brought in before."
-            messages.success(request, f"{recording}. {say}")
-            return redirect("song", recording.song_id)
-    context = {"form": form, "megabytes": settings.MAX_IMPORT_BYTES // 1_000_000}
-    return render(request, "import.html", context, status=200 if not form.errors else 422)
+            return brought_in(request, recording, is_new)
+    status = 422 if form.errors else 200
+    if request.method == "POST" and wants_json(request):
+        return JsonResponse({"errors": form.sentences()}, status=status)
+    largest = {"bytes": settings.MAX_IMPORT_BYTES, "megabytes": settings.MAX_IMPORT_BYTES // 1_000_000}
+    return render(request, "import.html", {"form": form, "largest": largest}, status=status)
+
+
+def brought_in(request: HttpRequest, recording: Recording, is_new: bool) -> HttpResponse:
+    """On to the song's page, which tells how the recording gets on."""
+    nudge()
+    if is_new:
+        messages.success(request, f"{recording}: it is being read now. This page shows when it is ready.")
+    else:
+        messages.info(request, f"{recording}: it was brought in before. Here it is.")
+    if wants_json(request):
+        return JsonResponse({"url": reverse("song", args=[recording.song_id])}, status=201)
+    return redirect("song", recording.song_id)
 
 
 @admin_page
 @never_cache
 def jobs(request: HttpRequest) -> HttpResponse:
-    state = request.GET.get("state", "")
-    shown = Job.objects.filter(state=state) if state in Job.State.values else Job.objects.all()
+    state, kind = request.GET.get("state", ""), request.GET.get("kind", "")
+    shown = Job.objects.order_by(
+        Case(When(state=Job.State.RUNNING, then=0), default=1), Coalesce("finished_at", "created_at").desc()
+    )
+    if state in Job.State.values:
+        shown = shown.filter(state=state)
+    if kind in Job.Kind.values:
+        shown = shown.filter(kind=kind)
     page = Paginator(shown, JOBS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "jobs.html", {"page": page, "state": state, "states": Job.State})
+    about = what_they_are_about(page.object_list)
+    rows = [(job, about[job.pk], duration_of(job)) for job in page.object_list]
+    context = {"page": page, "rows": rows, "state": state, "kind": kind, "states": Job.State, "kinds": Job.Kind}
+    context |= {"query": query_of(request), "is_open": Job.objects.open().exists()}
+    return render(request, "jobs.html", context)
 
 
 @admin_page
 @never_cache
 def releases(request: HttpRequest) -> HttpResponse:
-    shown = Release.objects.annotate(count=Count("versions"))
-    exported = Job.objects.filter(kind=Job.Kind.RELEASE)
-    return render(request, "releases.html", {"releases": shown, "jobs": exported})
+    shown = made.releases()
+    is_open = any(one.job and one.job.state in Job.OPEN for one in shown)
+    return render(request, "releases.html", {"releases": shown, "is_open": is_open, "new": chain_now.release()})
 
 
 @admin_page
 @never_cache
 def checkpoints(request: HttpRequest) -> HttpResponse:
-    return render(request, "checkpoints.html", {"checkpoints": Checkpoint.objects.select_related("job")})
+    training = Job.objects.filter(kind=Job.Kind.TRAIN).first()
+    is_open = training is not None and training.state in Job.OPEN
+    context = {"checkpoints": made.checkpoints(), "training": training, "training_open": is_open}
+    return render(request, "checkpoints.html", context)

@@ -1,0 +1,50 @@
+// Freezing and exporting a release, and exporting one again. What runs is shown by live.js.
+
+import { ApiError, post } from "./api.js";
+import { lookNow } from "./live.js";
+import { announce, byId } from "./page.js";
+import "./start-again.js";
+
+const form = byId("new-release");
+
+function wrong(error, sentence) {
+  error.hidden = !sentence;
+  error.querySelector("span").textContent = sentence;
+  if (sentence) announce(sentence, { urgent: true });
+}
+
+/** Asks for an export; whether it was taken. */
+async function exportVersion(version, error) {
+  wrong(error, "");
+  try {
+    await post(form.dataset.url, { step: "release", version });
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    wrong(error, problem.message);
+    return false;
+  }
+  announce(`The export of ${version} is asked for.`);
+  await lookNow(document.querySelector('[data-live="releases"]'));
+  return true;
+}
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const input = form.elements.version;
+  const taken = await exportVersion(input.value.trim(), form.querySelector("[data-error]"));
+  if (taken) {
+    input.value = "";
+    input.removeAttribute("aria-invalid");
+  } else {
+    input.setAttribute("aria-invalid", "true");
+    input.focus();
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-export]");
+  if (!button) return;
+  const error = button.parentElement.querySelector("[data-error]");
+  button.blur();
+  exportVersion(button.dataset.export, error);
+});
