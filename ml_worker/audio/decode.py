@@ -66,6 +66,10 @@ CUT_OFF_S = 0.5
 # Damaged packets after which reading stops, so that a hostile file costs little; a count.
 MAX_DAMAGED = 500
 
+# Sound that is lost between two frames, by the file's own clock, is replaced by silence from this length on, so that
+# what follows stays in its place. Jumps beyond the second are a clock that was set, not lost sound; seconds.
+LOST_FROM_S, LOST_TO_S = 0.02, 30.0
+
 # Float samples beyond this are no sound: 24 dB over full scale is above any mix; full scale is 1.
 MAX_PEAK = 16.0
 
@@ -218,6 +222,8 @@ class _Reading:
         self.packets = 0
         self.damaged = 0
         self.not_numbers = 0
+        self.lost_s = 0.0
+        self._clock_s: float | None = None
         self.broke_off = False
         self.changed = False
         self._buffer: Samples = np.empty((0, 0), dtype=np.float32)
@@ -229,10 +235,11 @@ class _Reading:
             if (frame.sample_rate, frame.layout.nb_channels) != (self.sample_rate, len(self._buffer)):
                 self.changed = True
                 return
+            self._take(self._silence_for_lost(frame))
             self._take(_as_float(frame))
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-        """Frame by frame. A damaged packet is left out and counted; an end without warning is kept as the end."""
+        """Frame by frame. A damaged packet is passed over and counted."""
         packets = container.demux(stream)
         while self.damaged < MAX_DAMAGED:
             try:
@@ -263,6 +270,19 @@ class _Reading:
         capacity = min(round((self.max_s + PADDING_S) * rate), MAX_SAMPLES // channels)
         self.sample_rate = rate
         self._buffer = np.empty((channels, capacity), dtype=np.float32)
+
+    def _silence_for_lost(self, frame: AudioFrame) -> Samples:
+        """Silence (C, n) for what the file's clock says is missing before this frame; mostly none."""
+        lost = 0
+        if frame.time is not None:
+            now_s = self.frames / self.sample_rate
+            behind_s = 0.0 if self._clock_s is None else frame.time - self._clock_s - now_s
+            if LOST_FROM_S <= behind_s <= LOST_TO_S:
+                lost = round(behind_s * self.sample_rate)
+                self.lost_s += behind_s
+            if self._clock_s is None or behind_s > LOST_TO_S:
+                self._clock_s = frame.time - now_s
+        return np.zeros((len(self._buffer), lost), dtype=np.float32)
 
     def _take(self, block: Samples) -> None:
         end = self.frames + block.shape[1]
@@ -328,7 +348,9 @@ class _Reading:
         elif self.broke_off:
             yield f"The file breaks off after {seconds:.1f} seconds. What is there was kept."
         if self.damaged:
-            yield f"{self.damaged} of {self.packets} pieces of the file were damaged and left out."
+            yield f"{self.damaged} of {self.packets} pieces of the file were damaged."
+        if self.lost_s:
+            yield f"{self.lost_s:.2f} seconds within the file are missing; there is silence in their place."
         if self.changed:
             yield f"The recording changes its format after {seconds:.1f} seconds. Only what came before was kept."
         if self.not_numbers:

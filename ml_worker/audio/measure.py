@@ -1,0 +1,286 @@
+"""How well melodies are heard, on annotated voices: `python -m ml_worker.audio.measure`.
+
+Voices with annotated f0 are measured by mir_eval's melody metrics (Raffel et al. 2014). Songs have no f0 but the notes
+of their song.txt; there a frame is right when the melody, octave aside, lies within 50 cents of the note sung (raw
+chroma accuracy; a frame called unvoiced is wrong). Chance is the same melody moved in time, round and round, by many
+random amounts: it keeps key, range and voicing and loses only the place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import butter, sosfilt
+
+from ml_worker.audio.decode import decode, decode_with_report
+from ml_worker.audio.melody import Melody
+from ml_worker.audio.phrases import Phrase, propose_phrases
+from ml_worker.audio.separation import separate
+from ml_worker.audio.sound import Sound
+from ml_worker.audio.trackers import track_melody
+from ml_worker.audio.ultrastar import SungSong, read_song
+
+DATA = Path(os.environ.get("CHAD_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
+
+# Voices with annotated f0: audio and CSV of seconds and Hz, both in the data folder.
+VOICES = {
+    "vocadito_1": ("hums/vocadito/Audio/vocadito_1.wav", "hums/vocadito/Annotations/F0/vocadito_1_f0.csv"),
+    "mdb_stem_synth": (
+        "f0/mdb_stem_synth/AClassicEducation_NightOwl_STEM_08.RESYN.wav",
+        "f0/mdb_stem_synth/AClassicEducation_NightOwl_STEM_08.RESYN.csv",
+    ),
+}
+SONGS = {
+    "ontherun": "audio.ogg",
+    "northernstar": "audio.ogg",
+    "monkeyshines": "audio.mp3",
+    "mrfancypants": "audio.mp3",
+    "furryoldlobster": "audio.mp3",
+}
+
+# Stem files: track 0 is the mix, 4 the vocals alone.
+STEMS = ("easton_ellises_falcon69.stem.mp4", "music_delta_80s_rock.stem.mp4")
+VOCALS = 4
+
+# song.txt marks where a syllable begins; its pitch is heard this much later (best of -0.3 to 0.3 on all five); seconds.
+NOTES_BEFORE_PITCH_S = 0.05
+
+# A phrase's bound agrees with the score's when they are no further apart; seconds.
+BOUND_TOLERANCE_S = 0.5
+
+# Random moves that make up chance.
+MOVES = 200
+
+# Telephone band, Hz, and white noise under the voice, dB.
+PHONE_BAND = (300.0, 3400.0)
+NOISES_DB = (10, 0)
+
+Row = dict[str, Any]
+
+
+# ------------------------------------------------------------------------------------------------ against the notes
+
+
+def chroma_right(melody: Melody, song: SungSong) -> NDArray[np.bool_]:
+    """For each frame in which a note is sung, whether the melody has it, octave aside, within 50 cents: (F,)."""
+    sung, distance = _distance(melody, song)
+    return (distance < 0.5)[sung]
+
+
+def _distance(melody: Melody, song: SungSong) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which frames are sung (T,), and semitones from the note, octave folded, infinite where unvoiced (T,)."""
+    times = np.arange(len(melody.f0_hz)) * melody.hop_s
+    note = song.pitch_at(times - NOTES_BEFORE_PITCH_S)
+    folded = np.abs((melody.pitch() - note + 6) % 12 - 6)
+    return np.isfinite(note), np.where(np.isfinite(folded), folded, np.inf)
+
+
+def chance(melody: Melody, song: SungSong, moves: int = MOVES, seed: int = 0) -> NDArray[np.float64]:
+    """Raw chroma accuracy of the melody moved in time by random amounts, (moves,)."""
+    shifts = np.random.default_rng(seed).integers(1, max(2, len(melody.f0_hz)), moves)
+    return np.array([chroma_right(_moved(melody, int(shift)), song).mean() for shift in shifts])
+
+
+def _moved(melody: Melody, frames: int) -> Melody:
+    rolled = (np.roll(values, frames) for values in (melody.f0_hz, melody.voiced, melody.confidence))
+    return Melody(melody.hop_s, *rolled, melody.method)
+
+
+def load_song(name: str, data: Path = DATA, first_s: float | None = None) -> tuple[Sound, SungSong]:
+    """A song of the shared data, up to `first_s`, and its notes up to there."""
+    folder = data / "songs" / name
+    song = read_song(folder / "song.txt")
+    sound = decode(folder / SONGS[name])
+    if first_s is None:
+        return sound, song
+    phrases = tuple(phrase for phrase in song.phrases if phrase[-1].end_s < first_s)
+    return sound.cut(0, first_s), SungSong(song.headers, phrases)
+
+
+# ------------------------------------------------------------------------------------------------------ the measures
+
+
+def measure_trackers(data: Path, methods: tuple[str, ...]) -> Iterator[Row]:
+    """Each tracker on each annotated voice: clean, in the telephone band, in white noise."""
+    import mir_eval
+
+    for name, (audio, annotation) in VOICES.items():
+        sound = decode(data / audio)
+        true_s, true_hz = np.loadtxt(data / annotation, delimiter=",").T
+        for condition, heard in _conditions(sound):
+            for method in methods:
+                melody, cost = _timed(lambda heard=heard, method=method: track_melody(heard, method), heard)
+                times = np.arange(len(melody.f0_hz)) * melody.hop_s
+                found = mir_eval.melody.evaluate(true_s, true_hz, times, melody.f0_hz.astype(float))
+                yield {
+                    "what": method,
+                    "on": f"{name}, {condition}",
+                    "right": found["Overall Accuracy"],
+                    "chroma": found["Raw Chroma Accuracy"],
+                    "voiced": found["Voicing Recall"],
+                    "false alarms": found["Voicing False Alarm"],
+                    "chance": None,
+                    "cost": cost,
+                }
+
+
+def _conditions(sound: Sound) -> Iterator[tuple[str, Sound]]:
+    mono = sound.mono()
+    yield "clean", sound
+    band = butter(4, PHONE_BAND, "bandpass", fs=sound.sample_rate, output="sos")
+    yield "telephone band", Sound.from_mono(sosfilt(band, mono), sound.sample_rate)
+    noise = np.random.default_rng(0).standard_normal(len(mono)) * mono.std()
+    for decibels in NOISES_DB:
+        yield f"noise at {decibels} dB", Sound.from_mono(mono + noise * 10 ** (-decibels / 20), sound.sample_rate)
+
+
+def measure_separations(data: Path, methods: tuple[str, ...], first_s: float | None) -> Iterator[Row]:
+    """The default tracker after each separation: on songs against their notes, on stems against the vocals' melody."""
+    for name in SONGS:
+        sound, song = load_song(name, data, first_s)
+        for method in methods:
+            melody, cost = _timed(lambda sound=sound, method=method: track_melody(separate(sound, method).sound), sound)
+            sung, distance = _distance(melody, song)
+            right = float((distance < 0.5)[sung].mean())
+            yield _song_row(method, name, right, sung, melody.voiced, chance(melody, song).mean(), cost)
+    for name in STEMS:
+        path = data / "separation" / name
+        truth = track_melody(decode_with_report(path, track=VOCALS).sound)
+        for method in methods:
+            sound = decode(path)
+            melody, cost = _timed(lambda sound=sound, method=method: track_melody(separate(sound, method).sound), sound)
+            frames = min(len(truth.f0_hz), len(melody.f0_hz))
+            distance = np.abs((melody.pitch()[:frames] - truth.pitch()[:frames] + 6) % 12 - 6)
+            sung = truth.voiced[:frames]
+            yield _song_row(
+                method, name, float((distance < 0.5)[sung].mean()), sung, melody.voiced[:frames], None, cost
+            )
+
+
+def _song_row(
+    method: str,
+    name: str,
+    right: float,
+    sung: NDArray[np.bool_],
+    voiced: NDArray[np.bool_],
+    by_chance: float | None,
+    cost: float,
+) -> Row:
+    return {
+        "what": method,
+        "on": name,
+        "right": None,
+        "chroma": right,
+        "voiced": float(voiced[sung].mean()),
+        "false alarms": float(voiced[~sung].mean()) if (~sung).any() else None,
+        "chance": by_chance,
+        "cost": cost,
+    }
+
+
+def measure_phrases(data: Path, methods: tuple[str, ...], first_s: float | None) -> Iterator[Row]:
+    """Proposed bounds against the ends of lines in song.txt; "notes" proposes from the notes themselves."""
+    for name in SONGS:
+        sound, song = load_song(name, data, first_s)
+        melodies = {method: track_melody(separate(sound, method).sound) for method in methods}
+        melodies["notes"] = melody_of_notes(song, sound.duration_s)
+        for method, melody in melodies.items():
+            phrases = propose_phrases(melody)
+            starts, ends = bounds_agree(phrases, song)
+            by_chance = _chance_of_bounds(phrases, song, sound.duration_s)
+            yield {
+                "what": f"phrases after {method}",
+                "on": name,
+                "phrases": len(phrases),
+                "starts": starts,
+                "ends": ends,
+                "chance": by_chance,
+                "covered": _covered(phrases, song, sound.duration_s),
+            }
+
+
+def melody_of_notes(song: SungSong, duration_s: float, hop_s: float = 0.016) -> Melody:
+    """What a perfect tracker would hear of a singer who sings the notes exactly."""
+    pitch = song.pitch_at(np.arange(0, duration_s, hop_s))
+    voiced = np.isfinite(pitch)
+    f0_hz = np.where(voiced, 440 * 2 ** ((np.nan_to_num(pitch) - 69) / 12), 0).astype(np.float32)
+    return Melody(hop_s, f0_hz, voiced, voiced.astype(np.float32), "notes")
+
+
+def bounds_agree(phrases: list[Phrase], song: SungSong) -> tuple[float, float]:
+    """Share of proposed starts near the start of a line, and of ends near the end of one; 0 where none is proposed."""
+    lines = np.array(song.phrase_bounds())
+    if not phrases:
+        return 0.0, 0.0
+    bounds = np.array([(phrase.start_s, phrase.end_s) for phrase in phrases])
+    nearest = np.abs(bounds[:, None, :] - lines[None, :, :]).min(axis=1)  # (phrases, 2)
+    starts, ends = (nearest <= BOUND_TOLERANCE_S).mean(axis=0)
+    return float(starts), float(ends)
+
+
+def _chance_of_bounds(phrases: list[Phrase], song: SungSong, duration_s: float) -> float:
+    moves = np.random.default_rng(0).uniform(0, duration_s, MOVES)
+    moved = ([Phrase((p.start_s + m) % duration_s, (p.end_s + m) % duration_s, 1) for p in phrases] for m in moves)
+    return float(np.mean([bounds_agree(each, song) for each in moved]))
+
+
+def _covered(phrases: list[Phrase], song: SungSong, duration_s: float) -> float:
+    """Share of what is sung that lies in a phrase."""
+    times = np.arange(0, duration_s, 0.02)
+    inside = np.zeros(len(times), dtype=bool)
+    for phrase in phrases:
+        inside |= (times >= phrase.start_s) & (times < phrase.end_s)
+    return float(inside[np.isfinite(song.pitch_at(times))].mean())
+
+
+def _timed(work: Callable[[], Melody], sound: Sound) -> tuple[Melody, float]:
+    """What the work gives, and its seconds for each second of sound."""
+    begun = time.perf_counter()
+    melody = work()
+    return melody, (time.perf_counter() - begun) / sound.duration_s
+
+
+# --------------------------------------------------------------------------------------------------------- commands
+
+
+def table() -> list[Row]:
+    """For `make bench`: the two fast trackers, and the separations without weights on a minute of each song."""
+    return [
+        *measure_trackers(DATA, ("swift-f0", "crepe-tiny")),
+        *measure_separations(DATA, ("mix", "centre"), first_s=60),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("only", choices=("trackers", "separations", "phrases"))
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--trackers", default="swift-f0,crepe-tiny", help="names, with commas")
+    parser.add_argument("--separations", default="mix,centre", help="names, with commas")
+    parser.add_argument("--first", type=float, metavar="S", help="only the first seconds of each song")
+    given = parser.parse_args()
+    separations = tuple(given.separations.split(","))
+    measures = {
+        "trackers": lambda: measure_trackers(given.data, tuple(given.trackers.split(","))),
+        "separations": lambda: measure_separations(given.data, separations, given.first),
+        "phrases": lambda: measure_phrases(given.data, separations, given.first),
+    }
+    for row in measures[given.only]():
+        print("  ".join(f"{key} {_shown(value)}" for key, value in row.items()), flush=True)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()
