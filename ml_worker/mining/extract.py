@@ -5,8 +5,8 @@ The steps of `mine`, each a function below, in order:
 1. `tempo_correlation`: how well every place of the original matches every place of the cover, at its best tempo;
 2. `local_paths`: candidates are chains of places that go on in order in both, grown and merged along the diagonal;
 3. `passage_of`: a chain becomes a passage, a smooth course of cover seconds over original seconds;
-4. `_trim`: its ends are moved to where the match really begins and ends (on the pitch curves, where there are any);
-5. `_without_overlap`: every second of the cover keeps the strongest passage alone;
+4. `_one_at_a_time`: every second of the cover keeps the strongest passage alone;
+5. `_trim`: its ends are moved to where the match really begins and ends (on the pitch curves, if there are any);
 6. `_pieces`: what is longer than a fragment may be is cut, in a rest if there is one;
 7. `_judge`: r over the whole piece, against what unrelated recordings reach: accepted, doubtful or dropped.
 
@@ -116,6 +116,10 @@ class Pair:
         return _heard_s(self.original), _heard_s(self.cover_at(1.0))
 
     @property
+    def cover_end_s(self) -> float:
+        return self.melodies[1].duration_s if self.melodies else self.heard_s[1]
+
+    @property
     def places(self) -> float:
         """Places of the cover at which a given passage of the original may begin."""
         return max(1.0, self.heard_s[1] / self.original.hop_s)
@@ -141,10 +145,9 @@ def mine(
         melodies: pitch curves of both; with them ends are true to a note, and the transposition is known.
     """
     pair = _pair(original, cover, settings, melodies)
-    passages = [trimmed for passage in _candidates(pair) if (trimmed := _trim(pair, passage))]
     found = [
         _judge(pair, piece, chance)
-        for passage in _without_overlap(passages, settings)
+        for passage in _one_at_a_time(pair, _candidates(pair))
         for chance in [_chance(pair, passage, pair.area)]
         for piece in _pieces(pair, passage)
     ]
@@ -176,10 +179,46 @@ def _candidates(pair: Pair) -> list[Passage]:
     found = tempo_correlation(pair.original, pair.cover_at, length, settings.tempo_ratios, settings.least_voiced)
     floor = settings.null.floor_at((length - 1) * pair.original.hop_s + window_s)
     paths = local_paths(found.correlation - floor, settings.least_score, settings.most_lost)
-    return [passage_of(path, found, window_s, pair.heard_s) for path in paths]
+    return [passage_of(path, found, floor, window_s, pair.heard_s) for path in paths]
 
 
-# --- 4: the ends
+# --- 4: one passage at a time
+
+
+def _one_at_a_time(pair: Pair, candidates: Sequence[Passage]) -> list[Passage]:
+    """Passages trimmed, no two of which share a second of the cover; the stronger keeps it (they come first)."""
+    kept: list[Passage] = []
+    for candidate in candidates:
+        free = _outside(pair, candidate, kept)
+        trimmed = _trim(pair, free) if free else None
+        rest = _outside(pair, trimmed, kept) if trimmed else None
+        if rest:
+            kept.append(rest)
+    return kept
+
+
+def _outside(pair: Pair, passage: Passage, kept: Sequence[Passage]) -> Passage | None:
+    """The longest part of a passage that no kept one takes of the cover; None if it is shorter than a fragment."""
+    first_s, last_s = _longest_free(passage.cover, [other.cover for other in kept])
+    if last_s <= first_s:
+        return None
+    rest = passage.between(float(passage.original_at(first_s)), float(passage.original_at(last_s)))
+    return rest if rest.duration_s >= pair.settings.shortest_s else None
+
+
+def _longest_free(interval: Interval, taken: Sequence[Interval]) -> Interval:
+    """The longest part of an interval outside all that is taken."""
+    first_s, last_s = interval
+    free, at_s = [], first_s
+    for start_s, end_s in sorted(taken):
+        if end_s > first_s and start_s < last_s:
+            free.append((at_s, min(start_s, last_s)))
+            at_s = max(at_s, end_s)
+    free.append((at_s, last_s))
+    return max(free, key=lambda part: part[1] - part[0])
+
+
+# --- 5: the ends
 
 
 def _trim(pair: Pair, passage: Passage) -> Passage | None:
@@ -230,9 +269,25 @@ def _trim_on_fingerprints(pair: Pair, passage: Passage) -> Passage | None:
     if last == first:
         return None
     shares = np.clip(alike[[first, last - 1]] / usual, 0.5, 1) * window_s
-    return passage.between(
-        middles_s[first] + window_s / 2 - shares[0], middles_s[last - 1] - window_s / 2 + shares[1]
-    )
+    start_s, end_s = middles_s[first] + window_s / 2 - shares[0], middles_s[last - 1] - window_s / 2 + shares[1]
+    return _settled(pair, passage.between(start_s, end_s))
+
+
+# Where a passage is looked for around its course if there are no pitch curves: shifts (seconds of the cover) and
+# factors of its tempo. Its ends, which match in part, may have bent it.
+SETTLING_SHIFTS_S = np.arange(-1.0, 1.01, 0.125)
+SETTLING_FACTORS = np.arange(0.9, 1.101, 0.02)
+
+
+def _settled(pair: Pair, passage: Passage) -> Passage:
+    """The passage shifted and stretched a little to where the fingerprints correlate best."""
+    middle_s = sum(passage.cover) / 2
+    options = [
+        Passage(passage.original_s, middle_s + shift_s + factor * (passage.cover_s - middle_s))
+        for factor in SETTLING_FACTORS
+        for shift_s in SETTLING_SHIFTS_S
+    ]
+    return max(options, key=lambda option: _correlation_along(pair, option))
 
 
 def _best_run(gains: NDArray[np.floating]) -> tuple[int, int]:
@@ -241,33 +296,6 @@ def _best_run(gains: NDArray[np.floating]) -> tuple[int, int]:
     lowest = np.minimum.accumulate(sums)
     last = int(np.argmax(sums - lowest))
     return int(np.argmin(sums[: last + 1])), last
-
-
-# --- 5: one passage at a time
-
-
-def _without_overlap(passages: Sequence[Passage], settings: MiningSettings) -> list[Passage]:
-    """Passages that share no second of the cover; the stronger keeps it (they come strongest first)."""
-    kept: list[Passage] = []
-    for passage in passages:
-        first_s, last_s = _longest_free(passage.cover, [other.cover for other in kept])
-        if last_s > first_s:
-            rest = passage.between(*(float(second) for second in passage.original_at(np.array([first_s, last_s]))))
-            if rest.duration_s >= settings.shortest_s:
-                kept.append(rest)
-    return kept
-
-
-def _longest_free(interval: Interval, taken: Sequence[Interval]) -> Interval:
-    """The longest part of an interval outside all that is taken."""
-    first_s, last_s = interval
-    free, at_s = [], first_s
-    for start_s, end_s in sorted(taken):
-        if end_s > first_s and start_s < last_s:
-            free.append((at_s, min(start_s, last_s)))
-            at_s = max(at_s, end_s)
-    free.append((at_s, last_s))
-    return max(free, key=lambda part: part[1] - part[0])
 
 
 # --- 6: pieces
@@ -303,7 +331,7 @@ def _judge(pair: Pair, passage: Passage, chance: float) -> AlignedFragment:
     correlation = pair.settings.null.correlation(_correlation_along(pair, passage))
     return AlignedFragment(
         a=passage.original,
-        b=passage.cover,
+        b=(max(0.0, passage.cover[0]), min(passage.cover[1], pair.cover_end_s)),
         correlation=correlation,
         tempo_ratio=passage.tempo_ratio,
         transposition=fine.transposition if fine else None,
@@ -363,11 +391,11 @@ def find_fragment(
     """Every place at which the cover plays one known fragment of the original, in the order of the cover.
 
     Args:
-        a_start_s, a_end_s: the fragment, seconds of the original.
+        a_start_s, a_end_s: the fragment, seconds of the original; nothing is found if it is not within it.
         original, cover, settings, melodies: as for `mine`.
     """
     pair = _pair(original, cover, settings, melodies)
-    if a_end_s <= a_start_s or not len(original):
+    if not 0 <= a_start_s < a_end_s <= pair.heard_s[0] + original.hop_s:
         return []
     candidates = [_placed(pair, passage) for passage in _occurrences(pair, (a_start_s, a_end_s))]
     found = [

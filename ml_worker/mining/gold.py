@@ -174,30 +174,40 @@ class TimedNote(Protocol):
     pitch: float
 
 
-# Two notes are the same in rhythm if the times to their next notes differ by at most this share.
-SAME_RHYTHM = 0.1
+# Two passages are the same music if the same note sounds for at least this share of every `shortest_s` of them:
+# verse and chorus of "Battle Hymn", sung to one tune in two rhythms, are.
+SAME_NOTES = 0.75
+
+# Scores are compared on this grid, seconds.
+GRID_S = 0.05
 
 
 def repeats(notes: Sequence[TimedNote], shortest_s: float = SHORTEST_S) -> list[list[list[float]]]:
-    """Where a melody comes again within its own score, in this key or another: a time map from the score to itself.
+    """Where a melody comes again within its own score, at its tempo, in this key or another: a time map to itself.
 
     Args:
         notes: of one voice, in order.
         shortest_s: shorter repeats are left out.
     """
-    starts = np.array([note.start_s for note in notes])
-    rises, waits = np.diff([note.pitch for note in notes]), np.diff(starts)
-    same = (np.abs(rises[:, None] - rises) < 0.5) & (
-        np.abs(waits[:, None] - waits) < SAME_RHYTHM * np.minimum(waits[:, None], waits)
-    )
+    starts_s = np.array([note.start_s for note in notes])
+    seconds = np.arange(starts_s[0], notes[-1].end_s, GRID_S)
+    sounding = np.array([note.pitch for note in notes])[np.searchsorted(starts_s, seconds + 1e-6, side="right") - 1]
+    width = round(shortest_s / GRID_S)
+    lags = np.unique(np.rint(np.subtract.outer(starts_s, starts_s) / GRID_S).astype(int))
     found = []
-    for apart in range(1, len(rises)):
-        for first, last in _runs(np.diagonal(same, apart)):
-            earlier, later = slice(first, last + 1), slice(first + apart, last + apart + 1)
-            if starts[later][-1] - starts[later][0] >= shortest_s:
-                found.append(np.column_stack([starts[earlier], starts[later]]).tolist())
-                found.append(np.column_stack([starts[later], starts[earlier]]).tolist())
+    for lag in lags[(lags >= width) & (lags <= len(seconds) - width)]:
+        for first, last in _alike_runs(sounding[lag:] - sounding[:-lag], width):
+            earlier = [seconds[first], seconds[last - 1]]
+            later = [seconds[first + lag], seconds[last + lag - 1]]
+            found += [np.column_stack(pair).tolist() for pair in ((earlier, later), (later, earlier))]
     return found
+
+
+def _alike_runs(apart: np.ndarray, width: int) -> list[tuple[int, int]]:
+    """[first, last) of runs in which every stretch of `width` has one difference for `SAME_NOTES` of it."""
+    stretches = np.lib.stride_tricks.sliding_window_view(apart, width)
+    alike = (np.abs(stretches - np.median(stretches, axis=1, keepdims=True)) < 0.5).mean(axis=1) >= SAME_NOTES
+    return [(first, last + width - 1) for first, last in _runs(alike)]
 
 
 def _runs(flags: np.ndarray) -> list[tuple[int, int]]:

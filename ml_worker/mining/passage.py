@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import savgol_filter
 
 from ml_worker.mining.correlation import TempoMap
 from ml_worker.mining.paths import Path
@@ -14,6 +13,9 @@ from ml_worker.mining.paths import Path
 # A course is smoothed by straight lines over this much of the original: the map places a cell only to half a hop, and
 # a player's tempo hardly turns within it.
 SMOOTHED_OVER_S = 4.0
+
+# How far beside its path a course looks for the crest of the map, seconds of the cover: a path cuts corners.
+CREST_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -83,30 +85,54 @@ def _end_slope(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
     return float((ys[far] - ys[0]) / (xs[far] - xs[0]))
 
 
-def passage_of(path: Path, tempo_map: TempoMap, window_s: float, heard_s: tuple[float, float]) -> Passage:
+def passage_of(path: Path, tempo_map: TempoMap, floor: float, window_s: float, heard_s: tuple[float, float]) -> Passage:
     """The smoothed course of a path over everything that its cells hear.
 
-    A cell is placed by the middle of what it hears, where an error of its tempo ratio cancels out. The course then
-    runs on by half a cell at either end, within the recordings, whose durations are `heard_s`.
+    A path goes where it gathers most, not where the map is highest, so each cell first moves to the crest of its row.
+    A cell is placed by the middle of what it hears, where an error of its tempo ratio cancels out, and counts by how
+    far it rises above the floor. The course then runs on by half a cell at either end, within the recordings, whose
+    durations are `heard_s`.
     """
     span_s = (tempo_map.length - 1) * tempo_map.hop_s + window_s
-    ratios = tempo_map.tempo_ratio[path.rows, path.columns].astype(np.float64)
-    ratio = float(np.median(ratios))
+    columns = _on_crest(path, tempo_map)
+    ratios = tempo_map.tempo_ratio[path.rows, columns].astype(np.float64)
+    weights = np.maximum(tempo_map.correlation[path.rows, columns] - floor, 1e-3) ** 2
     original_s = path.rows * tempo_map.hop_s + span_s / 2
-    cover_s = path.columns * tempo_map.hop_s + ratios * span_s / 2
-    course = _smooth(original_s, cover_s, ratio, tempo_map.hop_s)
+    cover_s = columns * tempo_map.hop_s + ratios * span_s / 2
+    course = _smooth(original_s, cover_s, weights, float(np.average(ratios, weights=weights)), span_s)
     first_s = max(original_s[0] - span_s / 2, float(course.original_at(0.0)))
     last_s = min(original_s[-1] + span_s / 2, float(course.original_at(heard_s[1])), heard_s[0])
     return course.between(first_s, last_s)
 
 
-def _smooth(original_s: NDArray, cover_s: NDArray, ratio: float, hop_s: float) -> Passage:
-    """A course through scattered points: lines fitted over `SMOOTHED_OVER_S`, or one line if it is shorter."""
-    grid_s = np.arange(original_s[0], original_s[-1] + hop_s / 2, hop_s)
-    points = round(SMOOTHED_OVER_S / hop_s) // 2 * 2 + 1
-    if len(grid_s) >= points:
-        return Passage(grid_s, savgol_filter(np.interp(grid_s, original_s, cover_s), points, polyorder=1))
-    half_s = max(hop_s, (original_s[-1] - original_s[0]) / 2)
-    middle_s = float(np.median(original_s))
-    start_s = float(np.median(cover_s - (original_s - middle_s) * ratio)) - half_s * ratio
-    return Passage.line((middle_s - half_s, middle_s + half_s), start_s, ratio)
+def _on_crest(path: Path, tempo_map: TempoMap) -> NDArray[np.intp]:
+    """For each cell of a path the column near it where its row is highest."""
+    reach = round(CREST_WITHIN_S / tempo_map.hop_s)
+    last = tempo_map.correlation.shape[1] - 1
+    near = np.clip(path.columns[:, None] + np.arange(-reach, reach + 1), 0, last)
+    highest = np.argmax(tempo_map.correlation[path.rows[:, None], near], axis=1)
+    return near[np.arange(len(near)), highest]
+
+
+def _smooth(original_s: NDArray, cover_s: NDArray, weights: NDArray, ratio: float, span_s: float) -> Passage:
+    """A course through scattered points: at each point the line fitted to those around it, at every half second.
+
+    Where points lie too close together to tell a tempo, `ratio`, which was measured over `span_s`, stands for it.
+    """
+    at_s = np.linspace(original_s[0], original_s[-1], num=max(2, round((original_s[-1] - original_s[0]) * 2) + 1))
+    if at_s[-1] - at_s[0] < SMOOTHED_OVER_S:
+        return _line_through(original_s, cover_s, weights, ratio, span_s)
+    apart = original_s - at_s[:, None]  # (points of the course, points given)
+    near = weights * np.maximum(0, 1 - np.abs(apart) / SMOOTHED_OVER_S)
+    total, moment, spread = near.sum(axis=1), (near * apart).sum(axis=1), (near * apart**2).sum(axis=1)
+    seen, seen_moment = near @ cover_s, (near * apart) @ cover_s
+    fitted = (spread * seen - moment * seen_moment) / np.maximum(total * spread - moment**2, 1e-12)
+    return Passage(at_s, np.maximum.accumulate(fitted))
+
+
+def _line_through(original_s: NDArray, cover_s: NDArray, weights: NDArray, ratio: float, span_s: float) -> Passage:
+    """One line at a known tempo through the weighted middle of the points."""
+    middle_s = float(np.average(original_s, weights=weights))
+    cover_middle_s = float(np.average(cover_s, weights=weights))
+    half_s = span_s / 2
+    return Passage.line((middle_s - half_s, middle_s + half_s), cover_middle_s - half_s * ratio, ratio)

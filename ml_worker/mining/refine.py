@@ -18,7 +18,7 @@ from ml_worker.mining.passage import Passage
 FRAME_S = 0.04
 
 # How far from the passage's course a frame may be found, seconds either way.
-SEARCHED_S = 0.6
+SEARCHED_S = 1.0
 
 # A frame's mismatch is the distance of the pitches, 1 at this many semitones (octaves aside) and beyond.
 MISMATCH_ST = 2.0

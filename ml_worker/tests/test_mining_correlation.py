@@ -13,12 +13,10 @@ from ml_worker.tests.made_tunes import made_cover, made_tune, melody_of
 
 
 def by_definition(a, b, length):
-    return np.array(
-        [
-            [np.corrcoef(a[i : i + length].ravel(), b[j : j + length].ravel())[0, 1] for j in range(len(b) - length + 1)]
-            for i in range(len(a) - length + 1)
-        ]
-    )
+    cells = np.empty((len(a) - length + 1, len(b) - length + 1))
+    for i, j in np.ndindex(cells.shape):
+        cells[i, j] = np.corrcoef(a[i : i + length].ravel(), b[j : j + length].ravel())[0, 1]
+    return cells
 
 
 @settings(max_examples=40, deadline=None)
