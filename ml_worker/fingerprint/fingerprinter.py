@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 
-from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.fingerprint.image import Source, windows
@@ -47,11 +44,3 @@ def encode(
             vectors.append(network(torch.from_numpy(images)[:, None]).numpy())  # (B, 1, 80, T) -> (B, D)
             shares.append(voiced_share)
     return Fingerprints(np.concatenate(vectors), window_s, hop_s, np.concatenate(shares), name)
-
-
-def at_tempo(melody: Melody, tempo_ratio: float) -> Melody:
-    """The melody as if it had been performed tempo_ratio times faster; a version's own ratio gives the original's pace.
-
-    Search and mining use it to look at several tempi: the curve stays, its hop changes.
-    """
-    return replace(melody, hop_s=melody.hop_s / tempo_ratio)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
+from ml_worker.audio.trackers import CENTS_A_BIN, CREPE_BINS, FIRST_BIN_CENTS, VOICED_FROM, pitch_of_salience
 
 # Rows of a picture, low pitches first.
 ROWS = 80
@@ -41,14 +42,9 @@ SLIP_LONGEST_S = 0.3
 # How far from twelve semitones both jumps may be, semitones.
 SLIP_TOLERANCE = 1.5
 
-# CREPE's bins: 20 cents each, the first at 1997.379 cents above 10 Hz (Kim et al. 2018, in torchcrepe.convert).
-CREPE_BINS = 360
-CREPE_BIN_SEMITONES = 0.2
-CREPE_FIRST_PITCH = 69 + 12 * np.log2(10 / 440) + 19.97379
-# A frame whose highest bin is at least this has a voice, 0..1. A choice of this project: the paper gives none.
-CREPE_VOICED = 0.3
-# Bins on either side of the highest one over which the pitch is averaged, as CREPE does.
-CREPE_NEIGHBOURS = 4
+# CREPE's bins as semitones: their height, and the pitch of the first one.
+CREPE_BIN_SEMITONES = CENTS_A_BIN / 100
+CREPE_FIRST_PITCH = 69 + 12 * np.log2(10 / 440) + FIRST_BIN_CENTS / 100
 
 Image = NDArray[np.float32]
 
@@ -58,7 +54,7 @@ class Salience:
     """CREPE's output before any decision. Frame t is centred on second t * hop_s.
 
     Attributes:
-        activation: float32 (360, T), 0..1, low bins first (torchcrepe.infer gives its transpose).
+        activation: float32 (360, T), 0..1, low bins first, as audio.trackers.crepe_salience gives it.
         hop_s: seconds from frame to frame.
     """
 
@@ -74,18 +70,9 @@ class Salience:
         return self.activation.shape[1] * self.hop_s
 
     def melody(self) -> Melody:
-        """The pitch of the highest ridge, voiced where it is high enough."""
-        if not self.activation.shape[1]:
-            empty = np.zeros(0, np.float32)
-            return Melody(self.hop_s, empty, empty.astype(bool), empty, "crepe-salience")
-        highest = self.activation.argmax(axis=0)  # (T,)
-        around = np.arange(-CREPE_NEIGHBOURS, CREPE_NEIGHBOURS + 1)[:, None]  # (9, 1)
-        bins = np.clip(highest + around, 0, CREPE_BINS - 1)  # (9, T)
-        weight = np.take_along_axis(self.activation, bins, axis=0)
-        mean_bin = (weight * bins).sum(axis=0) / np.maximum(weight.sum(axis=0), 1e-9)
-        confidence = self.activation.max(axis=0).astype(np.float32)
-        voiced = confidence >= CREPE_VOICED
-        f0_hz = 440 * 2 ** ((CREPE_FIRST_PITCH + CREPE_BIN_SEMITONES * mean_bin - 69) / 12)
+        """The pitch of the highest ridge, voiced where the tracker would say so."""
+        f0_hz, confidence = pitch_of_salience(self.activation)
+        voiced = confidence >= VOICED_FROM["crepe-tiny"]
         return Melody(self.hop_s, np.where(voiced, f0_hz, 0).astype(np.float32), voiced, confidence, "crepe-salience")
 
 

@@ -1,8 +1,7 @@
 """The encoder: a picture of melody into 128 numbers of length one. ResNet18's body (He et al. 2016) for one channel.
 
-Changes to ResNet18 (the paper names the network, not its changes, so these are choices of this project): one input
-channel; a width; a 3 x 3 stem; and pooling that keeps a coarse place in time, because the order of notes is what tells
-melodies apart.
+What differs from ResNet18 is one input channel, a width that can be chosen, and a last layer that gives a fingerprint.
+The paper names the network but not its changes, so these are choices of this project.
 """
 
 from __future__ import annotations

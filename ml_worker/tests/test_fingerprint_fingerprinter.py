@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
 from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.evaluation import hit_rates
-from ml_worker.fingerprint.fingerprinter import at_tempo, fingerprint
+from ml_worker.fingerprint.fingerprinter import fingerprint
 from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.fingerprint.network import new_encoder
 from ml_worker.fingerprint.settings import Settings
@@ -63,14 +61,6 @@ def test_short_and_empty_melodies_have_one_window(checkpoint):
     empty = fingerprint(steady([]), checkpoint)
     assert len(empty) == 1
     assert empty.voiced_share.tolist() == [0.0]
-
-
-def test_a_slower_performance_is_brought_to_the_originals_pace(checkpoint):
-    melody = made_pair(3).original
-    slower = dataclasses.replace(melody, hop_s=melody.hop_s * 1.3)
-    assert slower.duration_s == pytest.approx(melody.duration_s * 1.3)
-    one, other = fingerprint(melody, checkpoint), fingerprint(at_tempo(slower, 1.3), checkpoint)
-    np.testing.assert_allclose(one.vectors, other.vectors, atol=1e-5)
 
 
 def test_the_song_with_the_same_sequence_is_found_wherever_it_lies():

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ml_worker.audio.trackers import CREPE_BINS
 from ml_worker.fingerprint.image import (
     COLUMN_S,
     CREPE_BIN_SEMITONES,
-    CREPE_BINS,
     CREPE_FIRST_PITCH,
     ROW_SEMITONES,
     ROWS,
