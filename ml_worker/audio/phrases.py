@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,21 +146,19 @@ def _phrase(melody: Melody, pieces: list[_Piece], first: int, end: int, sung: ND
 
 def _pieces(melody: Melody) -> list[_Piece]:
     """The melody cut at every rest and after every long note."""
-    hop, ends = melody.hop_s, []
+    hop = melody.hop_s
     runs = _sung_runs(melody)
-    nexts = [start for start, _ in runs[1:]]
-    for (start, end), following in zip(runs, [*nexts, None], strict=True):
-        rest_s = (following - end) * hop if following is not None else LONGEST_REST_S
-        notes = _notes(melody, start, end)
+    rests = [(after - end) * hop for (_, end), (after, _) in pairwise(runs)] + [LONGEST_REST_S]
+    pieces = []
+    for (start, end), rest_s in zip(runs, rests, strict=False):
         begun = start
-        for position, (note_start, note_end) in enumerate(notes):
-            is_last = position == len(notes) - 1
+        for note_start, note_end in _notes(melody, start, end):
             length_s = (note_end - note_start) * hop
-            if is_last or length_s >= LONG_NOTE_S:
-                gap_s = rest_s if is_last else 0.0
-                ends.append(_Piece(begun * hop, note_end * hop, gap_s, _clearness(gap_s, length_s)))
+            gap_s = rest_s if note_end == end else 0.0
+            if note_end == end or length_s >= LONG_NOTE_S:
+                pieces.append(_Piece(begun * hop, note_end * hop, gap_s, _clearness(gap_s, length_s)))
                 begun = note_end
-    return ends
+    return pieces
 
 
 def _clearness(rest_s: float, note_s: float) -> float:
