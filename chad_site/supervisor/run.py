@@ -113,11 +113,14 @@ class Supervisor:
             self.start_child(children.redis_part(self.places))
             self.wait_until("Redis", lambda: redis.answers(self.places), REDIS_LIMIT_S)
         self.manage("Database tables", "migrate", "--verbosity", "1", shown="  Applying")
-        self.manage("Static files", "collectstatic", "--noinput", "--verbosity", "0", shown="")
-        self.manage("Accounts and starter catalogue", "first_start")
-        for part in (children.worker_part("ordinary", 2), children.worker_part("heavy", 1), children.scheduler_part()):
+        for part in (
+            children.web_part(self.where),
+            children.worker_part("ordinary", 2),
+            children.worker_part("heavy", 1),
+            children.scheduler_part(),
+        ):
             self.start_child(part)
-        self.start_child(children.web_part(self.where))
+        self.manage("Accounts and starter catalogue", "first_start")  # while the others import their libraries
         self.wait_until("Web server", self.is_healthy, WEB_LIMIT_S)
 
     def greet(self) -> None:

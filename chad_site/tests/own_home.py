@@ -16,20 +16,22 @@ from chad_site.embedded.users import THROWAWAY
 PREFIX = "chad-test-"
 # A home of a pytest that was killed is removed by a later one, once it is this old. Younger ones may be in use.
 ABANDONED_AFTER_S = 3600.0
-# What would lead a test to somebody's real server or files.
-LEADS_ELSEWHERE = (
-    "DATABASE_URL", "CELERY_BROKER_URL", "SECRET_KEY", "CHAD_DATABASE_NAME", "CHAD_STORAGE_BUCKET",
-    "CHAD_STORAGE_ENDPOINT", "CHAD_STORAGE_REGION", "CHAD_DEBUG", "CHAD_BEHIND_TLS", "CHAD_ALLOWED_HOSTS",
-    "CHAD_TRUSTED_ORIGINS", "CHAD_BIND", "PORT",
-)  # fmt: skip
+# What would lead a test to somebody's real server or files: these, and CHAD's own variables but for two.
+LEADS_ELSEWHERE = ("DATABASE_URL", "CELERY_BROKER_URL", "SECRET_KEY", "PORT")
+FOR_TESTS = ("CHAD_SHARED_DATA", "CHAD_CHROMIUM")
+
+
+def forget_the_developers_settings() -> None:
+    own = [name for name in os.environ if name.startswith("CHAD_") and name not in FOR_TESTS]
+    for name in (*own, *LEADS_ELSEWHERE):
+        os.environ.pop(name, None)
 
 
 def make() -> Path:
     """A fresh home, which the environment of this process (and of what it starts) names from now on."""
     remove_abandoned()
     home = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
-    for name in LEADS_ELSEWHERE:
-        os.environ.pop(name, None)
+    forget_the_developers_settings()
     os.environ |= {"CHAD_HOME": str(home), THROWAWAY: "1"}
     atexit.register(remove, home, os.getpid())
     return home

@@ -116,6 +116,13 @@ def test_every_part_runs(running):
         assert named(running.home, part), part
 
 
+def test_pages_have_their_styles(running):
+    """Static files come from the project's folder, so that nothing has to be collected before a start."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/static/css/chad.css", timeout=30) as answer:
+        assert answer.status == 200
+        assert answer.headers["Content-Type"].startswith("text/css")
+
+
 def test_all_processes_are_below_the_supervisor(running):
     above = parents()
     for pid in processes_of(running.home):
