@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 
@@ -29,6 +30,7 @@ class ShownRecording:
     """A recording with its analyses and the job that works on it, or that failed on it."""
 
     row: Recording
+    name: str
     analyses: list[Analysis]
     job: Job | None
 
@@ -53,8 +55,15 @@ class ShownRecording:
 def shown_recordings(song: Song) -> list[ShownRecording]:
     """The original, then the covers as they came."""
     rows = list(song.recordings.order_by("-kind", "created_at").prefetch_related("analyses"))
-    jobs = latest_jobs(rows)
-    return [ShownRecording(row, list(row.analyses.all()), jobs.get(str(row.pk))) for row in rows]
+    jobs, names = latest_jobs(rows), names_of(rows)
+    return [ShownRecording(row, names[row.pk], list(row.analyses.all()), jobs.get(str(row.pk))) for row in rows]
+
+
+def names_of(recordings: list[Recording]) -> dict[UUID, str]:
+    """ "Original", "Cover 1", "Cover 2", in their order."""
+    covers = [row.pk for row in recordings if row.kind == Recording.Kind.COVER]
+    numbered = {pk: f"Cover {number}" for number, pk in enumerate(covers, start=1)}
+    return {row.pk: numbered.get(row.pk, "Original") for row in recordings}
 
 
 def latest_jobs(recordings: list[Recording]) -> dict[str, Job]:
@@ -71,14 +80,16 @@ def takes_in_words(song: Song) -> list[tuple[str, int]]:
     return [(words, counts[state]) for state, words in TAKES_IN_WORDS.items() if counts.get(state)]
 
 
-def cover_fragments_of(song: Song) -> list[CoverFragment]:
-    """What was found in the song's covers, by phrase and then the surest first; each knows its `phrase`, or None."""
-    found = CoverFragment.objects.filter(fragment__recording__song=song).select_related("fragment", "recording__song")
+def cover_fragments_of(song: Song, recordings: list[ShownRecording]) -> list[CoverFragment]:
+    """What was found in the song's covers, by phrase and then the surest first; each knows its `phrase`, or None, and
+    its `cover` by name."""
+    found = CoverFragment.objects.filter(fragment__recording__song=song).select_related("fragment", "recording")
     live = song.original.fragments.live().values_list("pk", flat=True) if song.original else []
     numbers = {pk: number for number, pk in enumerate(live, start=1)}
+    names = {one.row.pk: one.name for one in recordings}
     rows = list(found.order_by("fragment__start_s", "-correlation"))
     for row in rows:
-        row.phrase = numbers.get(row.fragment_id)
+        row.phrase, row.cover = numbers.get(row.fragment_id), names.get(row.recording_id, "")
     return rows
 
 

@@ -72,20 +72,24 @@ def song(request: HttpRequest, song_id: UUID) -> HttpResponse:
     recordings = song_page.shown_recordings(shown)
     original = shown.original
     can_edit = original is not None and original.state == Recording.State.READY
+    heard = can_edit and original.analysis is not None
+    mined = Job.objects.filter(kind=Job.Kind.MINE, subject=str(shown.pk)).first()
     return render(
         request,
         "song.html",
         {
             "song": shown,
             "recordings": recordings,
-            "covers": sum(one.row.kind == Recording.Kind.COVER for one in recordings),
             "is_open": any(one.is_open for one in recordings),
             "takes": song_page.takes_in_words(shown),
-            "found": song_page.cover_fragments_of(shown),
+            "found": song_page.cover_fragments_of(shown, recordings),
             "why_not_mine": song_page.why_not_mine(shown),
-            "mining": Job.objects.open().filter(kind=Job.Kind.MINE, subject=str(shown.pk)).first(),
+            "mining": mined if mined and mined.state in Job.OPEN else None,
+            "mine_failure": mined.failure if mined and mined.state == Job.State.FAILED else "",
             "editor": song_page.editor_data(original, describe_fragments(original)) if can_edit else None,
-            "heard": can_edit and original.analysis is not None,
+            "heard": heard,
+            # The page loads itself anew when this changes: then the editor has what it lacked.
+            "editor_state": f"{can_edit} {heard}",
         },
     )
 
