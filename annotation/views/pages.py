@@ -6,16 +6,18 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required, user_passes_test
 from django.contrib.auth.forms import UserCreationForm
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 
-from annotation import figures
+from annotation import figures, take_words
 from annotation.models import Consent
 from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
 from annotation.models.review import Reason
 from annotation.roles import Person, may_review
-from recordings.models import Humming
+
+TAKES_A_PAGE = 30
 
 
 def reviewers_only(person: Person) -> bool:
@@ -58,12 +60,9 @@ def hum(request: HttpRequest) -> HttpResponse:
 @login_required
 @never_cache
 def takes(request: HttpRequest) -> HttpResponse:
-    own = (
-        Humming.objects.filter(singer=request.user)
-        .select_related("fragment__recording__song", "check_result")
-        .order_by("-created_at")[:200]
-    )
-    return render(request, "takes.html", {"takes": own, "progress": figures.progress_of(request.user)})
+    page = Paginator(take_words.takes_of(request.user), TAKES_A_PAGE).get_page(request.GET.get("page"))
+    own = take_words.in_words(page.object_list)
+    return render(request, "takes.html", {"page": page, "takes": own, "progress": figures.progress_of(request.user)})
 
 
 @user_passes_test(reviewers_only)

@@ -187,7 +187,8 @@ async function openMicrophone() {
   studio.hear((block) => meter.hear(block));
   studio.track.addEventListener("ended", microphoneGone);
   if (studio.processing.length) warn("processing", "warning", words.processingStays(studio.processing));
-  await nextTask();
+  // "My takes" leads here with a phrase that is to be hummed again.
+  await nextTask(new URLSearchParams(location.search).get("fragment"));
 }
 
 async function microphoneGone() {
@@ -218,6 +219,7 @@ async function nextTask(fragment = null) {
     const answer = await post("/api/hum/task", fragment ? { fragment } : {});
     progress = answer.progress ?? progress;
     if (answer.task) await openTask(answer.task);
+    else if (fragment) await nextTask();
     else showNothing(answer.reason);
   }, () => nextTask(fragment));
   if (!went) showMain();

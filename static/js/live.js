@@ -7,6 +7,10 @@ import { poll } from "./poll.js";
 
 const EVERY_MS = 3000;
 
+// What the server last wrote into each part: scripts change what stands there, so that cannot be compared.
+const written = new WeakMap();
+document.querySelectorAll("[data-live]").forEach((part) => written.set(part, part.innerHTML));
+
 // An answer that is not the page any more: signed out, or gone.
 class Ended extends Error {}
 
@@ -25,7 +29,8 @@ function takeOver(part, fresh) {
   if (!fresh || busy(part)) return;
   const wasOpen = part.hasAttribute("data-live-open");
   const isOpen = fresh.hasAttribute("data-live-open");
-  if (part.innerHTML !== fresh.innerHTML) {
+  if (written.get(part) !== fresh.innerHTML) {
+    written.set(part, fresh.innerHTML);
     part.replaceChildren(...fresh.childNodes);
     part.dispatchEvent(new CustomEvent("chad:live", { bubbles: true }));
   }

@@ -1,60 +1,136 @@
-// My takes: hear one, withdraw one.
+// A singer's own takes: small curves drawn as they come into view, each take heard, and withdrawn after a question.
 
-import { ApiError, post } from "./api.js";
-import { announce, byId, icon, notice } from "./page.js";
+import { ApiError, get, getBytes, post } from "./api.js";
+import { CurveView } from "./curve.js";
+import { lookNow } from "./live.js";
+import { inFragmentTime, overlay } from "./melody.js";
+import { announce, byId, notice } from "./page.js";
+import { Duet } from "./player.js";
 
-const player = new Audio();
-let playing = null;
+// As on the humming page: the line, not its vibrato. Seconds.
+const SMOOTH_S = 0.12;
 
-function showPlaying(button, yes) {
-  button.setAttribute("aria-pressed", String(yes));
-  button.querySelector(".icon").replaceWith(icon(yes ? "square" : "play"));
+// --- curves
+
+function number(text) {
+  return text === "" || text === undefined ? null : Number(text);
 }
 
-function stop() {
-  player.pause();
-  if (playing) showPlaying(playing, false);
-  playing = null;
+/** The melody and the take over it, in its key and time, where the check found them. */
+async function draw(figure) {
+  const { reference: melodyAt, curve: takeAt, offset, tempo, transposition } = figure.dataset;
+  const view = new CurveView(figure.querySelector("canvas"), { smooth_s: SMOOTH_S });
+  const [reference, own] = await Promise.all([get(melodyAt), get(takeAt)]);
+  const aligned = inFragmentTime(own, { offset_s: number(offset) ?? 0, tempo_ratio: number(tempo) ?? 1 });
+  const end_s = reference.pitch.length * reference.hop_s;
+  view.set({ reference, voice: overlay(reference, aligned, number(transposition)).curve, from_s: 0, to_s: end_s });
 }
 
-function play(button) {
-  const same = playing === button;
-  stop();
-  if (same) return;
-  playing = button;
-  player.src = button.dataset.play;
-  showPlaying(button, true);
-  player.play().catch((error) => {
-    // A play that was stopped before it began is no failure.
-    if (error.name === "AbortError") return;
-    if (!(error instanceof DOMException)) throw error;
-    stop();
-    say("bad", "This take could not be played. Reload the page and try again.");
-  });
-}
-
-function say(kind, sentence) {
-  byId("notices").replaceChildren(notice(kind, sentence));
-  announce(sentence, { urgent: kind === "bad" });
-}
-
-async function withdraw(path) {
+async function drawQuietly(figure) {
   try {
-    await post(path);
-    window.location.reload();
+    await draw(figure);
   } catch (error) {
+    // Without its picture a take is still all there.
     if (!(error instanceof ApiError)) throw error;
-    say("bad", error.message);
   }
 }
 
-function askAndWithdraw(path) {
-  const dialog = byId("withdraw");
-  dialog.returnValue = "no";
-  dialog.addEventListener("close", () => { if (dialog.returnValue === "yes") withdraw(path); }, { once: true });
+const seen = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    seen.unobserve(target);
+    drawQuietly(target);
+  }
+}, { rootMargin: "200px" });
+
+function watch(place) {
+  place.querySelectorAll("[data-curve]").forEach((figure) => seen.observe(figure));
+}
+
+// --- sound
+
+const context = new AudioContext();
+const duet = new Duet(context);
+let pressed = null;
+
+function release() {
+  pressed?.setAttribute("aria-pressed", "false");
+  pressed = null;
+}
+
+async function soundAt(path) {
+  return context.decodeAudioData(await getBytes(path));
+}
+
+async function play(button) {
+  const again = pressed === button;
+  duet.stop();
+  release();
+  if (again) return;
+  pressed = button;
+  button.setAttribute("aria-pressed", "true");
+  try {
+    await load(button);
+    if (pressed === button) await duet.play(button.dataset.play, { ended: () => pressed === button && release() });
+  } catch (error) {
+    release();
+    if (!(error instanceof ApiError)) throw error;
+    byId("notices").replaceChildren(notice("bad", error.message));
+    announce(error.message, { urgent: true });
+  }
+}
+
+/** Fetches what the button plays; the take alone is heard from its very beginning. */
+async function load(button) {
+  const { offset, tempo } = button.closest(".take").querySelector(".take__curve").dataset;
+  const both = button.dataset.play === "both";
+  const [voice, reference] = await Promise.all([soundAt(button.dataset.voice), both ? soundAt(button.dataset.reference) : null]);
+  duet.load("voice", voice, both ? number(offset) ?? 0 : 0, both ? number(tempo) ?? 1 : 1);
+  duet.load("reference", reference);
+}
+
+// --- withdrawing
+
+const dialog = byId("withdraw");
+let asked = null;
+
+function ask(button) {
+  asked = button;
+  byId("withdraw-title").textContent = `Withdraw your hum of “${button.dataset.title}”?`;
+  byId("withdraw-error").hidden = true;
   dialog.showModal();
 }
 
-player.addEventListener("ended", stop);
-document.querySelectorAll("[data-play]").forEach((button) => button.addEventListener("click", () => play(button)));
-document.querySelectorAll("[data-withdraw]").forEach((button) => button.addEventListener("click", () => askAndWithdraw(button.dataset.withdraw)));
+async function withdraw() {
+  const error = byId("withdraw-error");
+  error.hidden = true;
+  byId("withdraw-now").disabled = true;
+  try {
+    await post(asked.dataset.withdraw);
+  } catch (problem) {
+    if (!(problem instanceof ApiError)) throw problem;
+    error.hidden = false;
+    error.querySelector("span").textContent = problem.message;
+    announce(problem.message, { urgent: true });
+    return;
+  } finally {
+    byId("withdraw-now").disabled = false;
+  }
+  const take = asked.closest(".take");
+  dialog.close();
+  asked.blur();
+  await lookNow(take);
+  take.querySelector("button")?.focus();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (button?.dataset.play) play(button);
+  if (button?.dataset.withdraw) ask(button);
+});
+byId("withdraw-now").addEventListener("click", withdraw);
+document.addEventListener("chad:live", (event) => {
+  duet.stop();
+  watch(event.target);
+});
+watch(document);

@@ -1,0 +1,141 @@
+"""What a singer reads about an own take: its state, what was found, and what helps the next time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
+
+from annotation.models import Verdict
+from annotation.models.review import Decision, Reason
+from recordings.models import Fragment, Humming
+
+# A reviewer's reason, as help for the singer.
+HELP = {
+    Reason.WRONG_TUNE: "It is another tune than the phrase. Listening to the phrase once more before you hum helps.",
+    Reason.OFF_TIME: "It is not in step with the phrase. With headphones you can hum along, which keeps you in time.",
+    Reason.WORDS: "There are words in it. Hum on “mm” or “da” instead.",
+    Reason.LEAK: "The melody that you listened to can be heard in it. Use headphones, or hum after listening.",
+    Reason.NOISE: "There is noise in it. A quieter place helps, or coming closer to the microphone.",
+    Reason.CLIPPED: "It was too loud for the microphone, so it is distorted. Move back a little.",
+    Reason.TOO_QUIET: "It is too quiet to be of use. Come closer to the microphone.",
+    Reason.CUT_OFF: "A part of the phrase is missing. Begin in time, and hum until the phrase ends.",
+    Reason.SILENT: "Nothing can be heard in it. Check the microphone before you hum.",
+}
+
+CHECK_TO_COME = "It is saved. The automatic check listens to it soon."
+CHECK_CONTENT = "The automatic check knows the melody. A second person will hear it."
+IN_THE_COLLECTION = "People agreed that it is the phrase, in step. Thank you."
+SPARE = "The phrase had hums enough already, so this one is kept as a spare."
+WITHDRAWN = "You took it back. It is in no future release."
+
+
+@dataclass(frozen=True)
+class TakeInWords:
+    """A take as its singer sees it.
+
+    Attributes:
+        kind: "good", "bad", "waiting" or "gone", for mark and colour.
+        state: its state in a few words.
+        sentences: what was found, and what to do.
+        tips: what the check noted although it was content.
+        phrase, phrases: its place in the song; None of a phrase that is no longer handed out.
+        may_try_again: whether the phrase is offered to the singer once more.
+    """
+
+    take: Humming
+    kind: str
+    state: str
+    sentences: list[str]
+    tips: list[str]
+    phrase: int | None
+    phrases: int
+    may_try_again: bool
+
+    @property
+    def can_withdraw(self) -> bool:
+        return self.take.state != Humming.State.WITHDRAWN
+
+
+def takes_of(person: AbstractBaseUser) -> QuerySet[Humming]:
+    """All takes of a singer, the latest first, with what their words are made of."""
+    return (
+        Humming.objects.filter(singer=person)
+        .select_related("fragment__recording__song", "check_result", "review")
+        .prefetch_related("review__verdicts")
+        .order_by("-created_at")
+    )
+
+
+def in_words(takes: Iterable[Humming]) -> list[TakeInWords]:
+    takes = list(takes)
+    places = places_of({take.fragment for take in takes})
+    return [one_in_words(take, places) for take in takes]
+
+
+def one_in_words(take: Humming, places: dict[UUID, tuple[int | None, int]]) -> TakeInWords:
+    kind, state, sentences = state_of(take)
+    phrase, phrases = places[take.fragment_id]
+    return TakeInWords(
+        take=take,
+        kind=kind,
+        state=state,
+        sentences=[*sentences, *([SPARE] if take.surplus and kind in ("good", "waiting") else [])],
+        tips=found_in(take) if take.state in (Humming.State.CHECKED, Humming.State.ACCEPTED) else [],
+        phrase=phrase,
+        phrases=phrases,
+        may_try_again=take.state == Humming.State.REFUSED and phrase is not None,
+    )
+
+
+def state_of(take: Humming) -> tuple[str, str, list[str]]:
+    """Kind, state in words, and sentences."""
+    states = Humming.State
+    if take.state == states.SAVED:
+        return "waiting", "waiting for the check", [CHECK_TO_COME]
+    if take.state == states.CHECKED:
+        return "waiting", "waiting for the double-check", [CHECK_CONTENT]
+    if take.state == states.ACCEPTED:
+        return "good", "accepted", [IN_THE_COLLECTION]
+    if take.state == states.REFUSED:
+        return "bad", "not taken by the check", found_in(take)
+    if take.state == states.REJECTED:
+        return "bad", "not taken in the double-check", verdicts_in_words(take)
+    return "gone", "withdrawn", [WITHDRAWN]
+
+
+def found_in(take: Humming) -> list[str]:
+    """The check's sentences; they are written for the singer already."""
+    check = getattr(take, "check_result", None)
+    return [reason["sentence"] for reason in check.reasons] if check else []
+
+
+def verdicts_in_words(take: Humming) -> list[str]:
+    """Why people rejected a take, each reason once, the latest first."""
+    item = getattr(take, "review", None)
+    against = [verdict for verdict in item.verdicts.all() if counts_against(verdict)] if item else []
+    latest_first = sorted(against, key=lambda verdict: verdict.at, reverse=True)
+    return list(dict.fromkeys(help_of(verdict) for verdict in latest_first))
+
+
+def counts_against(verdict: Verdict) -> bool:
+    return verdict.undone_at is None and verdict.decision == Decision.REJECT
+
+
+def help_of(verdict: Verdict) -> str:
+    if verdict.words:
+        return f"The person who listened wrote: “{verdict.words}”"
+    return HELP.get(Reason(verdict.reason), f"The person who listened found: {Reason(verdict.reason).label}.")
+
+
+def places_of(fragments: set[Fragment]) -> dict[UUID, tuple[int | None, int]]:
+    """Number and count of phrases for each fragment; the number is None where it is no longer handed out."""
+    live: dict[UUID, list[UUID]] = {}
+    rows = Fragment.objects.live().filter(recording__in={fragment.recording_id for fragment in fragments})
+    for recording, fragment in rows.order_by("start_s").values_list("recording_id", "pk"):
+        live.setdefault(recording, []).append(fragment)
+    numbers = {pk: number for of_one in live.values() for number, pk in enumerate(of_one, start=1)}
+    return {fragment.pk: (numbers.get(fragment.pk), len(live.get(fragment.recording_id, []))) for fragment in fragments}
