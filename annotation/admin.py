@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from django.contrib import admin
+
+from annotation.models import Consent, Lease, ReviewItem, Skip, Slot, Verdict
+from recordings.rows_admin import RowsAdmin
+
+
+@admin.register(Consent)
+class ConsentAdmin(RowsAdmin):
+    list_display = ("person", "version", "at")
+    list_filter = ("version", "at")
+    search_fields = ("person__username",)
+    list_select_related = ("person",)
+
+
+@admin.register(Slot)
+class SlotAdmin(RowsAdmin):
+    list_display = ("fragment", "number", "humming_state")
+    list_filter = (("humming", admin.EmptyFieldListFilter), "number")
+    search_fields = ("fragment__recording__song__title", "fragment__id")
+    list_select_related = ("fragment__recording__song", "humming")
+
+    @admin.display(description="take", ordering="humming__state")
+    def humming_state(self, slot: Slot) -> str:
+        return slot.humming.state if slot.humming else "–"
+
+
+@admin.register(Lease)
+class LeaseAdmin(RowsAdmin):
+    list_display = ("person", "slot", "issued_at", "expires_at", "closed_at", "outcome")
+    list_filter = ("outcome", "issued_at")
+    search_fields = ("person__username", "slot__fragment__recording__song__title")
+    list_select_related = ("person", "slot__fragment__recording__song")
+
+
+@admin.register(Skip)
+class SkipAdmin(RowsAdmin):
+    list_display = ("person", "fragment", "why", "at")
+    list_filter = ("why", "at")
+    search_fields = ("person__username", "fragment__recording__song__title")
+    list_select_related = ("person", "fragment__recording__song")
+
+
+@admin.register(ReviewItem)
+class ReviewItemAdmin(RowsAdmin):
+    list_display = ("of", "kind", "leased_to", "leased_until", "settled_at", "created_at")
+    list_filter = (
+        ("humming", admin.EmptyFieldListFilter), ("settled_at", admin.EmptyFieldListFilter), "humming__state",
+    )  # fmt: skip
+    search_fields = (
+        "humming__fragment__recording__song__title",
+        "cover_fragment__fragment__recording__song__title",
+        "id",
+    )
+    list_select_related = (
+        "humming__fragment__recording__song", "cover_fragment__fragment__recording__song", "leased_to",
+    )  # fmt: skip
+
+    @admin.display
+    def of(self, item: ReviewItem) -> str:
+        return str(item.version.fragment)
+
+
+@admin.register(Verdict)
+class VerdictAdmin(RowsAdmin):
+    list_display = ("item_of", "person", "decision", "reason", "words", "nudge_s", "at", "undone_at")
+    list_filter = ("decision", "reason", ("undone_at", admin.EmptyFieldListFilter), "at")
+    search_fields = ("person__username", "words", "item__id", "item__humming__fragment__recording__song__title")
+    list_select_related = (
+        "person",
+        "item__humming__fragment__recording__song",
+        "item__cover_fragment__fragment__recording__song",
+    )
+    date_hierarchy = "at"
+
+    @admin.display(description="of")
+    def item_of(self, verdict: Verdict) -> str:
+        return f"{verdict.item.kind}: {verdict.item.version.fragment}"
