@@ -62,8 +62,10 @@ TRANSPOSITION_STEPS_ST = np.arange(-2.0, 2.01, 0.5, dtype=np.float32)
 """Transpositions tried around the median of a line."""
 BEND_COST = 2.0
 """Distance for one second of standard deviation of the path around its line: the rhythm's part."""
-TEMPO_COST = 0.5
-"""Distance for the square of the tempo ratio's logarithm: 0.06 at 0.7 or 1.4, next to nothing up to 10 %."""
+TEMPO_FREE = 0.14
+"""Logarithm of the tempo ratio (15 %) up to which people hum faster or slower as they like."""
+TEMPO_COST = 4.0
+"""Distance for the square of what goes beyond that: 0.06 at 0.77, 0.19 at 0.7. Odd tempos fit other tunes by chance."""
 EDGE_S = 0.2
 """A reference frame is hummed where the hum is voiced within this many seconds."""
 
@@ -449,7 +451,7 @@ def reached_share(hum: Curve, reference: Curve, line: Line) -> float:
 def distance(hum: Curve, reference: Curve, found: Warp) -> float:
     """How far a warp is from the same melody hummed in full and in time: its pitch, bend, tempo and missing part."""
     missing = 1 - reached_share(hum, reference, found.line)
-    stretch = np.log(found.line.ratio) ** 2
+    stretch = max(0.0, abs(np.log(found.line.ratio)) - TEMPO_FREE) ** 2
     return float(found.pitch_cost + BEND_COST * found.bend_s + TEMPO_COST * stretch + MISSING_COST * missing)
 
 
