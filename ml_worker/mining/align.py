@@ -19,6 +19,9 @@ from ml_worker.mining.null import PITCH_CURVE_NULL, NullLevel
 if TYPE_CHECKING:
     from ml_worker.fingerprint.checkpoint import Checkpoint
 
+# What `align` prints: fragments as good as these, an unrelated pair gives one in a hundred pairs.
+PRINTED_CHANCE = 0.01
+
 # Tempi at which a network looks at a cover; what lies between is interpolated. A network is trained to overlook
 # moderate differences, and each look costs as much as the first.
 NETWORK_TEMPI = (0.75, 1.0, 1.33)
@@ -83,9 +86,8 @@ def align_melodies(
 
         look = partial(fingerprint, checkpoint=checkpoint)
         original, cover_at, level = look(a), at_any_tempo(b, look, NETWORK_TEMPI), null
-    settings = MiningSettings(level)
-    found = mine(original, cover_at, settings, (a, b))
-    return [_as_printed(one) for one in found if one.chance <= settings.accepted_chance]
+    found = mine(original, cover_at, MiningSettings(level), (a, b))
+    return [_as_printed(one) for one in found if one.chance <= PRINTED_CHANCE]
 
 
 def _as_printed(found: AlignedFragment) -> Aligned:

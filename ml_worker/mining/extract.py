@@ -335,18 +335,19 @@ def _judge(pair: Pair, passage: Passage, chance: float) -> AlignedFragment:
         correlation=correlation,
         tempo_ratio=passage.tempo_ratio,
         transposition=fine.transposition if fine else None,
-        decision=_decide(pair.settings, correlation, chance),
+        decision=_decide(pair.settings, correlation, chance, passage.tempo_ratio),
         chance=chance,
     )
 
 
 def _chance(pair: Pair, passage: Passage, area: float) -> float:
-    """How many passages as good unrelated recordings would give among `area` places."""
-    r, span_s = _correlation_along(pair, passage), passage.original[1] - passage.original[0]
-    return pair.settings.null.chance(r, span_s, area)
+    """How many passages as good unrelated recordings would give among `area` places; the shorter side counts."""
+    return pair.settings.null.chance(_correlation_along(pair, passage), passage.duration_s, area)
 
 
-def _decide(settings: MiningSettings, correlation: float, chance: float) -> Decision:
+def _decide(settings: MiningSettings, correlation: float, chance: float, tempo_ratio: float) -> Decision:
+    if not min(settings.tempo_ratios) * 0.95 <= tempo_ratio <= max(settings.tempo_ratios) * 1.05:
+        return "dropped"  # beyond the grid by more than its step: nobody plays so, chance does
     if chance <= settings.accepted_chance and correlation >= settings.accepted_correlation:
         return "accepted"
     if chance <= settings.doubtful_chance and correlation >= settings.doubtful_correlation:
@@ -375,6 +376,9 @@ def _windows_along(
 
 
 # --- a known fragment
+
+# What r may gain when an occurrence is placed between the hops and steps at which it was first seen.
+GAINED_BY_PLACING = 0.15
 
 # How much better another passage of the original may match what was found, in r, before it counts as that passage.
 MUTUAL_MARGIN = 0.1
@@ -420,8 +424,9 @@ def _occurrences(pair: Pair, fragment: Interval) -> list[Passage]:
     if not found.correlation.size:
         return []
     level = settings.null.level(heard_s, settings.doubtful_chance, pair.places)
+    worth_a_look = max(level, settings.null.r_of(settings.doubtful_correlation) - GAINED_BY_PLACING)
     best, ratios = found.correlation[0], found.tempo_ratio[0]
-    columns = _peaks(best, level, apart=round(span_s / 2 / original.hop_s))
+    columns = _peaks(best, worth_a_look, apart=round(span_s / 2 / original.hop_s))
     return [
         Passage.line(fragment, column * original.hop_s - before_s * ratios[column], float(ratios[column]))
         for column in columns

@@ -133,9 +133,7 @@ def _plays(passage: Passage, fragment: Interval) -> bool:
 
 def _closest(a: Interval, b: Interval, truths: Iterable[Passage], iou: float) -> float:
     """The smallest start error among the passages that take a to b, infinite if none does."""
-    errors = [
-        abs(b[0] - float(truth.cover_at(a[0]))) for truth in truths if _overlap(b, _played(truth, a)) >= iou
-    ]
+    errors = [abs(b[0] - float(truth.cover_at(a[0]))) for truth in truths if _overlap(b, _played(truth, a)) >= iou]
     return min(errors, default=np.inf)
 
 

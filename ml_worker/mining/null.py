@@ -57,6 +57,10 @@ class NullLevel:
         """The correlation that is stored: 0 where r is what unrelated places have, 1 where it is 1."""
         return float(np.clip((r - self.centre) / (1 - self.centre), 0, 1))
 
+    def r_of(self, correlation: float) -> float:
+        """The inverse of `correlation`."""
+        return self.centre + correlation * (1 - self.centre)
+
     def floor_at(self, span_s: float) -> float:
         return self._at(self.floor, span_s)
 

@@ -73,17 +73,30 @@ def test_the_same_music_elsewhere_is_neither_right_nor_wrong_for_a_known_fragmen
     assert agreement_on_fragments(ones, TIME_MAP, alike=alike).precision == 1
 
 
+def phrase_at(second, notes, up=0):
+    return [MadeNote(second + start, second + start + 0.4, pitch + up) for start, pitch in notes]
+
+
+PHRASE = [(0, 60), (0.5, 62), (1, 64), (2, 65), (2.5, 67), (4, 60), (5, 59)]
+OTHER = [(0, 60), (1, 55), (1.5, 57), (3, 70), (5, 71)]
+
+
 def test_repeats_are_found_in_the_score_in_any_key():
-    phrase = [(0, 60), (0.5, 62), (1, 64), (2, 65), (2.5, 67), (4, 60), (5, 59)]
-    other = [(0, 60), (1, 55), (1.5, 57), (3, 70), (5, 71)]
+    score = phrase_at(0, PHRASE) + phrase_at(8, OTHER) + phrase_at(16, PHRASE, up=5)
+    found = repeats(score)
+    (there,) = [line for line in found if line[0][1] - line[0][0] == pytest.approx(16)]
+    assert there[0] == pytest.approx([0, 16], abs=0.1)
+    assert there[-1] == pytest.approx([5.4, 21.4], abs=0.6)
+    assert [[later, earlier] for earlier, later in there] in found
 
-    def at(second, notes, up=0):
-        return [MadeNote(second + start, second + start + 0.4, pitch + up) for start, pitch in notes]
 
-    score = at(0, phrase) + at(8, other) + at(16, phrase, up=5)
-    there, back = repeats(score)
-    assert (there[0], there[-1]) == ([0, 16], [5, 21])
-    assert (back[0], back[-1]) == ([16, 0], [21, 5])
+def test_a_phrase_in_another_rhythm_on_the_same_notes_is_a_repeat():
+    varied = [(0, 60), (0.25, 60), (0.5, 62), (1, 64), (1.5, 64), (2, 65), (2.5, 67), (3, 67), (4, 60), (5, 59)]
+    assert repeats(phrase_at(0, PHRASE) + phrase_at(8, varied))
+
+
+def test_another_phrase_is_no_repeat():
+    assert repeats(phrase_at(0, PHRASE) + phrase_at(8, OTHER)) == []
 
 
 def test_what_is_alike_follows_the_repeats_into_the_cover():
