@@ -55,8 +55,9 @@ NOTES_BEFORE_PITCH_S = 0.05
 # A phrase's bound agrees with the score's when they are no further apart; seconds.
 BOUND_TOLERANCE_S = 0.5
 
-# Random moves that make up chance.
+# Random moves that make up chance: how many, and how far at least, so that no note stays where it was; seconds.
 MOVES = 200
+MOVED_AT_LEAST_S = 2.0
 
 # Telephone band, Hz, and white noise under the voice, dB.
 PHONE_BAND = (300.0, 3400.0)
@@ -83,8 +84,9 @@ def _distance(melody: Melody, song: SungSong) -> tuple[NDArray[np.bool_], NDArra
 
 
 def chance(melody: Melody, song: SungSong, moves: int = MOVES, seed: int = 0) -> NDArray[np.float64]:
-    """Raw chroma accuracy of the melody moved in time by random amounts, (moves,)."""
-    shifts = np.random.default_rng(seed).integers(1, max(2, len(melody.f0_hz)), moves)
+    """Raw chroma accuracy of the melody (of more than 4 s) moved in time by random amounts, (moves,)."""
+    least = round(MOVED_AT_LEAST_S / melody.hop_s)
+    shifts = np.random.default_rng(seed).integers(least, len(melody.f0_hz) - least, moves)
     return np.array([chroma_right(_moved(melody, int(shift)), song).mean() for shift in shifts])
 
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 RATE = 22_050
 
 # Recordings are separated block by block, so that memory does not grow with their length; whole seconds.
-BLOCK_S = 60
-# What a block sees of its neighbours, and over how much of it two blocks are cross-faded; seconds.
-CONTEXT_S = 4
+BLOCK_S = 30
+# What a block sees of its neighbours (whole seconds), and over how much of it two blocks are cross-faded; seconds.
+CONTEXT_S = 2
 FADE_S = 0.5
 
 # Spectrogram of the methods without weights, in samples at RATE: 93 ms windows, a quarter of that from frame to frame.
@@ -41,6 +41,8 @@ CENTRE_FLOOR = 0.2
 # "centre": frames and bins of the median filters that part harmonic from percussive sound (Fitzgerald 2010).
 MEDIANS = (31, 31)
 
+# "repet-sim": its blocks, long enough that a song's accompaniment comes back in each; whole seconds.
+REPEAT_WITHIN_S = 60
 # "repet-sim": frames that are alike are sought at least this far apart; seconds.
 REPEAT_APART_S = 2.0
 # "repet-sim": how much louder than the repeating background the voice must be (10 in librosa's example; 2 keeps more
@@ -89,7 +91,9 @@ def separate(sound: Sound, method: str = "auto", *, weights: Path | None = None,
     if sound.frames == 0 or method == "mix":
         rate = min(RATE, sound.sample_rate)
         return Vocal(Sound.from_mono(at_rate(sound, rate), rate), "mix")
-    return Vocal(in_blocks(sound, {"centre": _centre, "repet-sim": _repet_sim}[method]), method)
+    if method == "repet-sim":
+        return Vocal(in_blocks(sound, _repet_sim, REPEAT_WITHIN_S), method)
+    return Vocal(in_blocks(sound, _centre), method)
 
 
 def _weights(method: str, place: Path | None, download: bool) -> Bag | None:
@@ -104,16 +108,16 @@ def _weights(method: str, place: Path | None, download: bool) -> Bag | None:
     return fetch_weights(place)
 
 
-def in_blocks(sound: Sound, work: Callable[[Sound], Samples]) -> Sound:
+def in_blocks(sound: Sound, work: Callable[[Sound], Samples], block_s: int = BLOCK_S) -> Sound:
     """Applies `work` block by block and cross-fades the answers.
 
     Args:
-        work: takes a Sound of at most BLOCK_S + 2 CONTEXT_S seconds, gives its vocal part (n,) at RATE.
+        work: takes a Sound of at most block_s + 2 CONTEXT_S seconds, gives its vocal part (n,) at RATE.
     """
     total = round(sound.duration_s * RATE)
     answer = np.zeros(total, dtype=np.float32)
-    for start_s in range(0, max(1, int(np.ceil(sound.duration_s))), BLOCK_S):
-        end_s = start_s + BLOCK_S
+    for start_s in range(0, max(1, int(np.ceil(sound.duration_s))), block_s):
+        end_s = start_s + block_s
         first = max(0, start_s - CONTEXT_S) * RATE
         part = work(sound.cut(start_s - CONTEXT_S, end_s + CONTEXT_S))[: total - first]
         times = (first + np.arange(len(part))) / RATE
@@ -182,8 +186,14 @@ def _by_demucs(sound: Sound, model: BagOfModels) -> Sound:
 
 
 def _mean_and_deviation(sound: Sound) -> tuple[float, float]:
-    mono = at_rate(sound, sound.sample_rate)
-    return float(mono.mean(dtype=np.float64)), max(float(mono.std(dtype=np.float64)), 1e-8)
+    """Of the mono mix, block by block."""
+    block = BLOCK_S * sound.sample_rate
+    sums = np.zeros(2)
+    for start in range(0, sound.frames, block):
+        mono = sound.samples[:, start : start + block].mean(axis=0, dtype=np.float64)
+        sums += mono.sum(), (mono**2).sum()
+    mean, square = sums / max(1, sound.frames)
+    return mean, max(np.sqrt(max(0.0, square - mean**2)), 1e-8)
 
 
 def _demucs_block(block: Sound, model: BagOfModels, mean: float, deviation: float) -> Samples:
@@ -191,9 +201,10 @@ def _demucs_block(block: Sound, model: BagOfModels, mean: float, deviation: floa
     from demucs.apply import apply_model
 
     stereo = block.samples if len(block.samples) == 2 else np.stack([block.mono()] * 2)
-    mix = Sound((stereo - mean) / deviation, block.sample_rate).resampled(model.samplerate).samples
+    scaled = ((stereo - mean) / deviation).astype(np.float32)
+    mix = Sound(scaled, block.sample_rate).resampled(model.samplerate).samples
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with torch.inference_mode():
         parts = apply_model(model, torch.from_numpy(mix)[None], shifts=0, overlap=DEMUCS_OVERLAP, device=device)
-    vocals = parts[0, model.sources.index("vocals")].mean(dim=0).numpy() * deviation + mean
+    vocals = parts[0, model.sources.index("vocals")].mean(dim=0).cpu().numpy() * deviation + mean
     return Sound.from_mono(vocals, model.samplerate).resampled(RATE).mono()
