@@ -10,9 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Places in time that the pooling keeps apart.
-TIME_PLACES = 4
-
 
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions with a shortcut, as in ResNet18."""
@@ -55,13 +52,13 @@ class Encoder(nn.Module):
             blocks += [BasicBlock(before, channels, 1 if number == 0 else 2), BasicBlock(channels, channels, 1)]
             before = channels
         self.body = nn.Sequential(*blocks)
-        self.head = nn.Linear(before * TIME_PLACES, dimensions)
+        self.head = nn.Linear(before, dimensions)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.stem(images)  # (B, 1, 80, T) -> (B, C, 20, T / 4)
         x = self.body(x)  # (B, 8 C, 3, T / 32)
-        x = functional.adaptive_avg_pool2d(x, (1, TIME_PLACES))  # (B, 8 C, 1, 4)
-        return functional.normalize(self.head(x.flatten(1)), dim=1)  # (B, 128)
+        x = x.mean(dim=(2, 3))  # (B, 8 C)
+        return functional.normalize(self.head(x), dim=1)  # (B, 128)
 
 
 def new_encoder(width: int, dimensions: int, seed: int) -> Encoder:
