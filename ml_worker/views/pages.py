@@ -102,8 +102,9 @@ def wants_json(request: HttpRequest) -> bool:
 @admin_page
 def import_recording(request: HttpRequest) -> HttpResponse:
     """A form that works by itself; the page's script sends the same with progress, and gets JSON."""
-    form = ImportForm(request.POST or None, request.FILES or None, initial={"cover_of": request.GET.get("cover_of")})
-    if request.method == "POST" and form.is_valid():
+    sent = (request.POST, request.FILES) if request.method == "POST" else ()
+    form = ImportForm(*sent, initial={"cover_of": request.GET.get("cover_of")})
+    if form.is_valid():
         try:
             recording, is_new = form.bring_in()
         except ImportRefused as problem:
