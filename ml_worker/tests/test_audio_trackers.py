@@ -178,7 +178,8 @@ class TestSalience:
 @pytest.mark.slow
 def test_the_other_trackers_hear_the_stem_too():
     annotation = np.loadtxt(shared_data(*MDB[:2], f"{MDB[2]}.csv"), delimiter=",")
-    sound = decode(shared_data(*MDB[:2], f"{MDB[2]}.wav"))
+    annotation = annotation[annotation[:, 0] < 1.5]
+    sound = decode(shared_data(*MDB[:2], f"{MDB[2]}.wav")).cut(0, 1.5)
     for method in ("pyin", "crepe-full"):
         assert scores(track_melody(sound, method), annotation)["Overall Accuracy"] > 0.9
     assert len(track_melody(Sound.from_mono(tone(0.2).mono(), 44_100), "pyin").f0_hz) > 0
