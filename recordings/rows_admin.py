@@ -29,6 +29,11 @@ class RowsAdmin(admin.ModelAdmin):
     show_full_result_count = False
     list_per_page = 50
 
+    def __init__(self, model: type[Model], admin_site: admin.AdminSite) -> None:
+        super().__init__(model, admin_site)
+        # Once and for all: Django compares what it is given here with what it is given there.
+        self._columns = [self._shown(field) for field in model._meta.fields]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -43,10 +48,10 @@ class RowsAdmin(admin.ModelAdmin):
         return super().has_change_permission(request)
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str | Callable[[Model], str]]:
-        return [self._shown(field) for field in self.model._meta.fields]
+        return self._columns
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        return [name for name in self.get_fields(request, obj) if name not in self.changeable]
+        return [column for column in self._columns if column not in self.changeable]
 
     def _shown(self, field: Any) -> str | Callable[[Model], str]:
         if isinstance(field, FileField):
