@@ -1,0 +1,87 @@
+"""Two melodies in, aligned fragments out, as `manage.py align` prints them."""
+
+from dataclasses import replace
+
+import pytest
+
+from ml_worker.audio.melody_files import read_melody
+from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
+from ml_worker.fingerprint.data import DataRecord
+from ml_worker.fingerprint.network import new_encoder
+from ml_worker.mining.align import align_melodies, at_any_tempo, faster
+from ml_worker.mining.curve import curve_fingerprints
+from ml_worker.mining.null import PITCH_CURVE_NULL
+from ml_worker.tests.made_pairs import TINY
+from ml_worker.tests.made_tunes import made_cover, made_tune, melody_of
+from ml_worker.tests.shared_data import shared_data
+
+
+def test_what_is_printed_is_plain_and_in_the_order_of_the_second_file():
+    notes = made_tune(4, 40)
+    played, _ = made_cover(notes, [(20, 38), (2, 18)], tempo_ratio=1.1, transposition=2)
+    found = align_melodies(melody_of(notes, seed=1), melody_of(played, seed=2))
+    assert len(found) == 2
+    assert [sorted(one) for one in found] == [["a", "b", "correlation", "tempo_ratio"]] * 2
+    assert found[0]["b"][0] < found[1]["b"][0]
+    assert found[0]["a"][0] > found[1]["a"][0]
+    assert all(0 <= one["correlation"] <= 1 and one["tempo_ratio"] == pytest.approx(1.1, rel=0.02) for one in found)
+
+
+def test_the_cover_is_looked_at_once_for_each_tempo_that_is_asked_for():
+    looked_at = []
+
+    def look(melody):
+        looked_at.append(melody.hop_s)
+        return curve_fingerprints(melody)
+
+    melody = melody_of(made_tune(1, 20))
+    cover_at = at_any_tempo(melody, look, looks=(0.8, 1.0, 1.25))
+    for ratio in (0.78, 0.82, 1.0, 1.0, 1.3):
+        fingerprints = cover_at(ratio)
+        heard_s = (len(fingerprints) - 1) * fingerprints.hop_s + fingerprints.window_s
+        assert heard_s == pytest.approx(melody.duration_s / ratio, abs=0.5)
+    assert sorted(looked_at) == pytest.approx(sorted(melody.hop_s / ratio for ratio in (0.8, 1.0, 1.25)))
+
+
+def test_a_faster_melody_is_shorter_and_keeps_its_pitches():
+    melody = melody_of(made_tune(1, 20))
+    assert faster(melody, 1.25).duration_s == pytest.approx(melody.duration_s / 1.25)
+    assert (faster(melody, 1.25).f0_hz == melody.f0_hz).all()
+
+
+def test_one_riff_played_fast_and_slow_is_found_whole():
+    folder = shared_data("alignment", "sir_duke")
+    fast, slow = (read_melody(folder / f"sir_duke_trumpet_{take}.mp3") for take in ("fast", "slow"))
+    (one,) = align_melodies(fast, slow)
+    assert one["a"][0] < 0.8
+    assert one["a"][1] > 4.5
+    assert one["b"][0] < 1.0
+    assert one["b"][1] > 6.3
+    assert 1.2 < one["tempo_ratio"] < 1.4
+
+
+def test_a_riff_is_not_found_in_another_recording():
+    riff = read_melody(shared_data("alignment", "sir_duke", "sir_duke_trumpet_slow.mp3"))
+    hum = read_melody(shared_data("hums", "henter", "melody_1.wav"))
+    assert align_melodies(riff, hum) == []
+
+
+@pytest.fixture(scope="module")
+def checkpoint():
+    return Checkpoint(TINY, state_of(new_encoder(TINY.width, TINY.dimensions, 0)), DataRecord.of([]))
+
+
+def test_with_a_checkpoint_the_networks_fingerprints_are_compared(checkpoint):
+    """Even an untrained network gives the same melody the same fingerprints, whatever its key."""
+    notes = made_tune(5, 20)
+    played, _ = made_cover(notes, [(0, 20)], transposition=3)
+    null = replace(PITCH_CURVE_NULL, checkpoint=checkpoint.name)
+    (one,) = align_melodies(melody_of(notes, seed=1), melody_of(played, seed=1), checkpoint, null)
+    assert one["tempo_ratio"] == pytest.approx(1, abs=0.01)
+    assert one["b"] == pytest.approx(one["a"], abs=0.1)
+
+
+def test_a_checkpoint_without_its_null_level_is_refused_in_words(checkpoint):
+    melody = melody_of(made_tune(5, 20))
+    with pytest.raises(ValueError, match="Calibrate it before mining"):
+        align_melodies(melody, melody, checkpoint)
