@@ -29,8 +29,8 @@ from ml_worker.fingerprint.settings import Settings
 
 # The single metadata entry; one entry keeps the file's bytes the same from run to run.
 ENTRY = "chad_checkpoint"
-# The classes that a file may ask for. Nothing else is made from a name in a file.
-CLASSES = {"Encoder": Encoder}
+# The network's class, as the file names it. Nothing is ever made from a name in a file.
+NETWORK = Encoder.__name__
 SUFFIX = ".safetensors"
 
 
@@ -103,7 +103,6 @@ class Checkpoint:
     def to_bytes(self) -> bytes:
         """The whole file."""
         text = self._description()
-        text["sha256"] = self._sum(text)
         state = {name: tensor.contiguous() for name, tensor in self.state.items()}
         return safetensors.torch.save(state, metadata={ENTRY: json.dumps(text, sort_keys=True)})
 
@@ -118,36 +117,32 @@ class Checkpoint:
                 "This file is not a checkpoint of this platform, or it is damaged. Take one that training saved."
             ) from error
         checkpoint = cls._from_description(text, state)
-        if text.get("sha256") != checkpoint._sum(checkpoint._description()) or text.get("name") != checkpoint.name:
+        if text != checkpoint._description():
             raise UnusableCheckpoint(
                 "This checkpoint is not what was saved: its checksum differs. Fetch it again, or train again."
             )
         return checkpoint
 
     def _description(self) -> dict[str, Any]:
-        return {
+        """What the metadata says. The sum is over the weights and all the rest; a changed digit in either shows."""
+        text = {
             "name": self.name,
-            "class": "Encoder",
+            "class": NETWORK,
             "arguments": self.arguments,
             "settings": self.settings.as_dict(),
             "data": self.data.as_dict(),
             "figures": dict(self.figures),
             "created": self.created,
         }
-
-    def _sum(self, description: Mapping[str, Any]) -> str:
-        """The sum of weights and description together; a changed digit in either shows."""
-        return hashlib.sha256(self._weights_sum + canonical_json(description)).hexdigest()
+        return text | {"sha256": hashlib.sha256(self._weights_sum + canonical_json(text)).hexdigest()}
 
     @classmethod
-    def _from_description(cls, text: Mapping[str, Any], state: Mapping[str, Tensor]) -> Checkpoint:
+    def _from_description(cls, text: Any, state: Mapping[str, Tensor]) -> Checkpoint:
         try:
-            if text["class"] not in CLASSES:
-                raise UnusableCheckpoint(f"This checkpoint is of a network that is not known here: {text['class']}.")
             settings = Settings.from_dict(text["settings"])
             data = DataRecord.from_dict(text["data"])
             return cls(settings, state, data, dict(text["figures"]), str(text["created"]))
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnusableCheckpoint(
                 "This checkpoint was made by another version of the platform; its settings are not known here."
             ) from error

@@ -78,6 +78,7 @@ def train(
 
     Raises:
         TooLittleData: with fewer songs than `settings.least_songs`; nothing was done.
+        FloatingPointError: the loss is no longer a number, in a sentence.
     """
     refuse_too_little(settings, pairs)
     source, loss_of = PairSource(pairs, settings), AlignedLoss(settings.tau, settings.epsilon)
@@ -154,6 +155,8 @@ def _step(run: _Run, settings: Settings, loss_of: nn.Module, batch: Batch) -> fl
     vectors = run.network(images)  # (2 B, 1, 80, T) -> (2 B, D)
     loss = loss_of(vectors, labels, left_out_pairs(labels, songs))
     run.optimiser.zero_grad()
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"The loss was no number at step {run.step}. Train with a lower learning rate.")
     loss.backward()
     run.optimiser.step()
     return float(loss.detach())

@@ -98,12 +98,27 @@ def test_safetensors_of_another_project_are_refused(checkpoint):
             Checkpoint.from_bytes(content)
 
 
-def test_settings_of_another_version_are_refused_in_a_sentence(checkpoint):
+def with_text(checkpoint: Checkpoint, old: str, new: str) -> bytes:
+    """The file with something else in its description."""
     text = metadata_of(checkpoint.to_bytes())[ENTRY]
-    for old, new in (('"tau"', '"warmth"'), ('"class": "Encoder"', '"class": "os.system"')):
-        content = safetensors.torch.save(dict(checkpoint.state), metadata={ENTRY: text.replace(old, new)})
-        with pytest.raises(UnusableCheckpoint, match=r"another version|not known here"):
-            Checkpoint.from_bytes(content)
+    assert old in text
+    return safetensors.torch.save(dict(checkpoint.state), metadata={ENTRY: text.replace(old, new)})
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"tau"', '"warmth"'), ('"short"', '"fused"'), ('"steps": 40', '"steps": "x"')]
+)
+def test_settings_of_another_version_are_refused_in_a_sentence(checkpoint, old, new):
+    with pytest.raises(UnusableCheckpoint, match="another version"):
+        Checkpoint.from_bytes(with_text(checkpoint, old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"Encoder"', '"os.system"'), ('"width": 4', '"width": 5'), ("song 1", "song 7")]
+)
+def test_a_changed_description_is_noticed(checkpoint, old, new):
+    with pytest.raises(UnusableCheckpoint, match="not what was saved"):
+        Checkpoint.from_bytes(with_text(checkpoint, old, new))
 
 
 def test_weights_of_another_size_are_refused(checkpoint):

@@ -44,19 +44,18 @@ def kill_at(step: int):
 
 
 def test_it_learns_to_recognise_tunes_it_never_heard():
-    settings = dataclasses.replace(TINY, width=8, batch=32, steps=60)
+    settings = dataclasses.replace(TINY, batch=24, steps=50)
     told: list[Progress] = []
     checkpoint = train(settings, made_pairs(range(12), takes=2), progress=told.append)
     first, last = told[0].loss, sum(one.loss for one in told[-10:]) / 10
     assert last < 0.6 * first
-    assert [one.step for one in told] == list(range(1, 61))
+    assert [one.step for one in told] == list(range(1, 51))
     unheard = made_pairs(range(100, 160))
     trained = evaluate_pairs(checkpoint.encoder(), settings, unheard)
     untrained = evaluate_pairs(new_encoder(settings.width, settings.dimensions, settings.seed), settings, unheard)
     assert trained.songs == trained.queries == 60
-    assert trained.top1 > untrained.top1 + 0.1
-    assert trained.mrr > untrained.mrr
-    assert untrained.top1 > 1 / 60
+    assert trained.top1 > untrained.top1 + 0.2
+    assert trained.top1 > 10 / 60  # ten times chance
 
 
 def test_the_same_seed_and_data_give_the_same_checkpoint():
@@ -112,6 +111,12 @@ def test_the_checkpoint_lies_in_the_folder_and_nothing_else_does(tmp_path):
 def test_too_little_data_is_said_and_nothing_is_done(tmp_path):
     with pytest.raises(TooLittleData, match=r"^Training needs accepted hums of at least 4 songs; there are 3\.$"):
         train(TINY, made_pairs(range(3), takes=2), out=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(tmp_path):
+    with pytest.raises(FloatingPointError, match=r"no number at step \d+\. Train with a lower learning rate"):
+        train(dataclasses.replace(TINY, learning_rate=1e30, steps=5), made_pairs(range(4)), out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
