@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Cast
 
 from annotation.models import ReviewItem, Slot
 from ml_worker.jobs_in_words import described, uuids
@@ -101,19 +103,32 @@ def release() -> Station:
     return Station("release", "Release", releases, words, new, f"new {plural(new, 'version')}")
 
 
+def latest_checkpoint() -> dict[str, Any] | None:
+    """Name and date of the latest short checkpoint. Its row is large, and the page asks every two seconds."""
+    return Checkpoint.objects.filter(kind="short").order_by("-created_at").values("name", "created_at").first()
+
+
+# The ids, as text, of the hums that a checkpoint was trained on; they stay in the database.
+SEEN = """
+    SELECT version ->> 2 FROM ml_worker_checkpoint, jsonb_array_elements(data -> 'versions') AS version WHERE name = %s
+"""
+
+
 def hums_to_train_on() -> QuerySet[Humming]:
     """Accepted hums of training songs that the latest short checkpoint has not seen."""
     hums = Humming.objects.accepted().filter(fragment__recording__song__split=Split.TRAIN)
-    latest = Checkpoint.objects.latest()
-    return hums.exclude(pk__in=uuids(hum for _, _, hum in latest.data["versions"])) if latest else hums
+    latest = latest_checkpoint()
+    if latest is None:
+        return hums
+    return hums.alias(as_text=Cast("pk", CharField())).exclude(as_text__in=RawSQL(SEEN, [latest["name"]]))
 
 
 def songs_not_mined() -> QuerySet[Song]:
     """Songs that can be mined and were not, since the latest short checkpoint was made."""
-    latest = Checkpoint.objects.latest()
+    latest = latest_checkpoint()
     if latest is None:
         return Song.objects.none()
-    mined = Job.objects.filter(kind=Job.Kind.MINE, state=Job.State.DONE, created_at__gt=latest.created_at)
+    mined = Job.objects.filter(kind=Job.Kind.MINE, state=Job.State.DONE, created_at__gt=latest["created_at"])
     return songs_to_mine().exclude(pk__in=uuids(mined.values_list("subject", flat=True)))
 
 
