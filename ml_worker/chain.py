@@ -14,6 +14,7 @@ from django.db.models.functions import Cast
 from annotation.models import ReviewItem, Slot
 from ml_worker.jobs_in_words import described, uuids
 from ml_worker.models import Checkpoint, Job
+from ml_worker.song_list import job_failure
 from recordings.models import CoverFragment, Fragment, Humming, Recording, Release, ReleasedVersion, Song
 from recordings.models.songs import Split
 
@@ -65,8 +66,9 @@ def plural(number: int, one: str, many: str = "") -> str:
 
 def songs() -> Station:
     originals = Recording.objects.of_available_songs().originals()
-    sound = originals.exclude(state=Recording.State.FAILED).count()
     ready = originals.analysed().count()
+    failed = Q(state=Recording.State.FAILED) | Q(analyses=None, job_failure__isnull=False)
+    sound = originals.annotate(job_failure=job_failure()).exclude(failed).distinct().count()
     return Station("songs", "Songs", ready, f"{plural(ready, 'song')} ready", sound - ready, "being prepared", sound)
 
 

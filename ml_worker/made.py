@@ -46,7 +46,10 @@ class ShownCheckpoint:
         """Every setting by name, those of the augmentation after the others."""
         plain = dict(self.row.settings)
         augmentation = plain.pop("augmentation", {})
-        return [*plain.items(), *((f"augmentation: {name}", value) for name, value in augmentation.items())]
+        return [
+            *sorted(plain.items()),
+            *((f"augmentation: {name}", augmentation[name]) for name in sorted(augmentation)),
+        ]
 
     @property
     def null_floors(self) -> list[tuple[float, float]]:

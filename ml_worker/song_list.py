@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models import Case, Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 
 from annotation.models import Slot
+from ml_worker.jobs_in_words import OF_A_RECORDING
+from ml_worker.models import Job
 from recordings.models import Analysis, Fragment, Humming, Recording, Song
 
 
@@ -22,6 +24,8 @@ class SongState(models.TextChoices):
     TAKEN_DOWN = "taken-down", "taken down"
 
 
+TEXT = models.CharField()
+
 # More is to come of itself.
 UNDER_WAY = (SongState.PREPARING, SongState.ANALYSING)
 
@@ -34,7 +38,7 @@ def counted(rows: QuerySet, by: str) -> Coalesce:
 
 def with_counts() -> QuerySet[Song]:
     """Songs with `covers`, `fragments`, `slots`, `filled`, `accepted`, `original_state` and `state`, a SongState."""
-    original = Recording.objects.originals().filter(song=OuterRef("pk"))
+    original = Recording.objects.originals().filter(song=OuterRef("pk")).annotate(job_failure=job_failure())
     heard = Analysis.objects.filter(recording__song=OuterRef("pk"), recording__kind=Recording.Kind.ORIGINAL)
     slots = Slot.objects.filter(fragment__in=Fragment.objects.live())
     hums = Humming.objects.filter(state=Humming.State.ACCEPTED)
@@ -46,8 +50,15 @@ def with_counts() -> QuerySet[Song]:
         accepted=counted(hums, "fragment__recording__song"),
         original_state=Subquery(original.values("state")[:1]),
         failure=Subquery(original.values("failure")[:1]),
+        job_failure=Subquery(original.values("job_failure")[:1]),
         heard=Exists(heard),
     ).annotate(state=state_of_song())
+
+
+def job_failure() -> Subquery:
+    """Of a recording: the sentence of the job that failed on it. It stands until a person starts that job again."""
+    failed = Job.objects.filter(kind__in=OF_A_RECORDING, state=Job.State.FAILED, subject=Cast(OuterRef("pk"), TEXT))
+    return Subquery(failed.values("failure")[:1])
 
 
 def state_of_song() -> Case:
@@ -55,6 +66,7 @@ def state_of_song() -> Case:
         When(taken_down_at__isnull=False, then=Value(SongState.TAKEN_DOWN)),
         When(original_state=None, then=Value(SongState.NO_ORIGINAL)),
         When(original_state=Recording.State.FAILED, then=Value(SongState.FAILED)),
+        When(heard=False, job_failure__isnull=False, then=Value(SongState.FAILED)),
         When(original_state=Recording.State.WAITING, then=Value(SongState.PREPARING)),
         When(heard=False, then=Value(SongState.ANALYSING)),
         When(fragments=0, then=Value(SongState.NO_FRAGMENTS)),

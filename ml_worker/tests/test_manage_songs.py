@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from annotation.models import Lease, Slot
+from ml_worker import chain
 from ml_worker.models import Job
 from ml_worker.song_list import SongState, found
 from ml_worker.tests.manage import make_checkpoint
@@ -57,6 +58,18 @@ def test_every_song_has_the_state_that_keeps_it_from_being_hummed(original: Reco
     assert state(original) == SongState.TAKEN_DOWN
     assert found().get(pk=factories.make_song("Empty").pk).state == SongState.NO_ORIGINAL
     assert [song.title for song in found(state=SongState.FAILED)] == ["New"]
+
+
+def test_a_song_whose_job_failed_does_not_pretend_to_be_under_way(admin: Client):
+    recording = Recording.objects.create(song=factories.make_song(), kind="original", source="generated", tune="a")
+    job = Job.ask(Job.Kind.RENDER, recording.pk)
+    job.fail("There is no tune of that name any more.")
+    assert found().get().state == SongState.FAILED
+    assert "There is no tune of that name any more." in admin.get("/manage/songs/").content.decode()
+    assert chain.songs().waiting == 0
+    job.start_again()
+    assert found().get().state == SongState.PREPARING
+    assert chain.songs().waiting == 1
 
 
 def test_the_list_counts_covers_phrases_slots_and_hums(original: Recording, settings):
