@@ -146,12 +146,12 @@ def _numbers(values: NDArray[np.floating]) -> tuple[float, ...]:
 
 PITCH_CURVE_NULL = NullLevel(
     checkpoint="pitch-curve",
-    centre=0.141,
+    centre=0.1422,
     spans_s=SPANS_S,
-    floor=(0.5655, 0.5064, 0.448, 0.3582, 0.2758, 0.2188, 0.1768),
-    location=(0.6676, 0.5757, 0.4985, 0.3775, 0.2825, 0.2223, 0.1757),
-    scale=(0.1203, 0.1193, 0.1142, 0.1005, 0.0744, 0.0458, 0.0385),
-    area=51236.0,
+    floor=(0.6012, 0.5372, 0.4792, 0.3779, 0.2867, 0.2292, 0.1811),
+    location=(0.7019, 0.6151, 0.5421, 0.4148, 0.2963, 0.2254, 0.1756),
+    scale=(0.1324, 0.1389, 0.1397, 0.1376, 0.0913, 0.0628, 0.048),
+    area=49492.0,
     pairs=48,
 )
 """Of the plain pitch curves: `python -m ml_worker.mining.measure --null`, on folk and pop tunes of ../shared/data."""
