@@ -18,7 +18,6 @@ class JobAdmin(RowsAdmin):
         "percent",
         "attempts",
         "worker",
-        "created_at",
         "started_at",
         "finished_at",
     )

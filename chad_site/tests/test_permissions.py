@@ -35,8 +35,9 @@ PEOPLE = ("stranger", "singer", "other", "reviewer", "admin")
 
 
 @pytest.fixture(autouse=True)
-def storage(settings, tmp_path) -> None:
-    factories.use_storage(settings, tmp_path / "storage")
+def storage(settings) -> None:
+    """Files in memory: the world is made anew for each test."""
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
 
 
 @dataclass

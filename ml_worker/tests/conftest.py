@@ -7,9 +7,9 @@ from recordings.tests import factories
 
 
 @pytest.fixture
-def admin(settings, tmp_path) -> Client:
-    """An admin's browser, and a storage of the test's own."""
-    factories.use_storage(settings, tmp_path / "storage")
+def admin(settings) -> Client:
+    """An admin's browser, and a storage of the test's own, in memory."""
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
     client = Client()
     client.force_login(factories.make_person("admin", is_staff=True))
     return client
