@@ -1,7 +1,7 @@
 """The vocal part of a recording. Which method made it is always in the answer.
 
 Default: Demucs where its weights lie in a folder; else "centre", which gave the best melody of the methods that need
-no weights on five songs with known notes (docs/experiments.md, "Vocal part without weights": REPET-SIM fell behind even
+no weights on five songs with known notes (docs/experiments-audio.md: REPET-SIM fell behind even
 the plain mix there).
 """
 

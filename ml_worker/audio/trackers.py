@@ -1,6 +1,6 @@
 """Melody of a voice: pitch trackers behind one interface, on a fixed hop, with voicing.
 
-Which one is the default and why: docs/experiments.md, "Melody trackers".
+Which one is the default and why: docs/experiments-audio.md.
 """
 
 from __future__ import annotations
