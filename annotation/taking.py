@@ -9,7 +9,7 @@ from uuid import UUID
 import soundfile
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 
 from annotation.models import Lease, ReviewItem, Slot
 from annotation.models.consent import CONSENT_VERSION
@@ -68,8 +68,10 @@ def save_take(singer: AbstractBaseUser, sent: SentTake, lease: Lease) -> tuple[H
     humming.audio.save("take.wav", sent.audio, save=False)
     try:
         _store(humming, lease)
-    except IntegrityError:
+    except DatabaseError as problem:
         humming.audio.delete(save=False)
+        if not isinstance(problem, IntegrityError):
+            raise
         twin = Humming.objects.filter(pk=sent.id).first()
         if twin is None:
             raise TakeRefused("You have hummed this phrase already; that take is kept.", "hummed_already") from None
@@ -132,6 +134,7 @@ def apply_check(humming: Humming) -> None:
 @transaction.atomic
 def withdraw(humming: Humming, person: AbstractBaseUser) -> None:
     """The singer takes a take back: it leaves its slot, the double-check and every future release."""
+    humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
     if humming.state == Humming.State.WITHDRAWN:
         return
     humming.move_to(Humming.State.WITHDRAWN, why="Withdrawn by its singer.", person=person)

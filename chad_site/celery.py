@@ -17,12 +17,23 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["ml_worker"])
 
 
+QUEUES = ("ordinary", "heavy")
+# A call that no worker takes in this time is dropped, seconds; the schedule calls again.
+CALL_EXPIRES_S = 60
+
+
 def nudge() -> None:
-    """Tells the workers to look for pending rows now, rather than at the next tick of the schedule.
+    """Tells the workers of both queues to look for work now, rather than at the next tick of the schedule."""
+    for queue in QUEUES:
+        call_for_work(queue)
+
+
+def call_for_work(queue: str) -> None:
+    """Tells the workers of a queue to look for work.
 
     A hint only: the rows are in the database, so a broker that is away costs seconds, never work.
     """
     try:
-        app.send_task("ml_worker.look", retry=False, expires=30)
+        app.send_task("ml_worker.work", [queue], queue=queue, retry=False, expires=CALL_EXPIRES_S)
     except OperationalError as problem:
         log.warning("The broker is away (%s); pending work waits for the schedule.", problem)

@@ -98,11 +98,11 @@ class BatchCommand(ChadCommand):
 
     def work_through(self, file: Path, options: dict[str, Any]) -> None:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as problem:
             raise BadInput(f"{file} cannot be read: {problem}.") from problem
-        for line in filter(str.strip, lines):
-            self.answer(self.answer_or_error(line.split("\t"), options))
+        for line in lines:
+            self.answer(self.answer_or_error(line.rstrip("\r").split("\t"), options))
             self.stdout.flush()
 
     def answer_or_error(self, asked: list[str], options: dict[str, Any]) -> Any:

@@ -19,6 +19,11 @@ class Refused(exceptions.APIException):
         self.status_code = status
 
 
+class NotAllowed(ValueError):
+    """A change of state that the rules do not allow. Its text names the present state."""
+
+
+TOO_OLD = "This page is too old for that. Load it again, then try once more."
 SENTENCES = {
     401: "Please sign in first.",
     403: "Your account may not do this.",
@@ -29,6 +34,8 @@ SENTENCES = {
 
 def as_sentence(problem: Exception, context: dict) -> Response | None:
     """DRF's exception handler, answering {"error": sentence, "code": word} for every refusal."""
+    if isinstance(problem, NotAllowed):
+        problem = Refused(str(problem), "not_allowed")
     if isinstance(problem, ValidationError):
         problem = exceptions.ValidationError(problem.messages)
     response = exception_handler(problem, context)
@@ -40,6 +47,8 @@ def as_sentence(problem: Exception, context: dict) -> Response | None:
     signed_out = isinstance(problem, exceptions.NotAuthenticated)
     status = 401 if signed_out else response.status_code
     sentence = SENTENCES.get(status) or _first_sentence(problem)
+    if status == 403 and "CSRF" in str(getattr(problem, "detail", "")):
+        sentence = TOO_OLD
     if isinstance(problem, Http404 | PermissionDenied):
         code = {403: "forbidden", 404: "not_found"}[status]
     else:
@@ -52,6 +61,8 @@ def _first_sentence(problem: Exception) -> str:
     detail = getattr(problem, "detail", str(problem))
     if isinstance(detail, dict):
         field, messages = next(iter(detail.items()))
-        message = messages[0] if isinstance(messages, list) else messages
+        while isinstance(messages, dict | list) and messages:
+            messages = next(iter(messages.values())) if isinstance(messages, dict) else messages[0]
+        message = messages
         return f"{field}: {message}" if field != "non_field_errors" else str(message)
     return str(detail[0]) if isinstance(detail, list) else str(detail)

@@ -97,6 +97,7 @@ else:
     DATABASES = {"default": embedded.postgres_settings(CHAD_HOME)}
     DATABASES["default"]["NAME"] = env("CHAD_DATABASE_NAME", default=DATABASES["default"]["NAME"])
 DATABASES["default"]["CONN_MAX_AGE"] = 60
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # a restarted database costs nobody an error
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- jobs: the rows that matter are in the database; the broker only says "look"
@@ -120,9 +121,16 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(CHAD_HOME / "run" / "schedule")
 CELERY_BEAT_SCHEDULE = {
-    "look for pending work": {"task": "ml_worker.look", "schedule": 5.0, "options": {"expires": 5}},
-    "put stale jobs back": {"task": "ml_worker.put_back_stale", "schedule": 30.0, "options": {"expires": 30}},
+    f"{queue} work": {
+        "task": "ml_worker.work",
+        "args": [queue],
+        "schedule": 5.0,
+        "options": {"queue": queue, "expires": 5},
+    }
+    for queue in ("ordinary", "heavy")
 }
+# How many jobs that nobody waits for (covers, say) may run at once on the workers of the ordinary queue.
+UNHURRIED_JOBS = env.int("CHAD_UNHURRIED_JOBS", default=1)
 
 # --- storage: a folder, or S3 (and what speaks its protocol) when a bucket is named
 
@@ -141,7 +149,11 @@ if env("CHAD_STORAGE_BUCKET", default=""):
 else:
     default_storage = {
         "BACKEND": "recordings.storage.DurableFileSystemStorage",
-        "OPTIONS": {"location": str(CHAD_HOME / "storage"), "file_permissions_mode": 0o600},
+        "OPTIONS": {
+            "location": str(CHAD_HOME / "storage"),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
     }
 STORAGES = {
     "default": default_storage,
@@ -194,7 +206,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["chad_site.parsers.SafeJSONParser"],
     "EXCEPTION_HANDLER": "chad_site.errors.as_sentence",
 }
 

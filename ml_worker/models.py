@@ -29,6 +29,13 @@ class JobQuerySet(models.QuerySet["Job"]):
     def of_queue(self, queue: str) -> Self:
         return self.filter(kind__in=Job.HEAVY) if queue == "heavy" else self.exclude(kind__in=Job.HEAVY)
 
+    def urgent(self) -> Self:
+        """Jobs that somebody waits for."""
+        return self.filter(priority__gt=Job.UNHURRIED)
+
+    def running_unhurried(self) -> Self:
+        return self.filter(state=Job.State.RUNNING, priority__lte=Job.UNHURRIED)
+
     def most_urgent_first(self) -> Self:
         return self.order_by("-priority", "created_at")
 
@@ -56,6 +63,8 @@ class Job(models.Model):
         FAILED = "failed"
 
     OPEN = (State.WAITING, State.RUNNING)
+    # The priority of what nobody waits for.
+    UNHURRIED = 0
     HEAVY = (Kind.TRAIN, Kind.MINE, Kind.RELEASE)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -148,13 +157,13 @@ class Job(models.Model):
 
     def put_back(self) -> None:
         """Back to waiting after its worker was lost, unless it has cost too many workers."""
-        if self.attempts >= MAX_ATTEMPTS:
+        still_lost = Job.objects.stale().filter(pk=self.pk)
+        if self.attempts >= MAX_ATTEMPTS and still_lost.exists():
             self.fail(
                 f"Its worker died {self.attempts} times while it ran. Look at the worker's log, then start it again."
             )
         else:
-            self.state = self.State.WAITING
-            self.save(update_fields=["state"])
+            still_lost.update(state=self.State.WAITING)
 
 
 def weights_name(checkpoint: Checkpoint, filename: str) -> str:

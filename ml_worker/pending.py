@@ -15,7 +15,6 @@ from recordings.models import Humming, Recording
 PERSON_WAITS = 100
 # Makes songs that can be hummed.
 ORIGINALS = 50
-LATER = 0
 
 KIND_OF_SOURCE = {
     Recording.Source.GENERATED: Job.Kind.RENDER,
@@ -33,7 +32,7 @@ def without_job(rows: QuerySet, kind: str) -> QuerySet:
 
 
 def priority_of(recording: Recording) -> int:
-    return ORIGINALS if recording.kind == Recording.Kind.ORIGINAL else LATER
+    return ORIGINALS if recording.kind == Recording.Kind.ORIGINAL else Job.UNHURRIED
 
 
 def make_jobs() -> None:

@@ -1,4 +1,4 @@
-"""What Celery runs. A message only says "look": the work itself is rows, so a lost message loses nothing."""
+"""What Celery runs. A message only says "work": the work itself is rows, so a lost message loses nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import os
 import socket
 
 from celery import shared_task
+from django.conf import settings
+from django.db.models import QuerySet
 
+from chad_site.celery import call_for_work
 from ml_worker import pending
 from ml_worker.models import Job
 from ml_worker.running import run
@@ -16,31 +19,27 @@ def this_worker() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def call_for_work(queue: str) -> None:
-    """Sends a worker of this queue to its next job, if there is one. Calls that nobody answers in time are dropped."""
-    if Job.objects.waiting().of_queue(queue).exists():
-        work.apply_async([queue], queue=queue, expires=60)
-
-
-@shared_task(name="ml_worker.look")
-def look() -> None:
-    """Makes jobs of what is pending, and sends both queues to work."""
-    pending.make_jobs()
-    for queue in ("ordinary", "heavy"):
-        call_for_work(queue)
-
-
 @shared_task(name="ml_worker.work")
 def work(queue: str) -> None:
-    """Does one job of this queue, and calls for the next."""
-    job = Job.claim(this_worker(), Job.objects.of_queue(queue))
+    """Looks for what is pending, does the most urgent job of this queue, and calls for the next."""
+    put_back_stale()
+    pending.make_jobs()
+    job = Job.claim(this_worker(), claimable(queue))
     if job is None:
         return
     run(job)
-    call_for_work(queue)
+    if claimable(queue).waiting().exists():
+        call_for_work(queue)
 
 
-@shared_task(name="ml_worker.put_back_stale")
+def claimable(queue: str) -> QuerySet[Job]:
+    """The jobs of a queue. Of those that nobody waits for only a few run at once, so that people find a free worker."""
+    jobs = Job.objects.of_queue(queue)
+    if queue == "heavy" or jobs.running_unhurried().count() < settings.UNHURRIED_JOBS:
+        return jobs
+    return jobs.urgent()
+
+
 def put_back_stale() -> None:
     """Jobs whose worker was lost go back to waiting."""
     for job in Job.objects.stale():

@@ -8,13 +8,14 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from annotation.consensus import settled_decision
 from annotation.models.slots import Slot
+from chad_site.errors import NotAllowed
 from recordings.models import CoverFragment, Humming
 
 REVIEW_LEASE_TIME = timedelta(minutes=10)
@@ -97,7 +98,10 @@ class ReviewItem(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(humming=None) ^ Q(cover_fragment=None), name="review_of_a_hum_or_a_cover_fragment"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["leased_to"], condition=Q(leased_to__isnull=False), name="one_item_leased_to_a_person"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -112,23 +116,31 @@ class ReviewItem(models.Model):
         return "hum" if self.humming_id else "cover"
 
     @classmethod
-    @transaction.atomic
     def claim(cls, person: AbstractBaseUser) -> ReviewItem | None:
         """The item this person holds, or a lease on the next one. None when nothing is left for them."""
-        queue = cls.objects.for_person(person)
-        held = queue.filter(leased_to=person, leased_until__gt=timezone.now()).first()
+        held = cls.objects.for_person(person).filter(leased_to=person, leased_until__gt=timezone.now()).first()
         if held:
             held.lease(person)
             return held
-        for candidate in queue.most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]:
-            # Asked anew once it is locked, as a lease or a verdict may have come between looking and locking.
-            item = cls.objects.select_for_update(skip_locked=True).filter(pk=candidate).first()
-            if item and cls.objects.for_person(person).filter(pk=candidate).exists():
-                item.lease(person)
-                return item
+        candidates = cls.objects.for_person(person).most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]
+        try:
+            return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
+        except IntegrityError:  # another tab of this person was first, and a person holds one item
+            return cls.objects.for_person(person).filter(leased_to=person).first()
+
+    @classmethod
+    @transaction.atomic
+    def _try_to_lease(cls, item_id: uuid.UUID, person: AbstractBaseUser) -> ReviewItem | None:
+        """Locks one item and leases it if it still waits: a lease or a verdict may have come since it was looked up."""
+        item = cls.objects.select_for_update(skip_locked=True).filter(pk=item_id).first()
+        if item and cls.objects.for_person(person).filter(pk=item_id).exists():
+            item.lease(person)
+            return item
         return None
 
     def lease(self, person: AbstractBaseUser) -> None:
+        """This person holds this item now, and no other."""
+        type(self).objects.filter(leased_to=person).exclude(pk=self.pk).update(leased_to=None, leased_until=None)
         self.leased_to, self.leased_until = person, timezone.now() + REVIEW_LEASE_TIME
         self.save(update_fields=["leased_to", "leased_until"])
 
@@ -144,7 +156,14 @@ class ReviewItem(models.Model):
         verdict, _ = Verdict.objects.update_or_create(
             item=self,
             person=person,
-            defaults={"decision": decision, "reason": reason, "words": words, "nudge_s": nudge_s, "undone_at": None},
+            defaults={
+                "decision": decision,
+                "reason": reason,
+                "words": words,
+                "nudge_s": nudge_s,
+                "at": timezone.now(),
+                "undone_at": None,
+            },
         )
         self.leased_to = self.leased_until = None
         self.save(update_fields=["leased_to", "leased_until"])
@@ -168,6 +187,8 @@ class ReviewItem(models.Model):
     def reopen(self, person: AbstractBaseUser) -> None:
         """A settled item goes back to the queue. Call in a transaction."""
         version = self.version
+        if version.state == Humming.State.WITHDRAWN:
+            raise NotAllowed("Its singer has withdrawn this take; there is nothing to judge any more.")
         if self.humming:
             was_rejected = version.state == Humming.State.REJECTED
             version.move_to(Humming.State.CHECKED, why="A verdict was taken back.", person=person)
@@ -197,7 +218,7 @@ class Verdict(models.Model):
     words = models.TextField(blank=True)
     # The reviewer's own correction of the offset; the machine's value stays as it is.
     nudge_s = models.FloatField(default=0.0)
-    at = models.DateTimeField(auto_now_add=True)
+    at = models.DateTimeField(default=timezone.now)
     undone_at = models.DateTimeField(null=True, blank=True)
 
     objects = VerdictQuerySet.as_manager()
@@ -218,9 +239,11 @@ class Verdict(models.Model):
     @transaction.atomic
     def undo(self) -> None:
         """Takes the verdict back; the item returns to the queue if this verdict had settled it."""
+        item = ReviewItem.objects.select_for_update().get(pk=self.item_id)
         self.undone_at = timezone.now()
         self.save(update_fields=["undone_at"])
-        item = ReviewItem.objects.select_for_update().get(pk=self.item_id)
         if item.settled_at:
             item.reopen(self.person)
-        item.lease(self.person)
+        held_by_another = item.leased_until and item.leased_until > timezone.now() and item.leased_to != self.person
+        if not held_by_another:
+            item.lease(self.person)

@@ -12,8 +12,9 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models.functions import Random
 from django.utils import timezone
 
 from recordings.models import Fragment, Humming
@@ -37,9 +38,8 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         )
 
     def fullest_fragment_first(self) -> Self:
-        """Fragments nearest to completion first, and the songs in their order."""
-        filled = Count("fragment__slots__humming")
-        return self.annotate(filled=filled).order_by("-filled", "fragment__recording__created_at", "fragment__start_s")
+        """Fragments nearest to completion first; among equals chance decides, so that every song has its turn."""
+        return self.annotate(filled=Count("fragment__slots__humming")).order_by("-filled", Random())
 
 
 class Slot(models.Model):
@@ -67,26 +67,35 @@ class Slot(models.Model):
         cls.objects.bulk_create(slots, ignore_conflicts=True)
 
     @classmethod
-    def claim(cls, person: AbstractBaseUser, fragment_id: uuid.UUID | None = None) -> Lease | None:
-        """A lease on a slot for this person: the one they hold already, or a new one; of one fragment if it is named.
+    def claim(
+        cls, person: AbstractBaseUser, fragment_id: uuid.UUID | None = None, song_id: uuid.UUID | None = None
+    ) -> Lease | None:
+        """A lease on a slot for this person: the one they hold already, or a new one; of one fragment or song if named.
 
         None when nothing is left for them.
         """
-        held = Lease.objects.live().filter(person=person).select_related("slot__fragment").first()
-        if held:
+        held = Lease.objects.live().filter(person=person).select_related("slot__fragment__recording__song").first()
+        if held and held.answers(fragment_id, song_id):
             held.extend()
             return held
+        if held:
+            held.close(Lease.Outcome.EXPIRED)
         cls.lay_out()
         offered = cls.objects.free().for_person(person)
         if fragment_id:
             offered = offered.filter(fragment=fragment_id)
+        if song_id:
+            offered = offered.filter(fragment__recording__song=song_id)
         candidates = list(offered.fullest_fragment_first().values_list("pk", flat=True)[:CANDIDATES])
         # First the slots that nobody is touching this moment; then those too, waiting for a moment where it has to be.
-        for patient in (False, True):
-            for candidate in candidates:
-                lease = cls._try_to_lease(candidate, person, patient=patient)
-                if lease:
-                    return lease
+        try:
+            for patient in (False, True):
+                for candidate in candidates:
+                    lease = cls._try_to_lease(candidate, person, patient=patient)
+                    if lease:
+                        return lease
+        except IntegrityError:  # another tab of this person was first, and a person holds one lease
+            return Lease.objects.live().filter(person=person).first()
         return None
 
     @classmethod
@@ -167,7 +176,8 @@ class Lease(models.Model):
     class Meta:
         ordering = ["-issued_at"]
         constraints = [
-            models.UniqueConstraint(fields=["slot"], condition=Q(closed_at=None), name="one_open_lease_of_a_slot")
+            models.UniqueConstraint(fields=["slot"], condition=Q(closed_at=None), name="one_open_lease_of_a_slot"),
+            models.UniqueConstraint(fields=["person"], condition=Q(closed_at=None), name="one_open_lease_of_a_person"),
         ]
 
     def __str__(self) -> str:
@@ -175,14 +185,21 @@ class Lease(models.Model):
 
     @classmethod
     def open(cls, slot: Slot, person: AbstractBaseUser) -> Lease:
-        """A new claim on a slot that is locked and free. The slot's expired lease, if any, ends here."""
+        """A new claim on a slot that is locked and free. Expired leases of the slot and of the person end here."""
         now = timezone.now()
-        slot.leases.filter(closed_at=None, expires_at__lte=now).update(closed_at=now, outcome=cls.Outcome.EXPIRED)
+        expired = cls.objects.filter(Q(slot=slot) | Q(person=person), closed_at=None, expires_at__lte=now)
+        expired.update(closed_at=now, outcome=cls.Outcome.EXPIRED)
         return cls.objects.create(slot=slot, person=person, expires_at=now + LEASE_TIME)
 
     @property
     def is_live(self) -> bool:
         return self.closed_at is None and self.expires_at > timezone.now()
+
+    def answers(self, fragment_id: uuid.UUID | None, song_id: uuid.UUID | None) -> bool:
+        """Whether its fragment can still be hummed and is what was wished for."""
+        fragment = self.slot.fragment
+        wished = fragment_id in (None, fragment.pk) and song_id in (None, fragment.recording.song_id)
+        return wished and fragment.retired_at is None and fragment.song.taken_down_at is None
 
     def extend(self) -> None:
         self.expires_at = timezone.now() + LEASE_TIME

@@ -183,7 +183,24 @@ def test_a_second_take_of_a_fragment_is_refused_in_words(browser, task):
     assert answer.json()["code"] == "hummed_already"
 
 
-@pytest.mark.parametrize("capture", ["not json", "{}", '{"sample_rate": 1, "frames": 2, "mode": "sideways"}', "[]"])
+FACTS = '{"sample_rate": 48000, "frames": 2, "mode": "along", %s}'
+
+
+@pytest.mark.parametrize(
+    "capture",
+    [
+        "not json",
+        "{}",
+        '{"sample_rate": 1, "frames": 2, "mode": "sideways"}',
+        "[]",
+        FACTS % '"reference_start_frame": 99999999999',
+        FACTS % '"context": {"a": NaN}',
+        FACTS % '"context": {"a": "\\u0000"}',
+        FACTS % '"context": {"a": "\\ud800"}',
+        "[" * 50_000,
+        " " * 70_000,
+    ],
+)
 def test_odd_capture_facts_are_refused_in_words(browser, task, capture):
     answer = put(browser, task["id"], wav(), capture=capture)
     assert answer.status_code == 400

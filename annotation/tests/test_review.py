@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from annotation import taking
 from annotation.models import ReviewItem, Slot, Verdict
 from annotation.roles import make_reviewer
 from recordings.models import CoverFragment, Humming
@@ -169,6 +170,24 @@ def test_an_old_verdict_and_another_persons_cannot_be_taken_back(desk):
     assert client.post(f"/api/review/verdicts/{verdict}/undo").status_code == 404
     Verdict.objects.update(at=timezone.now() - timedelta(hours=1))
     assert desk.post(f"/api/review/verdicts/{verdict}/undo").json()["code"] == "too_late"
+
+
+def test_a_verdict_on_a_take_that_was_withdrawn_cannot_be_taken_back(desk, rita):
+    item = hum_to_check()
+    next_item(desk)
+    verdict = judge(desk, item.pk, "accept").json()["verdict"]
+    taking.withdraw(item.humming, item.humming.singer)
+    answer = desk.post(f"/api/review/verdicts/{verdict}/undo")
+    assert answer.status_code == 409
+    assert "withdrawn" in answer.json()["error"]
+
+
+def test_a_reason_belongs_to_its_kind(desk):
+    item = hum_to_check()
+    next_item(desk)
+    assert judge(desk, item.pk, "reject", reason="medley").status_code == 400
+    judge(desk, item.pk, "accept", reason="noise")
+    assert Verdict.objects.get().reason == ""
 
 
 def test_two_must_agree_where_two_are_asked(desk, settings):

@@ -158,6 +158,27 @@ def test_many_singers_at_once_fill_each_slot_once():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_one_person_in_many_tabs_gets_one_slot():
+    recording = factories.make_recording(seconds=30)
+    for start_s in (1, 8, 15):
+        factories.make_fragment(recording, start_s, start_s + 5)
+    alice, leases = factories.make_person("alice"), []
+    together(8, lambda number: leases.append(Slot.claim(alice)))
+    assert len({lease.pk for lease in leases}) == 1
+
+
+@pytest.mark.django_db
+def test_a_lease_does_not_outlive_its_fragment_nor_stand_against_a_wish():
+    recording = factories.make_recording(seconds=20)
+    first, second = factories.make_fragment(recording, 1, 6), factories.make_fragment(recording, 8, 14)
+    alice = factories.make_person("alice")
+    assert Slot.claim(alice, fragment_id=first.pk).slot.fragment == first
+    assert Slot.claim(alice, fragment_id=second.pk).slot.fragment == second
+    second.retire()
+    assert Slot.claim(alice).slot.fragment == first
+
+
+@pytest.mark.django_db(transaction=True)
 def test_sending_one_take_from_many_tabs_at_once_stores_one():
     factories.make_fragment()
     alice = factories.make_person("alice")

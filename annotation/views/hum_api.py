@@ -21,6 +21,7 @@ from annotation.models import Consent, Lease, Skip, Slot
 from annotation.roles import may_review
 from chad_site.celery import nudge
 from chad_site.errors import Refused
+from chad_site.parsers import safe_json
 from recordings import media
 from recordings.models import Humming
 
@@ -54,17 +55,18 @@ def describe_task(lease: Lease) -> dict[str, Any]:
 
 
 class NextTask(APIView):
-    """A lease on a slot: of the named fragment, or of what helps most."""
+    """A lease on a slot: of the named fragment or song, or of what helps most."""
 
     class Input(serializers.Serializer):
         fragment = serializers.UUIDField(required=False, allow_null=True, default=None)
+        song = serializers.UUIDField(required=False, allow_null=True, default=None)
 
     def post(self, request: Request) -> Response:
         if not Consent.given_by(request.user):
             raise Refused(CONSENT_FIRST, "consent_first", 403)
         wish = self.Input(data=request.data)
         wish.is_valid(raise_exception=True)
-        lease = Slot.claim(request.user, wish.validated_data["fragment"])
+        lease = Slot.claim(request.user, wish.validated_data["fragment"], wish.validated_data["song"])
         progress = figures.progress_of(request.user)
         if lease is None:
             return Response({"task": None, "reason": NOTHING_LEFT, "progress": progress})
@@ -95,16 +97,31 @@ class SkipTask(APIView):
         return Response(status=204)
 
 
+# What the database's integers hold, and how long a browser's facts may be.
+LARGEST_COUNT = 2**31 - 1
+MOST_CAPTURE_LETTERS = 64_000
+# Form fields beside the audio of an upload, bytes.
+FORM_BYTES = 200_000
+
+
 class CaptureFacts(serializers.Serializer):
     """What the browser tells of a capture."""
 
-    sample_rate = serializers.IntegerField(min_value=1)
-    frames = serializers.IntegerField(min_value=0)
+    sample_rate = serializers.IntegerField(min_value=1, max_value=LARGEST_COUNT)
+    frames = serializers.IntegerField(min_value=0, max_value=LARGEST_COUNT)
     mode = serializers.ChoiceField(["along", "after"])
-    reference_start_frame = serializers.IntegerField(allow_null=True, required=False, default=None)
+    reference_start_frame = serializers.IntegerField(
+        allow_null=True, required=False, default=None, min_value=-LARGEST_COUNT, max_value=LARGEST_COUNT
+    )
     gaps = serializers.ListField(child=serializers.JSONField(), required=False, default=list, max_length=1000)
     track_settings = serializers.DictField(required=False, default=dict)
     context = serializers.DictField(required=False, default=dict)
+
+
+def refuse_large(size: int) -> None:
+    if size > settings.MAX_TAKE_BYTES:
+        megabytes = settings.MAX_TAKE_BYTES // 1_000_000
+        raise Refused(f"A take is at most {megabytes} MB. Please hum a shorter one.", "too_large", 413)
 
 
 class Take(APIView):
@@ -116,20 +133,22 @@ class Take(APIView):
         audio = serializers.FileField(allow_empty_file=True)
         sha256 = serializers.RegexField(r"^[0-9a-fA-F]{64}$")
         task = serializers.UUIDField()
-        capture = serializers.JSONField(binary=True)
+        capture = serializers.CharField(max_length=MOST_CAPTURE_LETTERS)
 
-        def validate_capture(self, facts: Any) -> dict[str, Any]:
-            told = CaptureFacts(data=facts)
+        def validate_capture(self, text: str) -> dict[str, Any]:
+            try:
+                told = CaptureFacts(data=safe_json(text))
+            except ValueError as problem:
+                raise serializers.ValidationError(str(problem)) from problem
             told.is_valid(raise_exception=True)
             return told.validated_data
 
     def put(self, request: Request, take_id: UUID) -> Response:
+        refuse_large(int(request.META.get("CONTENT_LENGTH") or 0) - FORM_BYTES)  # before anything is read
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
         audio, capture = sent.validated_data["audio"], sent.validated_data["capture"]
-        if audio.size > settings.MAX_TAKE_BYTES:
-            megabytes = settings.MAX_TAKE_BYTES // 1_000_000
-            raise Refused(f"A take is at most {megabytes} MB. Please hum a shorter one.", "too_large", 413)
+        refuse_large(audio.size)
         if not Consent.given_by(request.user):
             raise Refused(CONSENT_FIRST, "consent_first", 403)
         lease = own_lease(request, sent.validated_data["task"])

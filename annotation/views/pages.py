@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required, user_passes_test
 from django.contrib.auth.forms import UserCreationForm
@@ -9,7 +11,9 @@ from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
 from annotation import figures, take_words
 from annotation.models import Consent
@@ -38,20 +42,34 @@ def admins_only(person: Person) -> bool:
     return True
 
 
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", {"growth": figures.growth(), "totals": figures.totals()})
 
 
+class SignUpForm(UserCreationForm):
+    """Django's form, with helps in our words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = "Letters, digits and . _ - + @, without spaces."
+        self.fields["password1"].help_text = "At least 8 characters, and nothing that everybody would guess."
+        self.fields["password2"].help_text = ""
+
+
 def sign_up(request: HttpRequest) -> HttpResponse:
-    form = UserCreationForm(request.POST or None)
+    form = SignUpForm(request.POST or None)
+    wished = request.POST.get("next") or request.GET.get("next", "")
+    inside = url_has_allowed_host_and_scheme(wished, allowed_hosts={request.get_host()})
     if request.method == "POST" and form.is_valid():
         login(request, form.save(), backend="django.contrib.auth.backends.ModelBackend")
-        return redirect("hum")
-    return render(request, "registration/sign_up.html", {"form": form})
+        return redirect(wished if inside else "hum")
+    return render(request, "registration/sign_up.html", {"form": form, "next": wished if inside else ""})
 
 
-@login_required
+@login_required(login_url="sign-up")
 @never_cache
+@require_safe
 def hum(request: HttpRequest) -> HttpResponse:
     consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "needed": not Consent.given_by(request.user)}
     return render(request, "hum.html", {"consent": consent})
@@ -59,6 +77,7 @@ def hum(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
+@require_safe
 def takes(request: HttpRequest) -> HttpResponse:
     page = Paginator(take_words.takes_of(request.user), TAKES_A_PAGE).get_page(request.GET.get("page"))
     own = take_words.in_words(page.object_list)
@@ -67,6 +86,7 @@ def takes(request: HttpRequest) -> HttpResponse:
 
 @user_passes_test(reviewers_only)
 @never_cache
+@require_safe
 def review(request: HttpRequest) -> HttpResponse:
     reasons = {
         kind: [{"code": reason.value, "label": str(reason.label)} for reason in Reason.of_kind(kind)]

@@ -114,6 +114,10 @@ class GiveVerdict(APIView):
             )
         if not ReviewItem.objects.for_person(request.user).filter(pk=item.pk).exists():
             raise Refused("This item is not yours to judge any more. Here is the next.", "not_yours")
+        if sent.validated_data["decision"] == Decision.ACCEPT:
+            sent.validated_data["reason"] = sent.validated_data["words"] = ""
+        elif sent.validated_data["reason"] not in Reason.of_kind(item.kind):
+            raise serializers.ValidationError(f"That is no reason against a {item.kind}.")
         verdict = item.judge(request.user, **sent.validated_data)
         return Response({"verdict": verdict.pk, "settled": item.settled_at is not None})
 

@@ -79,7 +79,7 @@ def test_a_real_worker_answers_and_sees_the_tests_database(celery_worker: Worker
     assert len(app.control.inspect(timeout=30, limit=1).stats()) == 1
     nudge()
     wait_until(
-        lambda: "ml_worker.look" in celery_worker.said() and "succeeded" in celery_worker.said(), "It has looked"
+        lambda: "ml_worker.work" in celery_worker.said() and "succeeded" in celery_worker.said(), "It has looked"
     )
 
 

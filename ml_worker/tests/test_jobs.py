@@ -43,6 +43,27 @@ def test_a_job_is_claimed_once_and_the_urgent_one_first():
     assert Job.claim("three", ordinary) is None
 
 
+def test_a_hum_is_checked_next_however_many_covers_wait(does, monkeypatch):
+    """Each call of a worker looks for what is pending first, and of what nobody waits for only one runs at a time."""
+    for number in range(20):
+        Job.ask(Job.Kind.ANALYSE, f"cover {number}", priority=Job.UNHURRIED)
+    monkeypatch.setattr(tasks, "call_for_work", lambda queue: None)
+    ran = []
+
+    def work(job, report):
+        ran.append(job.kind)
+        return "done", None
+
+    for kind in Job.Kind.values:
+        does(kind, work)
+    assert Job.claim("another process", tasks.claimable("ordinary")).kind == Job.Kind.ANALYSE
+    tasks.work("ordinary")
+    assert ran == [], "a second unhurried job waits, so that a process is free"
+    factories.make_humming(state=Humming.State.SAVED, check=False)
+    tasks.work("ordinary")
+    assert ran == [Job.Kind.CHECK]
+
+
 def test_heavy_and_ordinary_jobs_are_apart():
     Job.ask(Job.Kind.TRAIN, "short")
     assert Job.claim("one", Job.objects.of_queue("ordinary")) is None

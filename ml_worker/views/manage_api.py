@@ -130,6 +130,9 @@ def is_fixed(fragment: Fragment) -> bool:
 def save_within(fragment: Fragment) -> None:
     """Stores a fragment's bounds, or refuses them in words."""
     duration_s = fragment.recording.duration_s
+    twins = fragment.recording.fragments.live().exclude(pk=fragment.pk)
+    if twins.filter(start_s=fragment.start_s, end_s=fragment.end_s).exists():
+        raise Refused("There is a fragment with just these bounds already.", "twin", 422)
     if fragment.end_s > duration_s + 0.001:
         raise Refused(f"The recording ends at {duration_s:.1f} s.", "past_the_end", 422)
     try:

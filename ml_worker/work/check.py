@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from annotation.taking import apply_check
-from ml_worker.judging import judge_hum
+from ml_worker.audio.sound import UnusableAudio
+from ml_worker.judging.judge import Judgement, Reason, judge_hum, without_voice
 from ml_worker.work import CannotBeDone
 from ml_worker.work.audio_files import melody_of, sound_of
 from recordings.models import HumCheck, Humming
@@ -17,7 +18,6 @@ from recordings.storage import put
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ml_worker.judging import Judgement
     from ml_worker.models import Job
     from ml_worker.work import Outcome
 
@@ -26,8 +26,8 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     humming = Humming.objects.select_related("fragment__recording__song").get(pk=job.subject)
     report(0.1, f"Checking a {humming}")
     check = check_hum(humming)
-    codes = ", ".join(reason["code"] for reason in check.reasons)
-    return f"{'Content' if check.ok else 'Refused: ' + codes}, similarity {check.similarity}.", None
+    found = "Content" if check.ok else "Refused: " + " ".join(reason["sentence"] for reason in check.reasons)
+    return f"{found.rstrip('.')} (similarity {check.similarity:.2f}).", None
 
 
 def check_hum(humming: Humming) -> HumCheck:
@@ -48,7 +48,26 @@ def judge(humming: Humming) -> Judgement:
     if analysis is None:
         raise CannotBeDone(f"{fragment.recording} has no melody yet. Analyse it, then check the hum again.")
     reference = melody_of(analysis.melody).cut(fragment.start_s, fragment.end_s)
-    return judge_hum(sound_of(humming.audio), reference, reference_start_s=humming.reference_start_s)
+    try:
+        sound = sound_of(humming.audio)
+    except UnusableAudio as problem:
+        return unreadable(str(problem))
+    return judge_hum(sound, reference, reference_start_s=humming.reference_start_s)
+
+
+def unreadable(sentence: str) -> Judgement:
+    """What is found in a take that cannot be decoded: its singer is told, and its slot is free again."""
+    return Judgement(
+        ok=False,
+        reasons=[Reason("unreadable", sentence)],
+        offset_s=None,
+        tempo_ratio=None,
+        transposition=None,
+        similarity=0.0,
+        coverage=0.0,
+        measures={},
+        melody=without_voice(),
+    )
 
 
 def store(humming: Humming, judgement: Judgement) -> HumCheck:

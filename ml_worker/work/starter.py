@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from ml_worker.catalogue import Tune, tunes
 from recordings.models import Recording, Song
@@ -13,7 +14,7 @@ from recordings.models import Recording, Song
 STARTER = uuid.uuid5(uuid.NAMESPACE_URL, "chad:starter-catalogue")
 COVERS_OF_A_TUNE = 2
 LICENCE = "CC0-1.0"
-PERFORMER = "CHAD, rendered"
+PERFORMER = "CHAD"
 
 
 def starter_id(*parts: str) -> uuid.UUID:
@@ -23,6 +24,11 @@ def starter_id(*parts: str) -> uuid.UUID:
 def announce_starter_catalogue(songs: int | None = None) -> int:
     """Makes a song and its recordings of every tune (or the first so many) that has none. How many songs are new."""
     return sum(announce(tune) for tune in tunes()[:songs])
+
+
+def starter_songs(songs: int | None = None) -> QuerySet[Song]:
+    """The catalogue's songs, or those of its first so many tunes."""
+    return Song.objects.filter(pk__in=[starter_id(tune.slug) for tune in tunes()[:songs]])
 
 
 @transaction.atomic

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import models, transaction
 
+from chad_site.errors import NotAllowed
+
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
-
-
-class NotAllowed(ValueError):
-    """A change of state that the rules do not allow. Its text names the present state."""
 
 
 class StateChange(models.Model):

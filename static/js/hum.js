@@ -40,6 +40,9 @@ const act = byId("act");
 const view = new CurveView(byId("curve"), { smooth_s: SMOOTH_S });
 const meter = new LevelMeter({ box: byId("level"), canvas: byId("level-bars"), word: byId("level-word") });
 
+// The page may be opened for one song (?song=id): its phrases come first, until none is left.
+let song = new URLSearchParams(location.search).get("song");
+
 let state = "";
 let studio = null;
 let duet = null;
@@ -103,7 +106,7 @@ function showRow() {
     button.querySelector(".icon").replaceWith(icon(playing ? "square" : "play"));
   }
   byId("again").disabled = !(state === "taken" || (state === "sent" && isRefused()));
-  byId("skip-menu").inert = !["ready", "taken"].includes(state); // keeps its room
+  byId("skip-menu").inert = !(["ready", "taken"].includes(state) || (state === "sent" && isRefused())); // keeps its room
   document.querySelectorAll('input[name="mode"]').forEach((input) => { input.disabled = state === "busy"; });
 }
 
@@ -216,8 +219,13 @@ async function nextTask(fragment = null) {
   act.disabled = true;
   if (!task) enter("loading");
   const went = await tried(async () => {
-    const answer = await post("/api/hum/task", fragment ? { fragment } : {});
+    const answer = await post("/api/hum/task", { ...(fragment && { fragment }), ...(song && { song }) });
     progress = answer.progress ?? progress;
+    if (!answer.task && song) {
+      song = null;
+      await nextTask();
+      return;
+    }
     if (answer.task) await openTask(answer.task);
     else if (fragment) await nextTask();
     else showNothing(answer.reason);

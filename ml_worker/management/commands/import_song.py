@@ -42,7 +42,12 @@ class Command(ChadCommand):
             raise BadInput(str(problem)) from problem
         if not is_new:
             self.say(f"This was brought in before: {recording}.")
-        self.make_ready(recording)
+        try:
+            self.make_ready(recording)
+        except BadInput:
+            if is_new:
+                forget(recording)
+            raise
         answer = {"song": recording.song_id, "recording": recording.pk, "new": is_new, "warnings": recording.warnings}
         words = f"song {recording.song_id}\nrecording {recording.pk}"
         self.answer(answer, words, as_json=options["json"])
@@ -67,6 +72,15 @@ class Command(ChadCommand):
             self.say(warning)
         if recording.state == Recording.State.FAILED:
             raise BadInput(recording.failure)
+
+
+def forget(recording: Recording) -> None:
+    """Leaves nothing of a recording that was never read, so that a better file can come in its place."""
+    song = recording.song
+    recording.upload.delete(save=False)
+    recording.delete()
+    if not song.recordings.exists():
+        song.delete()
 
 
 def song_of(text: str) -> Song:

@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from chad_site.commands import ChadCommand, ProgressBar
 from ml_worker import chain
 from ml_worker.management.commands.import_song import song_of
-from ml_worker.models import Job
+from ml_worker.models import Checkpoint, Job
 from ml_worker.running import run_here
 
 
@@ -23,6 +23,8 @@ class Command(ChadCommand):
         songs = [song_of(options["song"])] if options["song"] else list(chain.songs_to_mine())
         if not songs:
             self.give_up("No song has both an analysed original with fragments and an analysed cover yet.")
+        if not Checkpoint.objects.exists():
+            self.give_up("There is no checkpoint yet. Train one first; it needs double-checked hums.")
         done, failed = [], []
         for song in songs:
             with ProgressBar() as bar:

@@ -19,12 +19,12 @@ class Command(ChadCommand):
     help = "Simulated singers hum the starter catalogue, simulated reviewers judge; then rounds of training and mining."
 
     def add_own_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--singers", type=int, default=4)
-        parser.add_argument("--reviewers", type=int, default=2)
+        parser.add_argument("--singers", type=int, default=4, help="how many hum (%(default)s)")
+        parser.add_argument("--reviewers", type=int, default=2, help="how many judge (%(default)s)")
         parser.add_argument("--rounds", type=int, default=1, help="each trains, mines and double-checks")
         parser.add_argument("--takes", type=int, default=40, help="fragments that each singer hums at most")
-        parser.add_argument("--songs", type=int, help="use only so many songs of the catalogue")
-        parser.add_argument("--steps", type=int, help="training steps of a round")
+        parser.add_argument("--songs", type=int, help="prepare only so many songs of the catalogue")
+        parser.add_argument("--steps", type=int, help="training steps of a round; the settings say how many by default")
 
     def work(self, **options: Any) -> None:
         counts = [options[name] for name in ("singers", "reviewers", "rounds", "takes")]
@@ -39,14 +39,16 @@ class Command(ChadCommand):
 
     def make_ready(self, songs: int | None) -> None:
         """Announces, renders and analyses the catalogue."""
-        from ml_worker.work.starter import announce_starter_catalogue
+        from ml_worker.work.starter import announce_starter_catalogue, starter_songs
 
         announce_starter_catalogue(songs)
+        chosen = Recording.objects.filter(song__in=starter_songs(songs))
         kinds = [
-            *((KIND_OF_SOURCE[one.source], one) for one in Recording.objects.waiting()),
-            *((Job.Kind.ANALYSE, one) for one in Recording.objects.waiting() if one.kind == Recording.Kind.COVER),
-            *((Job.Kind.ANALYSE, one) for one in Recording.objects.without_analysis()),
+            *((KIND_OF_SOURCE[one.source], one) for one in chosen.waiting()),
+            *((Job.Kind.ANALYSE, one) for one in chosen.waiting() if one.kind == Recording.Kind.COVER),
+            *((Job.Kind.ANALYSE, one) for one in chosen.without_analysis()),
         ]
+        self.say(f"{len(kinds)} renderings and analyses are to be done first.")
         with ProgressBar() as bar:
             for number, (kind, recording) in enumerate(kinds):
                 bar(number / len(kinds), str(recording))

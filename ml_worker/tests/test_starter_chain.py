@@ -1,0 +1,69 @@
+"""The starter catalogue alone: rendered, hummed by simulated singers, trained on, mined, and compared with the truth.
+
+Synthetic from end to end, and small, so that it fits a test: what it shows is that the chain works, not how well.
+"""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+from ml_worker.models import Checkpoint, FingerprintSet, Job
+from ml_worker.running import run_here
+from ml_worker.work.mine import mine_song
+from recordings.models import CoverFragment, Humming, Song
+from recordings.models.songs import Split
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def simulated(capsys: pytest.CaptureFixture[str]) -> dict:
+    """One round on eight songs, and its figures."""
+    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, rounds=1, steps=80, json=True)
+    said = capsys.readouterr()
+    with capsys.disabled():
+        print("\n" + "\n".join(line for line in said.err.splitlines() if "precision" in line))
+    return json.loads(said.out)
+
+
+def test_mined_fragments_agree_with_the_true_time_maps(simulated: dict) -> None:
+    mined = simulated["rounds"][0]["mined"]
+    for name, tally in mined.items():
+        assert tally["covers"] > 0, name
+        # Far above chance: a fragment lies in its cover at a few of hundreds of places.
+        assert tally["precision"] >= 0.8, (name, tally)
+        assert tally["recall"] >= 0.5, (name, tally)
+        assert tally["median_start_error_s"] <= 0.25, (name, tally)
+
+    checkpoint = Checkpoint.objects.get()
+    trained_on = {song for song, _, _ in checkpoint.data["versions"]}
+    train_songs = {str(pk) for pk in Song.objects.filter(split=Split.TRAIN).values_list("pk", flat=True)}
+    assert trained_on
+    assert trained_on <= train_songs, "a validation or test song reached training"
+    fragments = CoverFragment.objects.all()
+    assert all(one.checkpoint == checkpoint.name and one.mining_settings and one.null_level for one in fragments)
+    assert all(hum.simulated for hum in Humming.objects.all())
+    assert FingerprintSet.objects.filter(checkpoint=checkpoint).exists()
+
+    # Mining again changes nothing: the same fragments under the same ids.
+    before = set(fragments.values_list("pk", "state"))
+    for song in Song.objects.all():
+        mine_song(song, lambda share, message: None)
+    assert set(CoverFragment.objects.values_list("pk", "state")) == before
+
+
+def test_with_too_little_data_training_says_so_and_does_nothing() -> None:
+    job = run_here(Job.Kind.TRAIN, "short", kind="short")
+    assert job.state == Job.State.FAILED
+    assert "there are 0" in job.failure
+    assert "Nothing was trained" in job.failure
+    assert not Checkpoint.objects.exists()
+
+
+def test_without_a_checkpoint_mining_says_so() -> None:
+    song = Song.objects.create(title="A song", artist="Somebody")
+    job = run_here(Job.Kind.MINE, song.pk)
+    assert job.failure.startswith("There is no checkpoint yet.")
