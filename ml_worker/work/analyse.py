@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import transaction
 
+from ml_worker.audio.demucs_weights import NoWeights
 from ml_worker.audio.phrases import propose_phrases
 from ml_worker.audio.separation import separate
 from ml_worker.audio.trackers import track_melody
+from ml_worker.work import CannotBeDone
 from ml_worker.work.audio_files import sound_of, store_analysis
 from recordings.models import Fragment, Recording
 
@@ -31,7 +33,10 @@ def analyse(recording: Recording, report: Callable[[float, str], None]) -> str:
     """Gives a recording its analysis, and an original without fragments its proposals; says what came of it."""
     report(0.1, f"Separating the voice of {recording}")
     weights = Path(settings.DEMUCS_WEIGHTS) if settings.DEMUCS_WEIGHTS else None
-    vocal = separate(sound_of(recording.audio), weights=weights)
+    try:
+        vocal = separate(sound_of(recording.audio), weights=weights)
+    except NoWeights as problem:
+        raise CannotBeDone(str(problem)) from problem
     report(0.6, "Listening to its melody")
     melody = track_melody(vocal.sound)
     with transaction.atomic():

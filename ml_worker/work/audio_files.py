@@ -7,7 +7,7 @@ import hashlib
 from django.db.models.fields.files import FieldFile
 
 from ml_worker.audio.decode import decode
-from ml_worker.audio.flac import to_flac
+from ml_worker.audio.flac import flac_ready, to_flac
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.sound import Sound
 from recordings.models import Analysis, Recording
@@ -31,6 +31,7 @@ def bytes_of(file: FieldFile) -> bytes:
 
 def store_audio(recording: Recording, sound: Sound) -> None:
     """Gives a recording its lossless working copy. The caller saves the row."""
+    sound = flac_ready(sound)
     data = to_flac(sound)
     put(recording.audio, "audio.flac", data)
     recording.audio_sha256 = hashlib.sha256(data).hexdigest()
