@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -169,6 +170,33 @@ def false_fragments(originals: Sequence[Played], covers: Sequence[Sequence[Playe
         accepted = len(_accepted(found))
         doubtful = len(found) - accepted
         yield f"{name:26s} {accepted / pairs:8.3f} accepted, {doubtful / pairs:.3f} doubtful, {pairs} pairs"
+
+
+def table(every: int = 4) -> list[dict[str, Any]]:
+    """For `make bench`: mining on plain pitch curves, sung from the notes; synthetic."""
+    free, anchored = Tally(), Tally()
+    for tune in tunes()[::every]:
+        original = from_notes(tune, 0)
+        for number in COVERS:
+            compare(original, from_notes(tune, number), free, anchored)
+    named = {"free": free, "anchored": anchored}
+    return [
+        figures(f"{name}, {what}", agreements)
+        for name, tally in named.items()
+        for what, agreements in (("accepted", tally.of_accepted), ("all", tally.of_all), ("all, strict", tally.strict))
+    ]
+
+
+def figures(name: str, agreements: Sequence[Agreement]) -> dict[str, Any]:
+    found, right = sum(one.found for one in agreements), sum(one.right for one in agreements)
+    errors = [error for one in agreements for error in one.start_errors_s]
+    return {
+        "mined": name,
+        "found": found,
+        "precision": right / max(found, 1),
+        "recall": float(np.mean([one.recall for one in agreements])),
+        "start error, s": float(np.median(errors)) if errors else None,
+    }
 
 
 def starter_catalogue(record: Callable[[Tune, int], Played], every: int) -> None:
