@@ -82,7 +82,7 @@ class Settings:
     warmup_steps: int = 30
     # Pairs a step (so twice as many pictures), and steps.
     batch: int = 64
-    steps: int = 500
+    steps: int = 300
     # Steps between two looks at the validation pairs, and between two saves of the resumable state.
     look_every: int = 100
     # Early stop after this many looks without a better hit rate; 0: never. The songs that are looked at then take part

@@ -58,6 +58,14 @@ def test_it_learns_to_recognise_tunes_it_never_heard():
     assert trained.top1 > 10 / 60  # ten times chance
 
 
+def test_the_long_kind_trains_on_fragments_near_its_window():
+    settings = Settings.of("long", width=4, dimensions=32, batch=16, steps=12, warmup_steps=2)
+    told: list[Progress] = []
+    checkpoint = train(settings, made_pairs(range(6)), progress=told.append)
+    assert checkpoint.name.startswith("long-")
+    assert sum(one.loss for one in told[-3:]) < sum(one.loss for one in told[:3])
+
+
 def test_the_same_seed_and_data_give_the_same_checkpoint():
     settings, pairs = dataclasses.replace(TINY, steps=4), made_pairs(range(4))
     one, same = train(settings, pairs), train(settings, pairs)
