@@ -4,6 +4,7 @@ The order matters. Settings read CHAD_HOME as they are loaded, so that a test ne
 that is why pytest-django is not told the settings' name in pyproject.toml, which it would load before this file.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from chad_site.tests import own_home
 
 own_home.make()
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads do not spin beside the tests' own services
 own_home.set_up_django()
 
 pytest_plugins = ("chad_site.tests.services", "chad_site.tests.browser", "chad_site.tests.nothing_skipped")

@@ -1,19 +1,27 @@
 """Takes the pictures of the README from a running instance (`make run`), with Debian's Chromium.
 
-    CHAD_HOME=var PORT=8000 .venv/bin/python docs/pictures/take.py HUM.wav
+    CHAD_HOME=var PORT=8000 .venv/bin/python docs/pictures/take.py
 
-HUM.wav is what the microphone hears on the humming page.
+The microphone hears the simulated singer. For a full Double-check page, `manage.py simulate` first.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import uuid
 from pathlib import Path
 
+import soundfile
 from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parents[1]))
+
+from ml_worker.catalogue import render_original, sing, tunes  # noqa: E402 - the project is found from here on
+
+SLUG, TITLE = "auld-lang-syne", "Auld Lang Syne"
 HOME = Path(os.environ.get("CHAD_HOME", HERE.parents[1] / "var"))
 ADDRESS = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
 SIZES = {"wide": (1280, 800), "narrow": (360, 740)}
@@ -56,8 +64,24 @@ def save(page: Page, name: str, size: str) -> None:
     page.screenshot(path=HERE / f"{name}-{size}.png")
 
 
-def take_hum(page: Page, size: str) -> None:
-    page.goto("/hum/")
+def hum_of_first_phrase(folder: Path) -> Path:
+    """The simulated singer's take of the tune's first phrase, as a file for the microphone."""
+    tune = next(tune for tune in tunes() if tune.slug == SLUG)
+    take = sing(render_original(tune).phrase_notes(0), seed=7, style="along")
+    soundfile.write(folder / "hum.wav", take.sound.mono(), take.sound.sample_rate)
+    return folder / "hum.wav"
+
+
+def first_phrase(admin: Page) -> str:
+    """The id of the tune's first fragment; opens the song's page."""
+    admin.goto(f"/manage/songs/?q={TITLE}")
+    admin.get_by_role("link", name=TITLE).first.click()
+    recording = uuid.uuid5(uuid.uuid5(uuid.NAMESPACE_URL, "chad:starter-catalogue"), f"{SLUG}/original")
+    return admin.request.get(f"/api/manage/recordings/{recording}/fragments").json()["fragments"][0]["id"]
+
+
+def take_hum(page: Page, size: str, fragment: str) -> None:
+    page.goto(f"/hum/?fragment={fragment}")
     if page.locator("#agree").is_visible():
         page.locator("#agree").click()
     page.locator("#open-microphone").click()
@@ -70,28 +94,27 @@ def take_hum(page: Page, size: str) -> None:
     save(page, "hum", size)
 
 
-def main(hum: Path) -> None:
-    with sync_playwright() as playwright:
+def main() -> None:
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        hum = hum_of_first_phrase(Path(folder))
         for size in SIZES:
-            context = browser(playwright, size, hum)
-            page = context.new_page()
-            page.goto("/")
-            save(page, "home", size)
-            singer = sign_in(context, "singer")
-            take_hum(singer, size)
+            admin = sign_in(browser(playwright, size, hum), "admin")
+            fragment = first_phrase(admin)
+            save(admin, "song", size)
+            admin.goto("/manage/")
+            save(admin, "chain", size)
+            # Nobody hums a fragment twice, so each size has a singer of its own.
+            name = {"wide": "singer", "narrow": "reviewer"}[size]
+            singer = sign_in(browser(playwright, size, hum), name)
+            singer.goto("/")
+            save(singer, "home", size)
+            take_hum(singer, size, fragment)
             singer.goto("/takes/")
             save(singer, "takes", size)
-            context.close()
-            admin = sign_in(browser(playwright, size, hum), "admin")
             admin.goto("/review/")
             admin.locator('[data-in="item"]').wait_for()
             save(admin, "review", size)
-            admin.goto("/manage/")
-            save(admin, "chain", size)
-            admin.goto("/manage/songs/?q=Auld")
-            admin.get_by_role("link", name="Auld Lang Syne").first.click()
-            save(admin, "song", size)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve())
+    main()
