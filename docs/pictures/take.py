@@ -60,7 +60,7 @@ def sign_in(context: BrowserContext, name: str) -> Page:
 
 
 def save(page: Page, name: str, size: str) -> None:
-    page.wait_for_timeout(1500)  # curves are drawn after the page is there
+    page.wait_for_timeout(6000)  # curves and waveforms are drawn after the page is there
     page.screenshot(path=HERE / f"{name}-{size}.png")
 
 
