@@ -9,6 +9,7 @@ urlpatterns = [
     path("manage/import/", pages.import_recording, name="import-recording"),
     path("manage/jobs/", pages.jobs, name="jobs"),
     path("manage/checkpoints/", pages.checkpoints, name="checkpoints"),
+    path("manage/help/", pages.manage_help, name="manage-help"),
     path("manage/releases/", pages.releases, name="releases"),
     path("api/manage/chain", manage_api.Chain.as_view(), name="chain-now"),
     path("api/manage/steps", manage_api.StartStep.as_view(), name="start-step"),

@@ -185,6 +185,7 @@ TABLE = [
     Row("jobs", "GET", ADMIN_PAGE),
     Row("checkpoints", "GET", ADMIN_PAGE),
     Row("releases", "GET", ADMIN_PAGE),
+    Row("manage-help", "GET", ADMIN_PAGE),
     Row("chain-now", "GET", ADMIN_CALL),
     Row("start-step", "POST", ADMIN_MAKES, body=lambda rows: {"step": "train"}),
     Row("job-again", "POST", ADMIN_CALL, of("job")),

@@ -158,6 +158,11 @@ def releases(request: HttpRequest) -> HttpResponse:
 
 
 @admin_page
+def manage_help(request: HttpRequest) -> HttpResponse:
+    return render(request, "manage_help.html")
+
+
+@admin_page
 @never_cache
 def checkpoints(request: HttpRequest) -> HttpResponse:
     training = Job.objects.filter(kind=Job.Kind.TRAIN).first()
