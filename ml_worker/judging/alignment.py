@@ -294,7 +294,7 @@ def distinct(lines: list[Line], reference_s: float) -> list[Line]:
     return kept
 
 
-def sharpen(hum: Curve, reference: Curve, line: Line, expected_s: float | None) -> Line:
+def sharpen(hum: Curve, reference: Curve, line: Line) -> Line:
     """The best line near a line of the first search, to 2.5 ms and 0.1 % of tempo, by three rounds of finer grids."""
     middle_s = len(reference) * FINE_HOP_S / 2
     for shift_s, stretch in ((0.04, 0.0175), (0.01, 0.005), (0.0025, 0.001)):
@@ -302,7 +302,6 @@ def sharpen(hum: Curve, reference: Curve, line: Line, expected_s: float | None) 
         ratios = np.clip(line.ratio * stretches.ravel(), FASTEST_RATIO, SLOWEST_RATIO)
         offsets = line.offset_s + shifts.ravel() + middle_s * (line.ratio - ratios)
         score, centre, _ = line_scores(hum, reference, FINE_HOP_S, offsets, ratios)
-        score = score - prior(offsets, ratios, expected_s)
         best = int(np.argmax(score))
         line = Line(float(offsets[best]), float(ratios[best]), float(centre[best]), float(score[best]))
     return line
@@ -474,7 +473,7 @@ def align(
     Args:
         hum, reference: melodies on any hops.
         expected_offset_s: where in the hum the reference started to sound, when it was hummed along; offsets shortly
-            after it and tempos near 1 are then preferred, not forced.
+            after it and tempos near 1 are then preferred among places that are similar enough, not forced.
         half: distance at which the similarity is 0.5.
 
     Raises:
@@ -485,15 +484,23 @@ def align(
     if voiced_seconds(sung) < LEAST_VOICE_S:
         return None
     rough = model[:: round(WARP_HOP_S / FINE_HOP_S)]
-    warps = [found for line in search_lines(sung, model, expected_offset_s) if (found := warp(sung, rough, line))]
+    lines = search_lines(sung, model, None)
+    if expected_offset_s is not None:
+        lines += search_lines(sung, model, expected_offset_s)
+    warps = [found for line in lines if (found := warp(sung, rough, line))]
     if not warps:
         return None
-    ranked = sorted(warps, key=lambda found: distance(sung, rough, found) + unlikely(found.line, expected_offset_s))
+
+    def order(found: Warp) -> tuple[bool, float]:
+        own = distance(sung, rough, found)
+        return own > half, own + unlikely(found.line, expected_offset_s)
+
+    ranked = sorted(warps, key=order)
     elsewhere = [found for found in ranked[1:] if apart(found, ranked[0]) > DISTINCT_S]
     rival = distance(sung, rough, elsewhere[0]) if elsewhere else MISSING_COST
     lead = max(0.0, rival - distance(sung, rough, ranked[0]))
     starts = (ranked[0].line, straightened(ranked[0]))
-    line = max((sharpen(sung, model, start, expected_offset_s) for start in starts), key=lambda each: each.score)
+    line = max((sharpen(sung, model, start) for start in starts), key=lambda each: each.score)
     best = warp(sung, rough, line) or ranked[0]
     confidence = float(1 - 2 ** (-lead / half))
     return described(sung, rough, best, confidence, half)

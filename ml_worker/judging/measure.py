@@ -29,6 +29,7 @@ from scipy.stats import rankdata
 
 from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
+from ml_worker.audio.sound import Sound
 from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue import render_original, sing, tunes
 from ml_worker.catalogue.singer import FAULTS
@@ -57,7 +58,7 @@ SHORTEST_PHRASE_S = 4.0
 """Shorter phrases are no fragments."""
 SIMULATED_LATENCY_S = 0.2
 """How long before a simulated take "along" the reference is said to have started."""
-MEASUREMENTS = ("solo", "cuts", "simulated", "passed", "mast")
+MEASUREMENTS = ("solo", "cuts", "loops", "simulated", "passed", "mast")
 UNLIKE = 3.0
 """Distance of a hum in which nothing could be aligned: more than any alignment's."""
 LONGEST_REFERENCE_S = 12.0
@@ -260,6 +261,27 @@ def measure_cuts(data: Path, count: int, seed: int = 0) -> None:
     print(", ".join(f"{kind}: {ok} of {of} accepted" for kind, (ok, of) in counts.items()))
 
 
+def measure_loops(data: Path, count: int, seed: int = 0) -> None:
+    """The same, of takes that start anywhere in the hum and go round, as a browser's fake microphone plays a file."""
+    rng = np.random.default_rng(seed)
+    sounds = [decode(data / name) for name in SOLO[:3]]
+    song = track_melody(sounds[0])
+    accepted: dict[str, list[bool]] = {"same tune": [], "other tune": []}
+    for turn in range(count):
+        length = rng.uniform(4, song.duration_s)
+        start = rng.uniform(0, song.duration_s - length)
+        hum = sounds[1 + turn % 2]
+        first, frames = rng.integers(hum.frames), round(1.6 * max(length, hum.duration_s) * hum.sample_rate)
+        looped = np.take(hum.mono(), np.arange(first, first + frames), mode="wrap")
+        before = rng.normal(0, 5e-4, round(rng.uniform(0, 3) * hum.sample_rate))
+        take = Sound.from_mono(np.concatenate([before, looped]), hum.sample_rate)
+        along = rng.choice([None, rng.uniform(0, 2)])
+        judged = judge_hum(take, song.cut(start, start + length), reference_start_s=along)
+        accepted["other tune" if turn % 2 else "same tune"].append(judged.ok)
+    print("\nlooped takes of henter's melodies 2 and 3, half of them with a start to hum along with")
+    print(", ".join(f"{kind}: {sum(ok)} of {len(ok)} accepted" for kind, ok in accepted.items()))
+
+
 # --- simulated hums
 
 
@@ -339,6 +361,7 @@ def main() -> None:
     measurements = {
         "solo": lambda: measure_solo(given.data),
         "cuts": lambda: measure_cuts(given.data, given.cuts),
+        "loops": lambda: measure_loops(given.data, given.cuts),
         "simulated": lambda: measure_simulated(given.tunes, given.processes),
         "passed": lambda: measure_passed(given.data / "f0" / "mast", given.references),
         "mast": lambda: measure_mast(given.data / "f0" / "mast", given.references, given.melodies, given.processes),
