@@ -116,11 +116,11 @@ class Tally:
 
 
 def _row(name: str, agreements: Sequence[Agreement]) -> str:
-    found, right = sum(one.found for one in agreements), sum(one.right for one in agreements)
+    row = figures(name, agreements)
     errors = [error for one in agreements for error in one.start_errors_s]
     median, ninth = np.quantile(errors, [0.5, 0.9]) if errors else (np.nan, np.nan)
-    recall = np.mean([one.recall for one in agreements])
-    return f"{name:26s} {found:6d} {right / max(found, 1):10.3f} {recall:8.3f} {median:9.3f} s {ninth:9.3f} s"
+    counted = f"{name:26s} {row['found']:6d} {row['precision']:10.3f} {row['recall']:8.3f}"
+    return f"{counted} {median:9.3f} s {ninth:9.3f} s"
 
 
 def compare(original: Played, cover: Played, free: Tally, anchored: Tally) -> None:
