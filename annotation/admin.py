@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from annotation.models import Consent, Lease, ReviewItem, Skip, Slot, Verdict
+from annotation.models import Consent, Familiarity, Guest, Lease, ReviewItem, Skip, Slot, Verdict
 from recordings.rows_admin import RowsAdmin
 
 
@@ -12,6 +12,22 @@ class ConsentAdmin(RowsAdmin):
     list_filter = ("version", "at")
     search_fields = ("person__username",)
     list_select_related = ("person",)
+
+
+@admin.register(Guest)
+class GuestAdmin(RowsAdmin):
+    list_display = ("person", "created_at")
+    list_filter = ("created_at",)
+    search_fields = ("person__username",)
+    list_select_related = ("person",)
+
+
+@admin.register(Familiarity)
+class FamiliarityAdmin(RowsAdmin):
+    list_display = ("person", "song", "knows", "at")
+    list_filter = ("knows", "at")
+    search_fields = ("person__username", "song__title")
+    list_select_related = ("person", "song")
 
 
 @admin.register(Slot)

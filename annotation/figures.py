@@ -9,19 +9,26 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
+from annotation.models import Slot
 from recordings.models import CoverFragment, Fragment, Humming, Song
 
 KEPT = (Humming.State.SAVED, Humming.State.CHECKED, Humming.State.ACCEPTED)
 
 
 def progress_of(person: AbstractBaseUser) -> dict[str, int]:
-    """A singer's takes: today, in all, accepted."""
+    """A singer's takes: today, in all, accepted (by people)."""
     own = Humming.objects.filter(singer=person)
     return {
         "today": own.filter(created_at__date=timezone.localdate()).count(),
         "all": own.count(),
         "accepted": own.filter(state=Humming.State.ACCEPTED).count(),
     }
+
+
+def collection() -> dict[str, int]:
+    """The collection's progress: takes that are kept, and how many the phrases want in all. Simulated ones count."""
+    slots = Slot.objects.filter(fragment__in=Fragment.objects.live())
+    return {"takes": slots.exclude(humming=None).count(), "wanted": slots.count()}
 
 
 def growth() -> list[dict[str, Any]]:

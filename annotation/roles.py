@@ -8,6 +8,8 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from annotation.models import Guest
+
 REVIEWERS = "reviewers"
 
 Person = AbstractBaseUser | AnonymousUser
@@ -28,7 +30,9 @@ def make_reviewer(person: AbstractBaseUser) -> None:
 def roles(request: HttpRequest) -> dict[str, bool]:
     """Context of every page."""
     person = getattr(request, "user", None)
-    return {"can_review": person is not None and may_review(person)}
+    if person is None or not person.is_authenticated:
+        return {"can_review": False, "is_guest": False}
+    return {"can_review": may_review(person), "is_guest": Guest.is_one(person)}
 
 
 class IsReviewer(BasePermission):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import QuerySet
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Verdict
 from annotation.models.review import Decision, Reason
@@ -15,22 +19,24 @@ from recordings.models import Fragment, Humming
 
 # A reviewer's reason, as help for the singer.
 HELP = {
-    Reason.WRONG_TUNE: "It is another tune than the phrase. Listening to the phrase once more before you hum helps.",
-    Reason.OFF_TIME: "It is not in step with the phrase. With headphones you can hum along, which keeps you in time.",
-    Reason.WORDS: "There are words in it. Hum on “mm” or “da” instead.",
-    Reason.LEAK: "The melody that you listened to can be heard in it. Use headphones, or hum after listening.",
-    Reason.NOISE: "There is noise in it. A quieter place helps, or coming closer to the microphone.",
-    Reason.CLIPPED: "It was too loud for the microphone, so it is distorted. Move back a little.",
-    Reason.TOO_QUIET: "It is too quiet to be of use. Come closer to the microphone.",
-    Reason.CUT_OFF: "A part of the phrase is missing. Begin in time, and hum until the phrase ends.",
-    Reason.SILENT: "Nothing can be heard in it. Check the microphone before you hum.",
+    Reason.WRONG_TUNE: _("It is another tune than the phrase. Listening to the phrase once more before you hum helps."),
+    Reason.OFF_TIME: _(
+        "It is not in step with the phrase. With headphones you can hum along, which keeps you in time."
+    ),
+    Reason.WORDS: _("There are words in it. Hum on “mm” or “da” instead."),
+    Reason.LEAK: _("The melody that you listened to can be heard in it. Use headphones, or hum after listening."),
+    Reason.NOISE: _("There is noise in it. A quieter place helps, or coming closer to the microphone."),
+    Reason.CLIPPED: _("It was too loud for the microphone, so it is distorted. Move back a little."),
+    Reason.TOO_QUIET: _("It is too quiet to be of use. Come closer to the microphone."),
+    Reason.CUT_OFF: _("A part of the phrase is missing. Begin in time, and hum until the phrase ends."),
+    Reason.SILENT: _("Nothing can be heard in it. Check the microphone before you hum."),
 }
 
-CHECK_TO_COME = "It is saved. The automatic check listens to it soon."
-CHECK_CONTENT = "The automatic check knows the melody. A second person will hear it."
-IN_THE_COLLECTION = "People agreed that it is the phrase, in step. Thank you."
-SPARE = "The phrase had hums enough already, so this one is kept as a spare."
-WITHDRAWN = "You took it back. It is in no future release."
+CHECK_TO_COME = _("It is saved. The automatic check listens to it soon.")
+CHECK_CONTENT = _("The automatic check knows the melody. A second person will hear it.")
+IN_THE_COLLECTION = _("People agreed that it is the phrase, in step. Thank you.")
+SPARE = _("The phrase had hums enough already, so this one is kept as a spare.")
+WITHDRAWN = _("You took it back. It is in no future release.")
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,7 @@ def one_in_words(take: Humming, places: dict[UUID, tuple[int | None, int]]) -> T
         take=take,
         kind=kind,
         state=state,
-        sentences=[*sentences, *([SPARE] if take.surplus and kind in ("good", "waiting") else [])],
+        sentences=[*sentences, *([str(SPARE)] if take.surplus and kind in ("good", "waiting") else [])],
         tips=found_in(take) if take.state in (Humming.State.CHECKED, Humming.State.ACCEPTED) else [],
         phrase=phrase,
         phrases=phrases,
@@ -95,22 +101,35 @@ def state_of(take: Humming) -> tuple[str, str, list[str]]:
     """Kind, state in words, and sentences."""
     states = Humming.State
     if take.state == states.SAVED:
-        return "waiting", "waiting for the check", [CHECK_TO_COME]
+        return "waiting", gettext("waiting for the check"), [str(CHECK_TO_COME)]
     if take.state == states.CHECKED:
-        return "waiting", "waiting for the double-check", [CHECK_CONTENT]
+        return "waiting", gettext("waiting for the double-check"), [str(CHECK_CONTENT)]
     if take.state == states.ACCEPTED:
-        return "good", "accepted", [IN_THE_COLLECTION]
+        return "good", gettext("accepted"), [str(IN_THE_COLLECTION)]
     if take.state == states.REFUSED:
-        return "bad", "not taken by the check", found_in(take)
+        return "bad", gettext("not taken by the check"), found_in(take)
     if take.state == states.REJECTED:
-        return "bad", "not taken in the double-check", verdicts_in_words(take)
-    return "gone", "withdrawn", [WITHDRAWN]
+        return "bad", gettext("not taken in the double-check"), verdicts_in_words(take)
+    return "gone", gettext("withdrawn"), [str(WITHDRAWN)]
 
 
 def found_in(take: Humming) -> list[str]:
     """The check's sentences; they are written for the singer already."""
     check = getattr(take, "check_result", None)
-    return [reason["sentence"] for reason in check.reasons] if check else []
+    return [sentence_of(reason) for reason in check.reasons] if check else []
+
+
+def sentence_of(reason: dict[str, Any]) -> str:
+    """A reason of the automatic check in the reader's language; older ones are kept as an English sentence alone."""
+    if "message" not in reason:
+        return reason["sentence"]
+    message, values = gettext(reason["message"]), reason.get("values")
+    # Text from elsewhere has no values, and may hold a per cent sign.
+    return message % {name: _as_written(value) for name, value in values.items()} if values else message
+
+
+def _as_written(value: float) -> str:
+    return number_format(value, 1 if isinstance(value, float) else 0)
 
 
 def verdicts_in_words(take: Humming) -> list[str]:
@@ -127,8 +146,10 @@ def counts_against(verdict: Verdict) -> bool:
 
 def help_of(verdict: Verdict) -> str:
     if verdict.words:
-        return f"The person who listened wrote: “{verdict.words}”"
-    return HELP.get(Reason(verdict.reason), f"The person who listened found: {Reason(verdict.reason).label}.")
+        return gettext("The person who listened wrote: “%(words)s”") % {"words": verdict.words}
+    if Reason(verdict.reason) in HELP:
+        return str(HELP[Reason(verdict.reason)])
+    return gettext("The person who listened found: %(reason)s.") % {"reason": Reason(verdict.reason).label}
 
 
 def places_of(fragments: set[Fragment]) -> dict[UUID, tuple[int | None, int]]:

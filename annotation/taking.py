@@ -10,6 +10,8 @@ import soundfile
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
 from django.db import DatabaseError, IntegrityError, transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Lease, ReviewItem, Slot
 from annotation.models.consent import CONSENT_VERSION
@@ -18,14 +20,17 @@ from recordings.storage import sha256_of
 
 # Longer than the longest fragment with a count-in and a slow hum; a forgotten microphone is longer.
 LONGEST_TAKE_S = 60.0
-ID_TAKEN = "Another take has this id. Please hum the phrase again."
-EMPTY = "The recording is empty. Check the microphone and hum it again."
+ID_TAKEN = _("Another take has this id. Please hum the phrase again.")
+DAMAGED = _("The take was damaged on its way. It is safe in this browser and is sent again.")
+NOT_WAV = _("Takes are WAV files, not %(format)s. Please hum it again.")
+TOO_LONG = _("A take lasts at most %(seconds)d seconds. Please hum it again.")
+EMPTY = _("The recording is empty. Check the microphone and hum it again.")
 
 
 class TakeRefused(ValueError):
     """A take that cannot be stored. Its text says why and what to do; `code` is for the page's script."""
 
-    def __init__(self, sentence: str, code: str) -> None:
+    def __init__(self, sentence: str | Promise, code: str) -> None:
         super().__init__(sentence)
         self.code = code
 
@@ -42,20 +47,23 @@ class SentTake:
     simulated: bool = False
 
 
-def save_take(singer: AbstractBaseUser, sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
-    """Stores a take and gives it a slot. Sending it again returns the first one: (take, whether it is new)."""
+def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
+    """Stores a take of the lease's holder and gives it a slot.
+
+    Sending it again returns the first one: (take, whether it is new).
+    """
     before = Humming.objects.filter(pk=sent.id).first()
     if before:
-        return _same_take(before, singer, sent), False
+        return _same_take(before, sent, lease), False
     if sha256_of(sent.audio) != sent.sha256.lower():
-        raise TakeRefused("The take was damaged on its way. It is safe in this browser and is sent again.", "damaged")
+        raise TakeRefused(DAMAGED, "damaged")
     if Fragment.objects.filter(pk=sent.id).exists() or CoverFragment.objects.filter(pk=sent.id).exists():
         raise TakeRefused(ID_TAKEN, "id_taken")
     sample_rate, frames = _read_header(sent.audio)
     humming = Humming(
         id=sent.id,
         fragment=lease.slot.fragment,
-        singer=singer,
+        singer=lease.person,
         simulated=sent.simulated,
         consent_version=CONSENT_VERSION,
         audio_sha256=sent.sha256.lower(),
@@ -74,14 +82,16 @@ def save_take(singer: AbstractBaseUser, sent: SentTake, lease: Lease) -> tuple[H
             raise
         twin = Humming.objects.filter(pk=sent.id).first()
         if twin is None:
-            raise TakeRefused("You have hummed this phrase already; that take is kept.", "hummed_already") from None
-        return _same_take(twin, singer, sent), False
+            raise TakeRefused(_("You have hummed this phrase already; that take is kept."), "hummed_already") from None
+        return _same_take(twin, sent, lease), False
     return humming, True
 
 
 @transaction.atomic
 def _store(humming: Humming, lease: Lease) -> None:
+    # The holder is asked anew: a guest may have become somebody with an account meanwhile.
     lease = Lease.objects.select_for_update(of=("self",)).get(pk=lease.pk)
+    humming.singer_id = lease.person_id
     humming.save(force_insert=True)
     if Slot.put(humming, lease) is None:
         humming.surplus = True
@@ -89,8 +99,8 @@ def _store(humming: Humming, lease: Lease) -> None:
     lease.close(Lease.Outcome.TAKEN)
 
 
-def _same_take(before: Humming, singer: AbstractBaseUser, sent: SentTake) -> Humming:
-    if before.singer_id != singer.pk or before.audio_sha256 != sent.sha256.lower():
+def _same_take(before: Humming, sent: SentTake, lease: Lease) -> Humming:
+    if before.singer_id != lease.person_id or before.audio_sha256 != sent.sha256.lower():
         raise TakeRefused(ID_TAKEN, "id_taken")
     return before
 
@@ -103,15 +113,15 @@ def _read_header(audio: File) -> tuple[int, int]:
         audio.seek(0)
         info = soundfile.info(audio)
     except soundfile.LibsndfileError as problem:
-        raise TakeRefused("This is not a recording that we can read. Please hum it again.", "not_audio") from problem
+        raise TakeRefused(_("This is not a recording that we can read. Please hum it again."), "not_audio") from problem
     finally:
         audio.seek(0)
     if info.format not in ("WAV", "WAVEX"):
-        raise TakeRefused(f"Takes are WAV files, not {info.format}. Please hum it again.", "not_wav")
+        raise TakeRefused(NOT_WAV % {"format": info.format}, "not_wav")
     if info.frames == 0:
         raise TakeRefused(EMPTY, "empty")
     if info.frames > LONGEST_TAKE_S * info.samplerate:
-        raise TakeRefused(f"A take lasts at most {LONGEST_TAKE_S:.0f} seconds. Please hum it again.", "too_long")
+        raise TakeRefused(TOO_LONG % {"seconds": LONGEST_TAKE_S}, "too_long")
     return info.samplerate, info.frames
 
 
@@ -132,10 +142,10 @@ def apply_check(humming: Humming) -> None:
 
 
 @transaction.atomic
-def withdraw(humming: Humming, person: AbstractBaseUser) -> None:
+def withdraw(humming: Humming, person: AbstractBaseUser, why: str = "Withdrawn by its singer.") -> None:
     """The singer takes a take back: it leaves its slot, the double-check and every future release."""
     humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
     if humming.state == Humming.State.WITHDRAWN:
         return
-    humming.move_to(Humming.State.WITHDRAWN, why="Withdrawn by its singer.", person=person)
+    humming.move_to(Humming.State.WITHDRAWN, why=why, person=person)
     Slot.give_up(humming)

@@ -1,20 +1,25 @@
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from annotation.views import hum_api, pages, review_api
+from annotation.views import account, hum_api, pages, review_api
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("sign-in/", LoginView.as_view(template_name="registration/sign_in.html"), name="sign-in"),
+    path("sign-in/", account.SignIn.as_view(), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path("sign-up/", pages.sign_up, name="sign-up"),
+    path("sign-up/", account.sign_up, name="sign-up"),
+    path("account/", account.account, name="account"),
+    path("account/data", account.download, name="own-data"),
+    path("account/leave/", account.leave, name="leave"),
     path("hum/", pages.hum, name="hum"),
+    path("hum/songs/", pages.known_songs, name="known-songs"),
     path("takes/", pages.takes, name="takes"),
     path("review/", pages.review, name="review"),
     path("api/hum/consent", hum_api.GiveConsent.as_view(), name="consent"),
     path("api/hum/task", hum_api.NextTask.as_view(), name="next-task"),
     path("api/hum/task/<uuid:lease_id>/extend", hum_api.ExtendTask.as_view(), name="extend-task"),
     path("api/hum/task/<uuid:lease_id>/skip", hum_api.SkipTask.as_view(), name="skip-task"),
+    path("api/hum/songs/<uuid:song_id>", hum_api.KnowSong.as_view(), name="know-song"),
     path("api/hums/<uuid:take_id>", hum_api.Take.as_view(), name="take"),
     path("api/hums/<uuid:take_id>/audio", hum_api.TakeAudio.as_view(), name="take-audio"),
     path("api/hums/<uuid:take_id>/curve", hum_api.TakeCurve.as_view(), name="take-curve"),

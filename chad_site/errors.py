@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
@@ -14,7 +16,7 @@ class Refused(exceptions.APIException):
 
     status_code = 409
 
-    def __init__(self, sentence: str, code: str, status: int = 409) -> None:
+    def __init__(self, sentence: str | Promise, code: str, status: int = 409) -> None:
         super().__init__(sentence, code)
         self.status_code = status
 
@@ -23,12 +25,13 @@ class NotAllowed(ValueError):
     """A change of state that the rules do not allow. Its text names the present state."""
 
 
-TOO_OLD = "This page is too old for that. Load it again, then try once more."
+TOO_OLD = _("This page is too old for that. Load it again, then try once more.")
 SENTENCES = {
-    401: "Please sign in first.",
-    403: "Your account may not do this.",
-    404: "There is nothing at this address for you.",
-    405: "This address does not take that kind of call.",
+    401: _("Please sign in first."),
+    403: _("Your account may not do this."),
+    404: _("There is nothing at this address for you."),
+    405: _("This address does not take that kind of call."),
+    429: _("That came too often from here. Please wait a while, then try again."),
 }
 
 
@@ -53,7 +56,7 @@ def as_sentence(problem: Exception, context: dict) -> Response | None:
         code = {403: "forbidden", 404: "not_found"}[status]
     else:
         code = "invalid" if status == 400 else str(problem.get_codes())
-    return Response({"error": sentence, "code": code}, status=status, headers=dict(response.headers))
+    return Response({"error": str(sentence), "code": code}, status=status, headers=dict(response.headers))
 
 
 def _first_sentence(problem: Exception) -> str:

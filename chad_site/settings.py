@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "chad_site.languages.ReadersLanguage",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -81,6 +81,7 @@ TEMPLATES = [
         "OPTIONS": {
             "context_processors": [
                 "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "annotation.roles.roles",
@@ -180,7 +181,9 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "chad_site" / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600  # who chose a language keeps it
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
@@ -208,6 +211,9 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chad_site.parsers.SafeJSONParser"],
     "EXCEPTION_HANDLER": "chad_site.errors.as_sentence",
+    # Whose address counts: the proxy's word on it where there is one, else the connection's own.
+    "NUM_PROXIES": 1 if BEHIND_TLS else 0,
+    "DEFAULT_THROTTLE_RATES": {"guests": env("CHAD_GUEST_RATE", default="60/hour")},
 }
 
 LOGGING = {

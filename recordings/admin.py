@@ -8,6 +8,7 @@ from django.utils import timezone
 from recordings.models import (
     Analysis,
     CoverFragment,
+    Estimate,
     Fragment,
     HumCheck,
     Humming,
@@ -87,6 +88,14 @@ class HummingAdmin(RowsAdmin):
     @admin.display(ordering="fragment__recording__song__title")
     def song(self, humming: Humming) -> str:
         return str(humming.fragment)
+
+
+@admin.register(Estimate)
+class EstimateAdmin(RowsAdmin):
+    list_display = ("humming", "quantity", "method", "value", "confidence", "created_at")
+    list_filter = ("quantity", "method", "created_at")
+    search_fields = ("humming__id", "humming__fragment__recording__song__title")
+    list_select_related = ("humming__fragment__recording__song",)
 
 
 @admin.register(HumCheck)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 # A changed text gets a new version, and everyone is asked again.
 CONSENT_VERSION = "2026-11"
-CONSENT_TEXT = (
+CONSENT_TEXT = _(
     "Your hums become part of CHAD, an open dataset for finding songs by humming. They are published under "
     "CC BY 4.0 without your name, and may be used to train models. You may withdraw any take at any time; it then "
     "leaves every future release. Hum in a quiet place, and do not say anything private while recording."
@@ -29,9 +30,9 @@ class Consent(models.Model):
 
     @classmethod
     def give(cls, person: AbstractBaseUser) -> Consent:
-        """The person agrees to the present text. Agreeing twice is agreeing once."""
-        consent, _ = cls.objects.get_or_create(person=person, version=CONSENT_VERSION, defaults={"text": CONSENT_TEXT})
-        return consent
+        """The person agrees to the present text, as it is written in their language. Twice is once."""
+        agreed = {"text": str(CONSENT_TEXT)}
+        return cls.objects.get_or_create(person=person, version=CONSENT_VERSION, defaults=agreed)[0]
 
     @classmethod
     def given_by(cls, person: AbstractBaseUser) -> bool:

@@ -1,7 +1,8 @@
 """Slots and leases: K slots of a fragment give K accepted takes, whoever comes and however many at once.
 
 A slot holds at most one take, and only one that is on its way to be accepted or is. A lease is a person's claim on
-a free slot, for a while. Every change of a fragment's slots happens with those slots locked.
+a free slot, for a while; `annotation/handing_out.py` gives it. Every change of a fragment's slots happens with those
+slots locked.
 """
 
 from __future__ import annotations
@@ -12,34 +13,20 @@ from typing import Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.db.models import Count, Exists, OuterRef, Q
-from django.db.models.functions import Random
 from django.utils import timezone
 
+from annotation.models.familiarity import Familiarity
 from recordings.models import Fragment, Humming
 
 LEASE_TIME = timedelta(minutes=10)
-# How many free slots a claim tries before it says that nothing is left: more than people claim in one moment.
-CANDIDATES = 50
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
     def free(self) -> Self:
         """Without a take and without a live lease."""
         return self.filter(humming=None).exclude(Exists(Lease.objects.live().filter(slot=OuterRef("pk"))))
-
-    def for_person(self, person: AbstractBaseUser) -> Self:
-        """Of fragments that the person has neither hummed nor skipped. A take that the check refused does not count."""
-        hummed = Humming.objects.filter(singer=person).exclude(state=Humming.State.REFUSED)
-        skipped = Skip.objects.filter(person=person)
-        return self.filter(fragment__in=Fragment.objects.live()).exclude(
-            Q(fragment__in=hummed.values("fragment")) | Q(fragment__in=skipped.values("fragment"))
-        )
-
-    def fullest_fragment_first(self) -> Self:
-        """Fragments nearest to completion first; among equals chance decides, so that every song has its turn."""
-        return self.annotate(filled=Count("fragment__slots__humming")).order_by("-filled", Random())
 
 
 class Slot(models.Model):
@@ -65,50 +52,6 @@ class Slot(models.Model):
         short = Fragment.objects.live().annotate(n=Count("slots")).filter(n__lt=wanted)
         slots = [cls(fragment=fragment, number=number) for fragment in short for number in range(1, wanted + 1)]
         cls.objects.bulk_create(slots, ignore_conflicts=True)
-
-    @classmethod
-    def claim(
-        cls, person: AbstractBaseUser, fragment_id: uuid.UUID | None = None, song_id: uuid.UUID | None = None
-    ) -> Lease | None:
-        """A lease on a slot for this person: the one they hold already, or a new one; of one fragment or song if named.
-
-        None when nothing is left for them.
-        """
-        held = Lease.objects.live().filter(person=person).select_related("slot__fragment__recording__song").first()
-        if held and held.answers(fragment_id, song_id):
-            held.extend()
-            return held
-        if held:
-            held.close(Lease.Outcome.EXPIRED)
-        cls.lay_out()
-        offered = cls.objects.free().for_person(person)
-        if fragment_id:
-            offered = offered.filter(fragment=fragment_id)
-        if song_id:
-            offered = offered.filter(fragment__recording__song=song_id)
-        candidates = list(offered.fullest_fragment_first().values_list("pk", flat=True)[:CANDIDATES])
-        # First the slots that nobody is touching this moment; then those too, waiting for a moment where it has to be.
-        try:
-            for patient in (False, True):
-                for candidate in candidates:
-                    lease = cls._try_to_lease(candidate, person, patient=patient)
-                    if lease:
-                        return lease
-        except IntegrityError:  # another tab of this person was first, and a person holds one lease
-            return Lease.objects.live().filter(person=person).first()
-        return None
-
-    @classmethod
-    @transaction.atomic
-    def _try_to_lease(cls, slot_id: int, person: AbstractBaseUser, *, patient: bool) -> Lease | None:
-        """Locks one slot, alone so that nothing can deadlock, and leases it if it is free.
-
-        That is asked anew under the lock, as a lease or a take may have come between looking and locking.
-        """
-        slot = cls.objects.select_for_update(skip_locked=not patient).filter(pk=slot_id).first()
-        if slot and cls.objects.free().filter(pk=slot_id).exists():
-            return Lease.open(slot, person)
-        return None
 
     @classmethod
     def put(cls, humming: Humming, lease: Lease | None) -> Slot | None:
@@ -214,7 +157,10 @@ class Lease(models.Model):
     @transaction.atomic
     def skip(self, why: str) -> None:
         """The person does not want this fragment; it is never offered to them again."""
-        Skip.objects.get_or_create(person=self.person, fragment=self.slot.fragment, defaults={"why": why})
+        fragment = self.slot.fragment
+        Skip.objects.get_or_create(person=self.person, fragment=fragment, defaults={"why": why})
+        if why == Skip.Why.UNKNOWN:
+            Familiarity.suppose_unknown(self.person, fragment.song)
         self.close(self.Outcome.SKIPPED)
 
 
@@ -235,3 +181,11 @@ class Skip(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person_id} skipped {self.fragment_id}"
+
+    @classmethod
+    def take_back(cls, person: AbstractBaseUser, fragment_id: uuid.UUID) -> None:
+        """The person wants this fragment after all; so they know its song, or do not mind."""
+        skips = cls.objects.filter(person=person, fragment=fragment_id)
+        if skips.filter(why=cls.Why.UNKNOWN).exists():
+            Familiarity.objects.filter(person=person, song__recordings__fragments=fragment_id, knows=False).delete()
+        skips.delete()

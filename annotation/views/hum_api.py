@@ -6,33 +6,63 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.auth import login
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
-from annotation import figures, taking
-from annotation.models import Consent, Lease, Skip, Slot
+from annotation import figures, take_words, taking, tickets
+from annotation.handing_out import claim
+from annotation.models import Consent, Familiarity, Guest, Lease, Skip
+from annotation.models.guests import GUEST_SESSION
 from annotation.roles import may_review
 from chad_site.celery import nudge
 from chad_site.errors import Refused
 from chad_site.parsers import safe_json
 from recordings import media
-from recordings.models import Humming
+from recordings.models import Humming, Song
 
-NOTHING_LEFT = "You have hummed everything that is open right now. Thank you. New songs come; look in again."
-CONSENT_FIRST = "Please read and agree to what happens with your hums first."
+NOTHING_LEFT = _("You have hummed everything that is open right now. Thank you. New songs come; look in again.")
+TOO_LARGE = _("A take is at most %(megabytes)d MB. Please hum a shorter one.")
+LEASE_OVER = _("The time for this phrase is over. What you have hummed can still be sent.")
+CONSENT_FIRST = _("Please read and agree to what happens with your hums first.")
+
+
+class NewGuests(AnonRateThrottle):
+    """How many guests may arrive from one address: a school behind one router, not a script."""
+
+    scope = "guests"
 
 
 class GiveConsent(APIView):
+    """Agreeing to the present text. Who is not signed in becomes a guest by it, and hums at once."""
+
+    permission_classes = [AllowAny]
+    throttle_classes = [NewGuests]
+
     def post(self, request: Request) -> Response:
+        if not request.user.is_authenticated:
+            SessionAuthentication().enforce_csrf(request)
+            arrive_as_guest(request)
         Consent.give(request.user)
-        return Response(status=204)
+        return Response({"person": request.user.pk, "guest": Guest.is_one(request.user)})
+
+
+def arrive_as_guest(request: Request) -> None:
+    """Signs a new guest in; the cookie is all that says who it is, so it lasts long."""
+    login(request._request, Guest.arrive(), backend="django.contrib.auth.backends.ModelBackend")
+    request._request.session.set_expiry(GUEST_SESSION)
+    request.user = request._request.user
 
 
 def describe_task(lease: Lease) -> dict[str, Any]:
@@ -40,6 +70,7 @@ def describe_task(lease: Lease) -> dict[str, Any]:
     phrase, phrases = fragment.place
     return {
         "id": lease.id,
+        "ticket": tickets.ticket_for(lease),
         "expires_at": lease.expires_at,
         "fragment": {
             "id": fragment.id,
@@ -66,8 +97,8 @@ class NextTask(APIView):
             raise Refused(CONSENT_FIRST, "consent_first", 403)
         wish = self.Input(data=request.data)
         wish.is_valid(raise_exception=True)
-        lease = Slot.claim(request.user, wish.validated_data["fragment"], wish.validated_data["song"])
-        progress = figures.progress_of(request.user)
+        lease = claim(request.user, wish.validated_data["fragment"], wish.validated_data["song"])
+        progress = figures.progress_of(request.user) | {"collection": figures.collection()}
         if lease is None:
             return Response({"task": None, "reason": NOTHING_LEFT, "progress": progress})
         return Response({"task": describe_task(lease), "progress": progress})
@@ -81,7 +112,7 @@ class ExtendTask(APIView):
     def post(self, request: Request, lease_id: UUID) -> Response:
         lease = own_lease(request, lease_id)
         if not lease.is_live:
-            raise Refused("The time for this phrase is over. What you have hummed can still be sent.", "lease_over")
+            raise Refused(LEASE_OVER, "lease_over")
         lease.extend()
         return Response({"expires_at": lease.expires_at})
 
@@ -97,11 +128,36 @@ class SkipTask(APIView):
         return Response(status=204)
 
 
+class KnowSong(APIView):
+    """The person's word on a song: true, false, or null to take it back."""
+
+    class Input(serializers.Serializer):
+        knows = serializers.BooleanField(allow_null=True)
+
+    def put(self, request: Request, song_id: UUID) -> Response:
+        sent = self.Input(data=request.data)
+        sent.is_valid(raise_exception=True)
+        song = get_object_or_404(Song.objects.available(), pk=song_id)
+        Familiarity.say(request.user, song, sent.validated_data["knows"])
+        return Response(status=204)
+
+
 # What the database's integers hold, and how long a browser's facts may be.
 LARGEST_COUNT = 2**31 - 1
 MOST_CAPTURE_LETTERS = 64_000
 # Form fields beside the audio of an upload, bytes.
 FORM_BYTES = 200_000
+
+
+class SoundCheck(serializers.Serializer):
+    """What the check of microphone and headphones found for this stream, before the take."""
+
+    kind = serializers.ChoiceField(["headphones", "loudspeaker", "unsure"])
+    latency_s = serializers.FloatField(allow_null=True, required=False, default=None, min_value=0, max_value=5)
+    confidence = serializers.FloatField(allow_null=True, required=False, default=None, min_value=0, max_value=1)
+    leak_db = serializers.FloatField(allow_null=True, required=False, default=None, min_value=-300, max_value=100)
+    floor_db = serializers.FloatField(allow_null=True, required=False, default=None, min_value=-300, max_value=100)
+    bandwidth_hz = serializers.FloatField(allow_null=True, required=False, default=None, min_value=0, max_value=1e6)
 
 
 class CaptureFacts(serializers.Serializer):
@@ -114,25 +170,33 @@ class CaptureFacts(serializers.Serializer):
         allow_null=True, required=False, default=None, min_value=-LARGEST_COUNT, max_value=LARGEST_COUNT
     )
     gaps = serializers.ListField(child=serializers.JSONField(), required=False, default=list, max_length=1000)
+    interrupted = serializers.CharField(allow_null=True, required=False, default=None, max_length=40)
     track_settings = serializers.DictField(required=False, default=dict)
     context = serializers.DictField(required=False, default=dict)
+    sound_check = SoundCheck(allow_null=True, required=False, default=None)
 
 
 def refuse_large(size: int) -> None:
     if size > settings.MAX_TAKE_BYTES:
         megabytes = settings.MAX_TAKE_BYTES // 1_000_000
-        raise Refused(f"A take is at most {megabytes} MB. Please hum a shorter one.", "too_large", 413)
+        raise Refused(TOO_LARGE % {"megabytes": megabytes}, "too_large", 413)
 
 
 class Take(APIView):
-    """One take: PUT stores it, GET tells what came of it."""
+    """One take: PUT stores it, GET tells what came of it.
+
+    The lease's ticket is enough to store it: a take that waited on a device is saved in its singer's name although the
+    session is over, or somebody else is signed in.
+    """
 
     parser_classes = [MultiPartParser]
+
+    def get_permissions(self) -> list[BasePermission]:
+        return [AllowAny()] if self.request.method == "PUT" else super().get_permissions()
 
     class Input(serializers.Serializer):
         audio = serializers.FileField(allow_empty_file=True)
         sha256 = serializers.RegexField(r"^[0-9a-fA-F]{64}$")
-        task = serializers.UUIDField()
         capture = serializers.CharField(max_length=MOST_CAPTURE_LETTERS)
 
         def validate_capture(self, text: str) -> dict[str, Any]:
@@ -144,28 +208,44 @@ class Take(APIView):
             return told.validated_data
 
     def put(self, request: Request, take_id: UUID) -> Response:
-        refuse_large(int(request.META.get("CONTENT_LENGTH") or 0) - FORM_BYTES)  # before anything is read
+        # Both before anything is read.
+        lease = lease_of_ticket(request.headers.get(TICKET_HEADER, ""))
+        refuse_large(int(request.META.get("CONTENT_LENGTH") or 0) - FORM_BYTES)
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
         audio, capture = sent.validated_data["audio"], sent.validated_data["capture"]
         refuse_large(audio.size)
-        if not Consent.given_by(request.user):
-            raise Refused(CONSENT_FIRST, "consent_first", 403)
-        lease = own_lease(request, sent.validated_data["task"])
         take = taking.SentTake(take_id, audio, sent.validated_data["sha256"], capture, capture["reference_start_frame"])
         try:
-            humming, is_new = taking.save_take(request.user, take, lease)
+            humming, is_new = taking.save_take(take, lease)
         except taking.TakeRefused as refusal:
             raise Refused(str(refusal), refusal.code, 409 if refusal.code in CONFLICTS else 422) from refusal
         if is_new:
             nudge()
-        return Response(describe_take(humming), status=201 if is_new else 200)
+        own = humming.singer_id == request.user.pk
+        described = describe_take(humming) if own else {"id": humming.id, "state": OUTCOME[humming.state]}
+        return Response(described, status=201 if is_new else 200)
 
     def get(self, request: Request, take_id: UUID) -> Response:
         return Response(describe_take(get_object_or_404(hearable_takes(request), pk=take_id)))
 
 
 CONFLICTS = {"id_taken", "hummed_already"}
+TICKET_HEADER = "X-Take-Ticket"
+NO_TICKET = _("This take's ticket is not ours or is too old, so we cannot tell whose take it is.")
+ACCOUNT_CLOSED = _("The account that hummed this was closed, so the take cannot be added to it.")
+
+
+def lease_of_ticket(ticket: str) -> Lease:
+    """The lease that the take is of; its holder has agreed, and still is with us."""
+    lease = tickets.lease_of(ticket)
+    if lease is None:
+        raise Refused(NO_TICKET, "no_ticket", 403)
+    if not lease.person.is_active:
+        raise Refused(ACCOUNT_CLOSED, "account_closed", 410)
+    if not Consent.given_by(lease.person):
+        raise Refused(CONSENT_FIRST, "consent_first", 403)
+    return lease
 
 
 def hearable_takes(request: Request) -> QuerySet[Humming]:
@@ -196,7 +276,7 @@ def describe_take(humming: Humming) -> dict[str, Any]:
         "stage": humming.state,
         "surplus": humming.surplus,
         "fragment": humming.fragment_id,
-        "sentences": [reason["sentence"] for reason in reasons],
+        "sentences": [take_words.sentence_of(reason) for reason in reasons],
         "reasons": [reason["code"] for reason in reasons],
         "offset_s": check and check.offset_s,
         "tempo_ratio": check and check.tempo_ratio,
@@ -209,14 +289,14 @@ def describe_take(humming: Humming) -> dict[str, Any]:
 
 class TakeAudio(APIView):
     def get(self, request: Request, take_id: UUID) -> HttpResponse:
-        humming = get_object_or_404(hearable_takes(request), pk=take_id)
+        humming = get_object_or_404(hearable_takes(request).exclude(audio=""), pk=take_id)
         with humming.audio.open() as stored:
             return media.private_file(stored.read(), "audio/wav")
 
 
 class TakeCurve(APIView):
     def get(self, request: Request, take_id: UUID) -> Response:
-        humming = get_object_or_404(hearable_takes(request).exclude(check_result=None), pk=take_id)
+        humming = get_object_or_404(hearable_takes(request).filter(check_result__melody__gt=""), pk=take_id)
         return Response(media.read_curve(humming.check_result.melody))
 
 

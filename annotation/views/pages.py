@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required, user_passes_test
-from django.contrib.auth.forms import UserCreationForm
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import render
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from annotation import figures, take_words
+from annotation.handing_out import songs_to_know
 from annotation.models import Consent
 from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
 from annotation.models.review import Reason
 from annotation.roles import Person, may_review
 
 TAKES_A_PAGE = 30
+SONGS_A_PAGE = 50
 
 
 def reviewers_only(person: Person) -> bool:
@@ -44,34 +45,36 @@ def admins_only(person: Person) -> bool:
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "home.html", {"growth": figures.growth(), "totals": figures.totals()})
+    totals = figures.totals()
+    return render(request, "home.html", {"growth": figures.growth(), "growth_words": growth_in_words(totals)})
 
 
-class SignUpForm(UserCreationForm):
-    """Django's form, with helps in our words."""
+def growth_in_words(totals: dict[str, int]) -> str:
+    """The collection's size in one sentence, and what is to be done while it has none."""
+    if totals["takes"]:
+        parts = {
+            "hums": ngettext("%(n)d hum", "%(n)d hums", totals["takes"]) % {"n": totals["takes"]},
+            "phrases": ngettext("%(n)d phrase", "%(n)d phrases", totals["fragments"]) % {"n": totals["fragments"]},
+            "songs": ngettext("%(n)d song", "%(n)d songs", totals["songs"]) % {"n": totals["songs"]},
+        }
+        return _("%(hums)s of %(phrases)s in %(songs)s so far.") % parts
+    if totals["songs"]:
+        waits = ngettext(
+            "%(n)d song waits for a first hum. It may be yours.",
+            "%(n)d songs wait for a first hum. It may be yours.",
+            totals["songs"],
+        )
+        return waits % {"n": totals["songs"]}
+    return _("The first songs are being prepared. Look in again in a minute.")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["username"].help_text = "Letters, digits and . _ - + @, without spaces."
-        self.fields["password1"].help_text = "At least 8 characters, and nothing that everybody would guess."
-        self.fields["password2"].help_text = ""
 
-
-def sign_up(request: HttpRequest) -> HttpResponse:
-    form = SignUpForm(request.POST or None)
-    wished = request.POST.get("next") or request.GET.get("next", "")
-    inside = url_has_allowed_host_and_scheme(wished, allowed_hosts={request.get_host()})
-    if request.method == "POST" and form.is_valid():
-        login(request, form.save(), backend="django.contrib.auth.backends.ModelBackend")
-        return redirect(wished if inside else "hum")
-    return render(request, "registration/sign_up.html", {"form": form, "next": wished if inside else ""})
-
-
-@login_required(login_url="sign-up")
+@ensure_csrf_cookie
 @never_cache
 @require_safe
 def hum(request: HttpRequest) -> HttpResponse:
-    consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "needed": not Consent.given_by(request.user)}
+    """For everyone: who is not signed in becomes a guest by agreeing."""
+    agreed = request.user.is_authenticated and Consent.given_by(request.user)
+    consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "needed": not agreed}
     return render(request, "hum.html", {"consent": consent})
 
 
@@ -82,6 +85,18 @@ def takes(request: HttpRequest) -> HttpResponse:
     page = Paginator(take_words.takes_of(request.user), TAKES_A_PAGE).get_page(request.GET.get("page"))
     own = take_words.in_words(page.object_list)
     return render(request, "takes.html", {"page": page, "takes": own, "progress": figures.progress_of(request.user)})
+
+
+@login_required
+@never_cache
+@require_safe
+def known_songs(request: HttpRequest) -> HttpResponse:
+    """Which songs the person knows, by their own word: those are handed out first."""
+    words = request.GET.get("q", "").strip()
+    page = Paginator(songs_to_know(request.user, words), SONGS_A_PAGE).get_page(request.GET.get("page"))
+    query = f"{urlencode({'q': words})}&" if words else ""
+    seen = {"page": page, "songs": page.object_list, "q": words, "query": query}
+    return render(request, "known_songs.html", seen)
 
 
 @user_passes_test(reviewers_only)

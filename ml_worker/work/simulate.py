@@ -17,7 +17,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Group
 from django.core.files.base import ContentFile
 
-from annotation.models import Consent, ReviewItem, Slot
+from annotation.handing_out import claim
+from annotation.models import Consent, ReviewItem
 from annotation.models.review import Decision, Reason
 from annotation.roles import make_reviewer
 from annotation.taking import SentTake, save_take
@@ -61,12 +62,12 @@ class Singer:
         me, chance = person(self.name), random.Random(f"singer {self.seed}")
         Consent.give(me)
         for number in range(takes):
-            lease = Slot.claim(me)
+            lease = claim(me)
             if lease is None:
                 return number
             report(number / takes, f"{self.name}: {lease.slot.fragment}")
             sung = self.perform(lease.slot.fragment, chance)
-            humming, _ = save_take(me, as_sent(sung, lease.pk), lease)
+            humming, _ = save_take(as_sent(sung, lease.pk), lease)
             run_here(Job.Kind.CHECK, humming.pk)
         return takes
 

@@ -1,5 +1,6 @@
 """What exists."""
 
+from recordings.models.estimates import Estimate, most_trusted
 from recordings.models.history import StateChange
 from recordings.models.releases import Release, ReleasedVersion
 from recordings.models.songs import Analysis, Fragment, Recording, Song
@@ -8,6 +9,7 @@ from recordings.models.versions import CoverFragment, HumCheck, Humming
 __all__ = [
     "Analysis",
     "CoverFragment",
+    "Estimate",
     "Fragment",
     "HumCheck",
     "Humming",
@@ -16,4 +18,5 @@ __all__ = [
     "ReleasedVersion",
     "Song",
     "StateChange",
+    "most_trusted",
 ]

@@ -24,6 +24,10 @@ class HummingQuerySet(models.QuerySet["Humming"]):
         """Double-checked, and of a song that may be used."""
         return self.filter(state=Humming.State.ACCEPTED, fragment__recording__song__taken_down_at=None)
 
+    def counting(self) -> Self:
+        """Those of which a person has one a fragment at most: neither refused by the check nor withdrawn."""
+        return self.exclude(state__in=Humming.MAY_BE_HUMMED_AGAIN)
+
 
 class Humming(Stateful):
     """A person's take of a fragment. The audio is kept as it came and never shifted; all else is data beside it."""
@@ -51,6 +55,7 @@ class Humming(Stateful):
         State.WITHDRAWN: set(),
     }
     IN_A_SLOT = (State.SAVED, State.CHECKED, State.ACCEPTED)
+    MAY_BE_HUMMED_AGAIN = (State.REFUSED, State.WITHDRAWN)
 
     # Made by the browser, so that sending twice makes one.
     id = models.UUIDField(primary_key=True, editable=False)
@@ -87,6 +92,10 @@ class Humming(Stateful):
 
     def __str__(self) -> str:
         return f"hum of {self.fragment} by {self.singer_id}"
+
+    @property
+    def counts(self) -> bool:
+        return self.state not in self.MAY_BE_HUMMED_AGAIN
 
     @property
     def duration_s(self) -> float:

@@ -1,0 +1,83 @@
+"""Leaving: an account is deleted, and its takes stay without a name or go with it."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.storage import Storage
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from annotation import taking
+from annotation.models import Familiarity, Guest, Lease, ReviewItem, Skip
+from chad_site.errors import NotAllowed
+from recordings.models import Humming, ReleasedVersion
+
+LAST_ADMIN = _("You are the only admin of this place. Make somebody else an admin first.")
+GONE = "Its singer deleted the account and took every take along."
+
+
+def leave(person: AbstractBaseUser, *, keep_takes: bool) -> None:
+    """Deletes an account: its name, password, address, and what it said of songs.
+
+    What it judged stays, without a name, since others rely on it. Its takes stay too, in nobody's name; or, unless
+    they are to be kept, they are withdrawn and their audio is deleted, except for what is in a release that is out:
+    a published release never changes.
+    """
+    with transaction.atomic():
+        get_user_model().objects.select_for_update().get(pk=person.pk)
+        if person.is_superuser and not _others_rule(person):
+            raise NotAllowed(LAST_ADMIN)
+        audio: list[tuple[Storage, str]] = [] if keep_takes else _withdraw_all(person)
+        _forget_words(person)
+        _forget_name(person)
+    # After the commit: bytes that a row still names must never be gone, bytes that no row names only take room.
+    for storage, name in audio:
+        storage.delete(name)
+
+
+def _others_rule(person: AbstractBaseUser) -> bool:
+    rulers = get_user_model().objects.filter(is_superuser=True, is_active=True)
+    return rulers.exclude(pk=person.pk).exists()
+
+
+def _withdraw_all(person: AbstractBaseUser) -> list[tuple[Storage, str]]:
+    """Withdraws every take and empties its files: the files that are then to be deleted."""
+    takes = list(Humming.objects.filter(singer=person).select_related("check_result"))
+    for take in takes:
+        taking.withdraw(take, person, why=GONE)
+    out = ReleasedVersion.objects.filter(version_id__in=[take.pk for take in takes])
+    released = set(out.values_list("version_id", flat=True))
+    return [file for take in takes if take.pk not in released for file in _empty_files(take)]
+
+
+def _empty_files(take: Humming) -> list[tuple[Storage, str]]:
+    files: list[tuple[Storage, str]] = []
+    for row, field in ((take, "audio"), (getattr(take, "check_result", None), "melody")):
+        if row is not None and getattr(row, field):
+            files.append((getattr(row, field).storage, getattr(row, field).name))
+            setattr(row, field, "")
+            row.save(update_fields=[field])
+    return files
+
+
+def _forget_words(person: AbstractBaseUser) -> None:
+    for lease in Lease.objects.filter(person=person, closed_at=None):
+        lease.close(Lease.Outcome.EXPIRED)
+    ReviewItem.objects.filter(leased_to=person).update(leased_to=None, leased_until=None)
+    Familiarity.objects.filter(person=person).delete()
+    Skip.objects.filter(person=person).delete()
+    Guest.objects.filter(person=person).delete()
+
+
+def _forget_name(person: AbstractBaseUser) -> None:
+    """The row stays, as takes and verdicts point at it; nothing in it says who it was, and nobody can sign in."""
+    person.username = f"deleted-{secrets.token_hex(8)}"
+    person.email = person.first_name = person.last_name = ""
+    person.is_active = person.is_staff = person.is_superuser = False
+    person.set_unusable_password()
+    person.save()
+    person.groups.clear()
+    person.user_permissions.clear()

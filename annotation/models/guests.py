@@ -1,0 +1,38 @@
+"""Guests: people who hum without an account. They may keep their takes by making one, or by signing in to one."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import models, transaction
+
+# A guest has no password: the browser's cookie alone says who it is, so it lasts long.
+GUEST_SESSION = timedelta(days=365)
+
+
+class Guest(models.Model):
+    """Marks an account that a guest has: it has no password, and a name that nobody chose."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="guest")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"guest {self.person_id}"
+
+    @classmethod
+    @transaction.atomic
+    def arrive(cls) -> AbstractBaseUser:
+        """A new guest's account."""
+        person = get_user_model()(username=f"guest-{secrets.token_hex(8)}")
+        person.set_unusable_password()
+        person.save()
+        cls.objects.create(person=person)
+        return person
+
+    @classmethod
+    def is_one(cls, person: AbstractBaseUser | AnonymousUser) -> bool:
+        return bool(person.is_authenticated) and cls.objects.filter(person=person).exists()

@@ -1,0 +1,140 @@
+"""Guests hum without an account; they keep their takes by making one, or by signing in to one."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.cache import cache
+from django.core.files.base import ContentFile
+from django.test import Client
+
+from annotation import keeping
+from annotation.handing_out import claim
+from annotation.models import Consent, Familiarity, Guest, Lease, Skip
+from annotation.taking import SentTake, save_take
+from recordings.models import Humming
+from recordings.storage import sha256_of
+from recordings.tests import factories
+
+pytestmark = pytest.mark.django_db
+
+PASSWORD = "mm-mm-da-da-dum"
+
+
+@pytest.fixture(autouse=True)
+def nobody_came_yet(settings) -> None:
+    settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
+    cache.clear()
+
+
+@pytest.fixture
+def browser() -> Client:
+    """A guest's browser, who has agreed."""
+    client = Client()
+    assert client.post("/api/hum/consent").status_code == 200
+    return client
+
+
+def guest_of(client: Client):
+    return get_user_model().objects.get(pk=client.session["_auth_user_id"])
+
+
+def hum(person, fragment=None) -> Humming:
+    lease = claim(person, fragment and fragment.pk)
+    audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
+    return save_take(SentTake(uuid.uuid4(), audio, sha256_of(audio), capture={}), lease)[0]
+
+
+def test_who_agrees_without_an_account_is_a_guest_and_gets_a_phrase(browser):
+    factories.make_fragment()
+    guest = guest_of(browser)
+    assert Guest.is_one(guest)
+    assert Consent.given_by(guest)
+    assert not guest.has_usable_password()
+    assert browser.post("/api/hum/task", {}, content_type="application/json").json()["task"]
+    assert browser.session.get_expiry_age() > 300 * 86400, "the cookie is all that says who it is"
+
+
+def test_agreeing_again_makes_no_second_guest(browser):
+    assert browser.post("/api/hum/consent").json() == {"person": guest_of(browser).pk, "guest": True}
+    assert Guest.objects.count() == 1
+
+
+def test_another_site_cannot_make_a_guest_of_a_visitor():
+    assert Client(enforce_csrf_checks=True).post("/api/hum/consent").status_code == 403
+    assert not Guest.objects.exists()
+
+
+def test_too_many_guests_from_one_address_are_asked_to_wait(settings, monkeypatch):
+    from annotation.views.hum_api import NewGuests
+
+    monkeypatch.setattr(NewGuests, "THROTTLE_RATES", {"guests": "3/hour"})
+    answers = [Client().post("/api/hum/consent") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert int(answers[-1]["Retry-After"]) > 0
+    assert answers[-1].json()["error"].endswith("try again.")
+    assert Guest.objects.count() == 3
+
+
+def test_a_guest_who_signs_up_keeps_everything(browser):
+    factories.make_fragment()
+    guest = guest_of(browser)
+    take = hum(guest)
+    page = browser.get("/sign-up/").content.decode()
+    assert "1 take" in page
+    sent = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD, "next": "/takes/"}
+    assert browser.post("/sign-up/", sent)["Location"] == "/takes/"
+    take.refresh_from_db()
+    assert take.singer.username == "ann"
+    assert not Guest.is_one(take.singer)
+    assert Client().login(username="ann", password=PASSWORD)
+    assert "Auld Lang Syne" in browser.get("/takes/").content.decode()
+
+
+def test_a_guest_who_signs_in_brings_the_takes_along(browser):
+    recording = factories.make_recording(seconds=30)
+    first, second, third = (factories.make_fragment(recording, s, s + 5) for s in (1, 8, 15))
+    ann = factories.make_person("ann", password=PASSWORD)
+    Consent.give(ann)
+    own = hum(ann, second)
+    guest = guest_of(browser)
+    new, twice = hum(guest, first), hum(guest, second)
+    Skip.objects.create(person=guest, fragment=third, why="other")
+    Familiarity.say(guest, recording.song, True)
+    waiting = claim(guest)
+    assert waiting is None, "all is hummed or skipped"
+    answer = browser.post("/sign-in/", {"username": "ann", "password": PASSWORD}, follow=True)
+    said = answer.content.decode()
+    assert "2 takes that you hummed as a guest are now in your account." in said
+    assert "1 of them is of a phrase that you had hummed already" in said
+    for take in (own, new, twice):
+        take.refresh_from_db()
+    assert {take.singer for take in (own, new, twice)} == {ann}
+    assert (own.state, new.state, twice.state) == ("saved", "saved", "withdrawn")
+    assert not second.slots.filter(humming=twice).exists()
+    assert Skip.objects.get().person == ann
+    assert Familiarity.objects.get().person == ann
+    guest.refresh_from_db()
+    assert not guest.is_active
+
+
+def test_a_take_of_a_guest_that_comes_after_signing_in_belongs_to_the_account(browser):
+    factories.make_fragment()
+    guest, ann = guest_of(browser), factories.make_person("ann")
+    lease = claim(guest)
+    keeping.move_to(ann, guest)
+    lease = Lease.objects.get(pk=lease.pk)
+    assert lease.closed_at is not None
+    audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
+    take, _ = save_take(SentTake(uuid.uuid4(), audio, sha256_of(audio), capture={}), lease)
+    assert take.singer == ann
+
+
+def test_moving_twice_moves_once(browser):
+    factories.make_fragment()
+    guest, ann = guest_of(browser), factories.make_person("ann")
+    hum(guest)
+    assert keeping.move_to(ann, guest) == keeping.Moved(1, 0)
+    assert keeping.move_to(ann, guest) == keeping.Moved(0, 0)

@@ -1,0 +1,140 @@
+"""Signing up and in, and a person's own account: what is kept of them, taking it along, and leaving."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.contrib.auth.views import LoginView
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+
+from annotation import figures, keeping, leaving, own_data
+from annotation.models import Consent, Guest
+from chad_site.errors import NotAllowed
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+class SignUpForm(UserCreationForm):
+    """Django's form, with helps in our words."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].help_text = gettext_lazy("Letters, digits and . _ - + @, without spaces.")
+        self.fields["password1"].help_text = gettext_lazy(
+            "At least 8 characters, and nothing that everybody would guess."
+        )
+        self.fields["password2"].help_text = ""
+
+
+def sign_up(request: HttpRequest) -> HttpResponse:
+    """A new account; or, for a guest, a name and a password for what they have done already."""
+    form = SignUpForm(request.POST or None)
+    wished = request.POST.get("next") or request.GET.get("next", "")
+    inside = url_has_allowed_host_and_scheme(wished, allowed_hosts={request.get_host()})
+    guest = request.user if Guest.is_one(request.user) else None
+    if request.method == "POST" and form.is_valid():
+        if guest:
+            keeping.keep_as(guest, form.cleaned_data["username"], form.cleaned_data["password1"])
+            login(request, guest, backend=BACKEND)
+            request.session.set_expiry(None)
+            messages.success(request, _("Your takes are now kept under your name."))
+        else:
+            login(request, form.save(), backend=BACKEND)
+        return redirect(wished if inside else "hum")
+    takes = guest.hummings.count() if guest else 0
+    page = {"form": form, "next": wished if inside else "", "takes": takes}
+    return render(request, "registration/sign_up.html", page)
+
+
+class SignIn(LoginView):
+    """Django's, and a guest who signs in brings the takes along."""
+
+    template_name = "registration/sign_in.html"
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        guest = self.request.user if Guest.is_one(self.request.user) else None
+        response = super().form_valid(form)
+        if guest:
+            self.say(keeping.move_to(form.get_user(), guest))
+        return response
+
+    def say(self, moved: keeping.Moved) -> None:
+        if not moved.takes:
+            return
+        added = ngettext(
+            "%(takes)d take that you hummed as a guest is now in your account.",
+            "%(takes)d takes that you hummed as a guest are now in your account.",
+            moved.takes,
+        ) % {"takes": moved.takes}
+        twice = ngettext(
+            "%(twice)d of them is of a phrase that you had hummed already, so it was withdrawn.",
+            "%(twice)d of them are of phrases that you had hummed already, so they were withdrawn.",
+            moved.twice,
+        ) % {"twice": moved.twice}
+        messages.success(self.request, f"{added} {twice}" if moved.twice else added)
+
+
+@login_required
+@never_cache
+@require_safe
+def account(request: HttpRequest) -> HttpResponse:
+    consents = Consent.objects.filter(person=request.user).order_by("-at")
+    return render(request, "account.html", {"consents": consents, "progress": figures.progress_of(request.user)})
+
+
+@login_required
+@never_cache
+@require_safe
+def download(request: HttpRequest) -> FileResponse:
+    """Everything that is kept of the person, as a ZIP."""
+    name = f"chad-{timezone.localdate().isoformat()}.zip"
+    return FileResponse(own_data.archive(request.user), as_attachment=True, filename=name)
+
+
+class LeaveForm(forms.Form):
+    """How to leave, and the password as a proof; a guest has none."""
+
+    takes = forms.ChoiceField(choices=[("keep", ""), ("withdraw", "")])
+    password = forms.CharField(required=False, strip=False, widget=forms.PasswordInput)
+
+    def __init__(self, person: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.person = person
+        self.fields["takes"].error_messages["required"] = gettext_lazy("Choose what becomes of your takes.")
+
+    def clean_password(self) -> str:
+        password = self.cleaned_data["password"]
+        if self.person.has_usable_password() and not self.person.check_password(password):
+            raise forms.ValidationError(_("This is not your password."))
+        return password
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def leave(request: HttpRequest) -> HttpResponseBase:
+    form = LeaveForm(request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            leaving.leave(request.user, keep_takes=form.cleaned_data["takes"] == "keep")
+        except NotAllowed as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            logout(request)
+            messages.success(request, _("Your account is deleted. Thank you for having been here."))
+            return redirect("home")
+    status = 200 if request.method != "POST" else 422
+    return render(request, "leave.html", {"form": form, "progress": figures.progress_of(request.user)}, status=status)
