@@ -24,6 +24,9 @@ from ml_worker.judging.thresholds import FLATTEST_REFERENCE_ST, SHORTEST_REFEREN
 Curve = NDArray[np.float32]
 """Semitones on a fixed hop, NaN where unvoiced."""
 
+Window = tuple[float, float]
+"""First and last second."""
+
 FINE_HOP_S = 0.02
 """Grid of the curves, seconds: half of the shortest scoop between two sung notes."""
 COARSE_HOP_S = 0.08
@@ -71,6 +74,9 @@ EDGE_S = 0.2
 
 EXPECTED_LATENCY_S = (-0.1, 0.6)
 """Hummed along, the offset lies in this window after the reference's start: 0 to 0.5 s of latency and reaction."""
+EXPECTED_REACTION_S = (-0.15, 0.3)
+"""The same where the latency is known and counted in the expected time: what is left is how people keep up with a
+melody."""
 PRIOR_PER_S, PRIOR_MOST = 0.1, 0.25
 """Score that a line loses (and distance that it gains, in the choice) for each second outside that window, and at
 most."""
@@ -250,21 +256,20 @@ def line_scores(
     return total / count, centre, laid / count
 
 
-def prior(line_offsets_s: NDArray[np.floating], ratios: NDArray[np.floating], expected_s: float | None) -> NDArray:
+def prior(line_offsets_s: NDArray[np.floating], ratios: NDArray[np.floating], expected: Window | None) -> NDArray:
     """What lines lose for lying where a person who hums along is not expected to be; 0 where nothing is expected."""
-    if expected_s is None:
+    if expected is None:
         return np.zeros(len(line_offsets_s))
-    late = line_offsets_s - expected_s
-    outside = np.maximum(0, EXPECTED_LATENCY_S[0] - late) + np.maximum(0, late - EXPECTED_LATENCY_S[1])
+    outside = np.maximum(0, expected[0] - line_offsets_s) + np.maximum(0, line_offsets_s - expected[1])
     return np.minimum(PRIOR_MOST, PRIOR_PER_S * outside) + PRIOR_TEMPO * np.abs(np.log(ratios))
 
 
-def unlikely(line: Line, expected_s: float | None) -> float:
+def unlikely(line: Line, expected: Window | None) -> float:
     """The prior of one line."""
-    return float(prior(np.array([line.offset_s]), np.array([line.ratio]), expected_s)[0])
+    return float(prior(np.array([line.offset_s]), np.array([line.ratio]), expected)[0])
 
 
-def search_lines(hum: Curve, reference: Curve, expected_s: float | None) -> list[Line]:
+def search_lines(hum: Curve, reference: Curve, expected: Window | None) -> list[Line]:
     """The best lines of the whole grid of tempos and offsets, best first, no two alike, at most CANDIDATES + 1."""
     factor = round(COARSE_HOP_S / FINE_HOP_S)
     sung, model = coarse(hum, factor), coarse(reference, factor)
@@ -275,7 +280,7 @@ def search_lines(hum: Curve, reference: Curve, expected_s: float | None) -> list
         offsets = np.arange(first, len(sung) * COARSE_HOP_S, COARSE_HOP_S)
         ratios = np.full(len(offsets), ratio)
         score, centre, laid = line_scores(sung, model, COARSE_HOP_S, offsets, ratios, nearest=True)
-        score = score - prior(offsets, ratios, expected_s)
+        score = score - prior(offsets, ratios, expected)
         score[laid < needed] = -np.inf
         best = np.argsort(-score)[: 4 * CANDIDATES]
         lines += [Line(offsets[i], ratio, float(centre[i]), float(score[i])) for i in best if np.isfinite(score[i])]
@@ -466,7 +471,12 @@ def hummed_share(hum: Curve, reference: Curve, path: NDArray[np.float64]) -> flo
 
 
 def align(
-    hum: Melody, reference: Melody, *, expected_offset_s: float | None = None, half: float = SIMILAR
+    hum: Melody,
+    reference: Melody,
+    *,
+    expected_offset_s: float | None = None,
+    late_s: Window = EXPECTED_LATENCY_S,
+    half: float = SIMILAR,
 ) -> Alignment | None:
     """The best alignment of a hum to a reference, wherever in the hum it lies; None where the hum has next to no voice.
 
@@ -474,6 +484,7 @@ def align(
         hum, reference: melodies on any hops.
         expected_offset_s: where in the hum the reference started to sound, when it was hummed along; offsets shortly
             after it and tempos near 1 are then preferred among places that are similar enough, not forced.
+        late_s: how much later than that a hum is expected.
         half: distance at which the similarity is 0.5.
 
     Raises:
@@ -485,15 +496,17 @@ def align(
         return None
     rough = model[:: round(WARP_HOP_S / FINE_HOP_S)]
     lines = search_lines(sung, model, None)
+    expected = None
     if expected_offset_s is not None:
-        lines += search_lines(sung, model, expected_offset_s)
+        expected = (expected_offset_s + late_s[0], expected_offset_s + late_s[1])
+        lines += search_lines(sung, model, expected)
     warps = [found for line in lines if (found := warp(sung, rough, line))]
     if not warps:
         return None
 
     def order(found: Warp) -> tuple[bool, float]:
         own = distance(sung, rough, found)
-        return own > half, own + unlikely(found.line, expected_offset_s)
+        return own > half, own + unlikely(found.line, expected)
 
     ranked = sorted(warps, key=order)
     elsewhere = [found for found in ranked[1:] if apart(found, ranked[0]) > DISTINCT_S]

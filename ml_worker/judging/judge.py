@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -10,73 +10,95 @@ from ml_worker.audio.melody import Melody
 from ml_worker.audio.sound import Sound
 from ml_worker.audio.trackers import track_melody
 from ml_worker.judging import alignment as lines
+from ml_worker.judging import sentences as say
 from ml_worker.judging import thresholds as limit
 from ml_worker.judging.alignment import Alignment, align, check_reference, pitch_range
-from ml_worker.judging.quality import TakeMeasures, measure_take
+from ml_worker.judging.judgement import Estimate, Judgement, Measures, Reason
+from ml_worker.judging.leak import Leak, find_leak
+from ml_worker.judging.quality import measure_take
+from ml_worker.judging.reasons import along_reason, sound_reasons, too_little, too_long, tune_reason
+from ml_worker.judging.words import WordSigns, word_signs
 
-Measures = dict[str, float | int | None]
+__all__ = ["Estimate", "Judgement", "Reason", "judge_hum", "judge_melody", "without_voice"]
 
-
-@dataclass(frozen=True)
-class Reason:
-    """One thing that the check found.
-
-    Attributes:
-        code: silent, too_quiet, clipped, noise, cut_off, too_long, wrong_tune, off_time, dropouts or narrow_band.
-        sentence: for the singer: what is wrong and what to do.
-        fatal: whether the take is refused for it; if not, it is only told.
-    """
-
-    code: str
-    sentence: str
-    fatal: bool = True
+LATENCY_BY_CURVES = 0.3
+"""Highest confidence of a latency that is only the offset of the hum: the singer's reaction is in it, which is as long
+as the latency itself (-0.15 to 0.3 s, alignment.EXPECTED_REACTION_S)."""
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What the check found in a take.
+class Along:
+    """How a take was hummed along with its fragment.
 
     Attributes:
-        ok: no reason is fatal.
-        reasons: the fatal ones first.
-        offset_s, tempo_ratio, transposition: as in alignment.Alignment; None where nothing could be aligned.
-        similarity: 0..1 to the whole fragment, 0.5 at the limit; 0 where nothing could be aligned.
-        coverage: share of the fragment that is hummed, 0..1.
-        measures: all figures behind the reasons, ready for JSON.
-        melody: the take's pitch curve.
+        start_s: second of the take at which the fragment started to sound by the browser's word; None where it was
+            not hummed along.
+        latency_s: how much later than that it is heard in the take; None where nothing tells.
     """
 
-    ok: bool
-    reasons: list[Reason]
-    offset_s: float | None
-    tempo_ratio: float | None
-    transposition: float | None
-    similarity: float
-    coverage: float
-    measures: Measures
+    start_s: float | None = None
+    latency_s: float | None = None
+
+    @property
+    def expected_s(self) -> float | None:
+        """Where in the take a hum that keeps up with the fragment begins, as far as is known."""
+        return None if self.start_s is None else self.start_s + (self.latency_s or 0.0)
+
+    @property
+    def late_s(self) -> lines.Window:
+        """How much later than that people are."""
+        return lines.EXPECTED_LATENCY_S if self.latency_s is None else lines.EXPECTED_REACTION_S
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is found in a take before its melody is compared."""
+
     melody: Melody
+    measures: Measures = field(default_factory=dict)
+    reasons: list[Reason] = field(default_factory=list)
+    estimates: list[Estimate] = field(default_factory=list)
+
+    def plus(self, measures: Measures, *reasons: Reason | None) -> Findings:
+        """These findings with more measures, and the reasons that there are."""
+        given = [reason for reason in reasons if reason]
+        return replace(self, measures=self.measures | measures, reasons=[*self.reasons, *given])
 
 
-def judge_hum(hum: Sound, reference: Melody, *, reference_start_s: float | None = None) -> Judgement:
+def judge_hum(
+    hum: Sound,
+    reference: Melody,
+    *,
+    reference_start_s: float | None = None,
+    latency_s: float | None = None,
+    reference_sound: Sound | None = None,
+) -> Judgement:
     """Judges a recorded take against the melody of its fragment. Any sound is answered: silence, noise, an empty file.
 
     Args:
         reference: the fragment's melody; its time 0 is the fragment's start.
         reference_start_s: second of the take at which the fragment started to sound, when it was hummed along.
+        latency_s: this stream's latency, seconds, where a loopback measurement knows it: how much later than
+            reference_start_s the fragment's start would be heard in the take.
+        reference_sound: the fragment's audio as it was played, to be looked for in the take.
 
     Raises:
         ValueError: the reference is too short or too flat to judge a hum by; the text says so.
     """
     check_reference(reference)
     if hum.duration_s > limit.LONGEST_TAKE_S:
-        return judgement(without_voice(), {"duration_s": hum.duration_s}, [too_long(hum.duration_s)], None)
+        return judgement(Findings(without_voice(), {"duration_s": hum.duration_s}, [too_long(hum.duration_s)]))
     hum = finite(hum)
     melody = track_melody(hum) if hum.duration_s >= limit.SHORTEST_TAKE_S else without_voice()
     take = measure_take(hum, melody)
-    reasons = sound_reasons(take)
+    leak = find_leak(hum, reference_sound, reference_start_s) if reference_sound is not None else None
+    signs = word_signs(hum, melody)
+    measures = take.as_dict() | leak_measures(leak) | word_measures(signs)
+    found = Findings(melody, measures, sound_reasons(take, leak, signs), leak_estimates(leak))
     if take.voiced_s < limit.LEAST_VOICE_S:
-        return judgement(melody, take.as_dict(), reasons, None)
-    return with_melody(melody, reference, reference_start_s, take.as_dict(), reasons)
+        return judgement(found)
+    known_s = leak.delay_s if leak and latency_s is None else latency_s
+    return with_melody(found, reference, Along(reference_start_s, known_s))
 
 
 def judge_melody(hum: Melody, reference: Melody, *, reference_start_s: float | None = None) -> Judgement:
@@ -87,47 +109,15 @@ def judge_melody(hum: Melody, reference: Melody, *, reference_start_s: float | N
     """
     check_reference(reference)
     voiced_s = float(hum.voiced.sum() * hum.hop_s)
-    measures: Measures = {"duration_s": hum.duration_s, "voiced_s": voiced_s}
+    found = Findings(hum, {"duration_s": hum.duration_s, "voiced_s": voiced_s})
     if hum.duration_s > limit.LONGEST_TAKE_S:
-        return judgement(hum, measures, [too_long(hum.duration_s)], None)
+        return judgement(found.plus({}, too_long(hum.duration_s)))
     if voiced_s < limit.LEAST_VOICE_S:
-        return judgement(hum, measures, [Reason("silent", SILENT)], None)
-    return with_melody(hum, reference, reference_start_s, measures, [])
+        return judgement(found.plus({}, Reason("silent", say.SILENT)))
+    return with_melody(found, reference, Along(reference_start_s))
 
 
 # --- the sound
-
-
-SILENT = "We could not hear you. Check the microphone and hum again."
-NO_VOICE = "We heard sound but no humming. Find a quieter place, come closer to the microphone and hum again."
-NOISY = "There is too much noise around you. Find a quieter place or come closer to the microphone, and hum again."
-SOME_NOISE = "There is some noise around you. A quieter place would make your takes better."
-TOO_QUIET = "You are very quiet. Come closer to the microphone and hum again."
-CLIPPED = "You are too loud for the microphone, and the sound is distorted. Move back a little and hum again."
-SOME_CLIPPED = "You are a little too loud for the microphone at times. Move back a little next time."
-DROPOUTS = "Parts of the recording are missing. Close other apps and tabs, and hum again."
-SOME_DROPOUTS = "The recording has small gaps. Closing other apps and tabs helps."
-NARROW = "The recording sounds like a telephone call. Without a Bluetooth headset it would sound better."
-WRONG_TUNE = "This does not sound like the phrase. Listen to it once more, then hum it again."
-ONE_NOTE = "We heard one long note, not the phrase. Listen to it once more, then hum its melody."
-OFF_TIME = "The notes are right, but the timing is off. Listen to the phrase once more and hum it at its own pace."
-
-
-def too_short(duration_s: float) -> Reason:
-    sentence = f"The recording is only {duration_s:.1f} seconds long. Hum the whole phrase before you stop."
-    return Reason("cut_off", sentence)
-
-
-def too_long(duration_s: float) -> Reason:
-    sentence = f"The recording is {duration_s / 60:.0f} minutes long. Hum just this phrase, then stop."
-    return Reason("too_long", sentence)
-
-
-def too_little(hummed_s: float, asked_s: float) -> Reason:
-    sentence = (
-        f"We heard {hummed_s:.1f} seconds of humming; the phrase has {asked_s:.1f}. Hum all of it before you stop."
-    )
-    return Reason("cut_off", sentence)
 
 
 def finite(hum: Sound) -> Sound:
@@ -143,65 +133,40 @@ def without_voice() -> Melody:
     return Melody(lines.FINE_HOP_S, nothing, nothing.astype(bool), nothing, "none")
 
 
-def sound_reasons(take: TakeMeasures) -> list[Reason]:
-    """What is wrong with a take as sound; one that has no voice gets only the reason for that."""
-    if take.loud_db < limit.QUIET_SOUND_DB and take.voiced_s < limit.LEAST_VOICE_S:
-        return [Reason("silent", SILENT)]
-    if take.duration_s < limit.SHORTEST_TAKE_S:
-        return [too_short(take.duration_s)]
-    if take.voiced_s < limit.LEAST_VOICE_S:
-        return [Reason("noise", NO_VOICE)]
-    found = [level_reason(take), clipping_reason(take), noise_reason(take), dropout_reason(take), band_reason(take)]
-    return [reason for reason in found if reason]
+def leak_measures(leak: Leak | None) -> Measures:
+    """None for each where no leak was looked for or found."""
+    return {
+        "leak_db": leak and leak.level_db,
+        "leak_delay_s": leak and leak.delay_s,
+        "leak_confidence": leak and leak.confidence,
+    }
 
 
-def level_reason(take: TakeMeasures) -> Reason | None:
-    return Reason("too_quiet", TOO_QUIET) if take.level_db < limit.TOO_QUIET_DB else None
+def word_measures(signs: WordSigns | None) -> Measures:
+    """None for each with too little voice to tell."""
+    return {"vowel_change_db": signs and signs.vowel_change_db, "hiss_share": signs and signs.hiss_share}
 
 
-def clipping_reason(take: TakeMeasures) -> Reason | None:
-    if take.clipped_share > limit.CLIPPED_SHARE:
-        return Reason("clipped", CLIPPED)
-    return Reason("clipped", SOME_CLIPPED, fatal=False) if take.clipped_share > limit.SOME_CLIPPED_SHARE else None
-
-
-def noise_reason(take: TakeMeasures) -> Reason | None:
-    if take.snr_db is None or take.snr_db >= limit.SOME_NOISE_SNR_DB:
-        return None
-    if take.snr_db < limit.NOISY_SNR_DB:
-        return Reason("noise", NOISY)
-    return Reason("noise", SOME_NOISE, fatal=False)
-
-
-def dropout_reason(take: TakeMeasures) -> Reason | None:
-    if take.dropout_s >= limit.DROPPED_S:
-        return Reason("dropouts", DROPOUTS)
-    return Reason("dropouts", SOME_DROPOUTS, fatal=False) if take.dropouts else None
-
-
-def band_reason(take: TakeMeasures) -> Reason | None:
-    return Reason("narrow_band", NARROW, fatal=False) if take.bandwidth_hz < limit.NARROW_BAND_HZ else None
+def leak_estimates(leak: Leak | None) -> list[Estimate]:
+    return [Estimate("latency_s", leak.delay_s, "leak", leak.confidence)] if leak else []
 
 
 # --- the melody
 
 
-def with_melody(
-    melody: Melody, reference: Melody, reference_start_s: float | None, measures: Measures, reasons: list[Reason]
-) -> Judgement:
-    """The judgement of a take that has a voice: its sound's reasons and its melody's."""
-    found = align(melody, reference, expected_offset_s=reference_start_s)
+def with_melody(sound: Findings, reference: Melody, along: Along) -> Judgement:
+    """The judgement of a take that has a voice: its sound's findings and its melody's."""
+    melody = sound.melody
+    found = align(melody, reference, expected_offset_s=along.expected_s, late_s=along.late_s)
     if found is None:
-        return judgement(melody, measures, [*reasons, Reason("wrong_tune", WRONG_TUNE)], None)
+        return judgement(sound.plus({}, Reason("wrong_tune", say.WRONG_TUNE)))
     hummed, asked = heard_pitch(melody), heard_pitch(reference)
     moved = pitch_range(hummed) / pitch_range(asked)
     hummed_s, asked_s = len(hummed) * melody.hop_s, len(asked) * reference.hop_s
-    measures = measures | alignment_measures(found) | {"range_share": moved}
     short = too_little(hummed_s, asked_s) if hummed_s < limit.HALF_HUMMED * asked_s else None
     tune = short or tune_reason(found, moved)
-    timing = None if tune else along_reason(found, reference_start_s)
-    reasons = [*reasons, *(reason for reason in (tune, timing) if reason)]
-    return judgement(melody, measures, reasons, found)
+    timing = None if tune else along_reason(found, along.expected_s)
+    return judgement(sound.plus(alignment_measures(found) | {"range_share": moved}, tune, timing), found, along)
 
 
 def heard_pitch(melody: Melody) -> lines.Curve:
@@ -219,63 +184,28 @@ def alignment_measures(found: Alignment) -> Measures:
     }
 
 
-def tune_reason(found: Alignment, moved: float) -> Reason | None:
-    """What is wrong with the melody of a take, if anything; the first that explains it."""
-    if moved < limit.FLAT_SHARE:
-        return Reason("wrong_tune", ONE_NOTE)
-    if found.distance <= limit.SIMILAR and found.coverage >= limit.COVERED:
-        return None
-    if moved <= limit.WIDE_SHARE and is_cut_off(found):
-        return Reason("cut_off", cut_off_sentence(found))
-    if moved <= limit.WIDE_SHARE and is_out_of_time(found):
-        return Reason("off_time", OFF_TIME)
-    return Reason("wrong_tune", WRONG_TUNE)
+def curve_estimates(found: Alignment, along: Along) -> list[Estimate]:
+    """What the curves say, with how far their best place stands out from others."""
+    values = {"offset_s": found.offset_s, "tempo_ratio": found.tempo_ratio, "transposition": found.transposition}
+    estimates = [Estimate(quantity, value, "curves", found.confidence) for quantity, value in values.items()]
+    if along.start_s is not None:
+        confidence = min(LATENCY_BY_CURVES, found.confidence)
+        estimates.append(Estimate("latency_s", found.offset_s - along.start_s, "curves", confidence))
+    return estimates
 
 
-def is_cut_off(found: Alignment) -> bool:
-    """Whether what is there is right, and enough of it to say so."""
-    part = found.distance - lines.MISSING_COST * (1 - found.reached)
-    return part <= limit.PART_SIMILAR and limit.LEAST_PART <= found.coverage < limit.COMPLETE
-
-
-def is_out_of_time(found: Alignment) -> bool:
-    """Whether all notes are there and right, and only their timing is not."""
-    right = found.pitch_cost <= limit.RIGHT_NOTES and found.coverage >= limit.COVERED
-    return right and found.bend_s > limit.BENT_S
-
-
-def cut_off_sentence(found: Alignment) -> str:
-    """Which part of the fragment is missing, and what to do."""
-    share = f"We heard about {round(found.coverage * 10) * 10} % of the phrase"
-    first_s, last_s = found.path[0, 0], found.path[-1, 0]
-    if first_s > found.reference_s - last_s:
-        return f"{share}; its beginning is missing. Start the recording first, then hum all of it."
-    return f"{share}; its end is missing. Hum all of it before you stop."
-
-
-def along_reason(found: Alignment, reference_start_s: float | None) -> Reason | None:
-    """A note, not a refusal, to somebody who hums along before or behind: the take's own offset makes up for it."""
-    if reference_start_s is None:
-        return None
-    late_s = found.offset_s - reference_start_s
-    if -limit.EARLY_S <= late_s <= limit.LATE_S:
-        return None
-    where = "behind" if late_s > 0 else "ahead of"
-    sentence = f"You were {abs(late_s):.1f} seconds {where} the melody. Humming with it makes the take more useful."
-    return Reason("off_time", sentence, fatal=False)
-
-
-def judgement(melody: Melody, measures: Measures, reasons: list[Reason], found: Alignment | None) -> Judgement:
+def judgement(found: Findings, aligned: Alignment | None = None, along: Along | None = None) -> Judgement:
     """The judgement from its parts; refused where a reason is fatal."""
-    ordered = sorted(reasons, key=lambda reason: not reason.fatal)
+    along = along or Along()
     return Judgement(
-        ok=not any(reason.fatal for reason in reasons),
-        reasons=ordered,
-        offset_s=found.offset_s if found else None,
-        tempo_ratio=found.tempo_ratio if found else None,
-        transposition=found.transposition if found else None,
-        similarity=found.similarity if found else 0.0,
-        coverage=found.coverage if found else 0.0,
-        measures=measures,
-        melody=melody,
+        ok=not any(reason.fatal for reason in found.reasons),
+        reasons=sorted(found.reasons, key=lambda reason: not reason.fatal),
+        offset_s=aligned.offset_s if aligned else None,
+        tempo_ratio=aligned.tempo_ratio if aligned else None,
+        transposition=aligned.transposition if aligned else None,
+        similarity=aligned.similarity if aligned else 0.0,
+        coverage=aligned.coverage if aligned else 0.0,
+        measures=found.measures,
+        melody=found.melody,
+        estimates=[*found.estimates, *(curve_estimates(aligned, along) if aligned else [])],
     )

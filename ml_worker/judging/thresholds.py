@@ -97,3 +97,15 @@ DROPPED_S = 0.15
 
 NARROW_BAND_HZ = 8500.0
 """A take without any sound above this comes from a headset's call mode (8 or 16 kHz) or a telephone; it is told so."""
+
+LEAK_DB = -12.0
+"""PLACEHOLDER"""
+
+SOME_LEAK_DB = -24.0
+"""PLACEHOLDER"""
+
+WORDS_VOWEL_CHANGE_DB = 2.2
+"""PLACEHOLDER"""
+
+WORDS_HISS_SHARE = 0.006
+"""PLACEHOLDER"""

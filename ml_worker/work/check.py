@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from django.db import transaction
 
 from annotation.taking import apply_check
-from ml_worker.audio.sound import UnusableAudio
+from ml_worker.audio.decode import decode
+from ml_worker.audio.sound import Sound, UnusableAudio
+from ml_worker.judging.judge import Estimate as Found
 from ml_worker.judging.judge import Judgement, Reason, judge_hum, without_voice
 from ml_worker.work import CannotBeDone
 from ml_worker.work.audio_files import melody_of, sound_of
-from recordings.models import HumCheck, Humming
+from ml_worker.work.capture import by_browser, loopback_of
+from recordings import media
+from recordings.models import Estimate, Fragment, HumCheck, Humming
+from recordings.models.estimates import LEAST_CONFIDENCE
 from recordings.storage import put
 
 if TYPE_CHECKING:
@@ -33,6 +37,8 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
 def check_hum(humming: Humming) -> HumCheck:
     """Judges a take, stores what was found, and moves the take on. Safe to run twice."""
     before = HumCheck.objects.filter(humming=humming).first()
+    if before is None and not humming.audio:
+        raise CannotBeDone("Its singer has deleted this take; there is nothing left to check.")
     if before is None:
         judgement = judge(humming)
         with transaction.atomic():
@@ -52,7 +58,19 @@ def judge(humming: Humming) -> Judgement:
         sound = sound_of(humming.audio)
     except UnusableAudio as problem:
         return unreadable(str(problem))
-    return judge_hum(sound, reference, reference_start_s=humming.reference_start_s)
+    loopback = loopback_of(humming.capture)
+    return judge_hum(
+        sound,
+        reference,
+        reference_start_s=humming.reference_start_s,
+        latency_s=loopback.value if loopback and (loopback.confidence or 0) >= LEAST_CONFIDENCE else None,
+        reference_sound=played(fragment) if humming.reference_start_frame is not None else None,
+    )
+
+
+def played(fragment: Fragment) -> Sound:
+    """The fragment's audio as the singer's browser played it."""
+    return decode(media.cut_flac(fragment.recording.audio, fragment.start_s, fragment.end_s))
 
 
 def unreadable(sentence: str) -> Judgement:
@@ -74,7 +92,7 @@ def store(humming: Humming, judgement: Judgement) -> HumCheck:
     check = HumCheck(
         humming=humming,
         ok=judgement.ok,
-        reasons=[asdict(reason) for reason in judgement.reasons],
+        reasons=[reason.as_dict() for reason in judgement.reasons],
         offset_s=judgement.offset_s,
         tempo_ratio=judgement.tempo_ratio,
         transposition=judgement.transposition,
@@ -84,4 +102,17 @@ def store(humming: Humming, judgement: Judgement) -> HumCheck:
     )
     put(check.melody, "melody.npz", judgement.melody.to_bytes())
     check.save()
+    told = [loopback_of(humming.capture), by_browser(humming.capture)]
+    keep_estimates(humming, [*judgement.estimates, *(one for one in told if one)])
     return check
+
+
+def keep_estimates(humming: Humming, estimates: list[Found]) -> None:
+    """One row for each value of each method; doing it again changes nothing."""
+    rows = [
+        Estimate(
+            humming=humming, quantity=one.quantity, method=one.method, value=one.value, confidence=one.confidence
+        )
+        for one in estimates
+    ]
+    Estimate.objects.bulk_create(rows, ignore_conflicts=True)
