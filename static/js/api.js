@@ -1,9 +1,12 @@
 // Calls to the server. Every failure becomes an ApiError whose message is a sentence for the person.
 
-const OFFLINE = "We cannot reach the server. Check your connection; nothing you recorded is lost.";
-const BROKEN = "The server had a problem. Try again in a minute.";
-const SIGNED_OUT = "You are signed out. Sign in again to go on.";
-const BUSY = "The server asks for a short pause. Try again in a minute.";
+import { gettext, interpolate } from "./words.js";
+
+const OFFLINE = gettext("We cannot reach the server. Check your connection; nothing you recorded is lost.");
+const BROKEN = gettext("The server had a problem. Try again in a minute.");
+const SIGNED_OUT = gettext("You are signed out. Sign in again to go on.");
+const BUSY = gettext("The server asks for a short pause. Try again in a minute.");
+const REFUSED = gettext("The server refused this (%(status)s). Reload the page and try again.");
 
 export class ApiError extends Error {
   /** status: HTTP's, 0 where no answer came; code: the server's word for it. */
@@ -35,7 +38,7 @@ function sentenceFor(status, body) {
   if (status === 401) return SIGNED_OUT;
   if (status === 429) return BUSY;
   if (status >= 500) return BROKEN;
-  return typeof body?.detail === "string" ? body.detail : `The server refused this (${status}). Reload the page and try again.`;
+  return typeof body?.detail === "string" ? body.detail : interpolate(REFUSED, { status });
 }
 
 async function bodyOf(response) {
@@ -73,8 +76,9 @@ async function ask(path, options) {
 }
 
 /** One call: data is sent as JSON, or as it is when FormData. Returns {status, body}; throws ApiError. */
-export async function call(method, path, data) {
-  const response = await ask(path, { method, ...bodyAndHeaders(method, data) });
+export async function call(method, path, data, further = {}) {
+  const { headers, body: sent } = bodyAndHeaders(method, data);
+  const response = await ask(path, { method, headers: { ...headers, ...further }, body: sent });
   // A session that ended redirects to the sign-in page.
   if (response.redirected && !(response.headers.get("content-type") ?? "").includes("json")) {
     throw new ApiError(SIGNED_OUT, { status: 401, code: "signed_out" });

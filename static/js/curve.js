@@ -5,6 +5,7 @@
 //   view.set({ reference, voice, now_s: 1.2, from_s: 0, to_s: 6 });
 
 import { describe, endOf, gridNotes, noteName, scale, smoothed, spanOf, strokes } from "./melody.js";
+import { gettext } from "./words.js";
 
 const AHEAD_WIDTH = 3;
 const SUNG_WIDTH = 5;
@@ -82,9 +83,9 @@ export class CurveView {
   words() {
     const { reference, voice } = this.state;
     const parts = [this.options.label];
-    if (reference) parts.push(describe(reference, "The melody"));
-    if (voice) parts.push(describe(voice, "Your voice, in the melody's key"));
-    return parts.filter(Boolean).join(" ") || "No melody yet.";
+    if (reference) parts.push(describe(reference, gettext("The melody")));
+    if (voice) parts.push(describe(voice, gettext("Your voice, in the melody’s key")));
+    return parts.filter(Boolean).join(" ") || gettext("No melody yet.");
   }
 
   smooth(curve) {

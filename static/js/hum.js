@@ -1,28 +1,31 @@
 // The humming page: a phrase, the take, its way to the server, its outcome. Parts: studio.js (sound on one clock),
-// outbox.js (nothing is lost), take-check.js (before sending), curve.js (the picture), hum-words.js (what is said).
+// sound-check-view.js (microphone and headphones), outbox.js and delivery.js (nothing is lost), take-check.js (before
+// sending), curve.js (the picture), hum-words.js (what is said).
 
 import { ApiError, get, getBytes, post } from "./api.js";
 import { CurveView } from "./curve.js";
+import * as delivery from "./delivery.js";
+import { discard, offerDrafts } from "./drafts.js";
 import { bindKeys } from "./keys.js";
 import { Lease } from "./lease.js";
 import { LevelMeter } from "./level-meter.js";
 import { LiveVoice } from "./live-voice.js";
 import { bestDelay, inFragmentTime, overlay } from "./melody.js";
+import { say, unwarn, warn } from "./notices.js";
 import * as outbox from "./outbox.js";
 import { announce, byId, dataOf, icon, linkButton, notice, remember, remembered } from "./page.js";
 import { Duet } from "./player.js";
+import { SoundCheck } from "./sound-check-view.js";
 import { NoMicrophone, Studio } from "./studio.js";
 import { checkTake } from "./take-check.js";
 import { encodeWav, sha256 } from "./wav.js";
 import * as words from "./hum-words.js";
+import { gettext } from "./words.js";
 
 const MODE_KEY = "chad-hum-mode";
 
 // The check is asked after so often, then more slowly, then no more (My takes shows it), ms and times.
 const POLL_MS = [...Array(20).fill(700), ...Array(25).fill(2000)];
-
-// What waits is tried again after this long, ms.
-const RETRY_MS = 20_000;
 
 // Below this agreement (0..1) the guessed delay of a take is no better than the count-in's.
 const TRUSTED_AGREEMENT = 0.35;
@@ -35,7 +38,7 @@ const LATE_S = { along: 0.8, after: 3 };
 const SMOOTH_S = 0.18;
 
 const root = byId("hum");
-const person = root.dataset.user;
+const isGuest = () => root.dataset.guest !== undefined;
 const act = byId("act");
 const view = new CurveView(byId("curve"), { smooth_s: SMOOTH_S });
 const meter = new LevelMeter({ box: byId("level"), canvas: byId("level-bars"), word: byId("level-word") });
@@ -49,7 +52,9 @@ let duet = null;
 let task = null; // {id, fragment, buffer, curve, heard}
 let lease = null;
 let under = null; // the Take under way
-let take = null; // the last one: {id, title, samples, …, voice, offset_s, findings, outcome}
+let checked = null; // what the sound check found of this stream, or null
+let devices = null; // which devices there were when it did
+let take = null; // the last one: {id, title, samples, …, offset_s, findings, item, outcome}
 let progress = null;
 
 // ---------------------------------------------------------------- states
@@ -71,19 +76,19 @@ function isRefused() {
 /** The big button in each state: icon, words, key, tone and what it does. */
 const MAIN = {
   ready: () => ({ icon: "mic", words: humWords(), key: "Space", tone: "voice", run: record }),
-  busy: () => ({ icon: "square", words: "Stop", key: "Space", tone: "stop", run: () => under.stop() }),
+  busy: () => ({ icon: "square", words: words.ACTS.stop, key: "Space", tone: "stop", run: () => under.stop() }),
   taken: () => (mustAgain()
-    ? { icon: "mic", words: "Hum it again", key: "A", tone: "voice", run: again }
-    : { icon: "send", words: "Send", key: "Enter", tone: "ink", run: sendTake }),
-  sending: () => ({ icon: "send", words: "Sending", key: "", tone: "ink", run: null }),
+    ? { icon: "mic", words: words.ACTS.again, key: "A", tone: "voice", run: again }
+    : { icon: "send", words: words.ACTS.send, key: "Enter", tone: "ink", run: sendTake }),
+  sending: () => ({ icon: "send", words: words.ACTS.sending, key: "", tone: "ink", run: null }),
   sent: () => (isRefused()
-    ? { icon: "rotate-ccw", words: "Hum it again", key: "A", tone: "voice", run: again }
-    : { icon: "arrow-right", words: "Next phrase", key: "N", tone: "ink", run: () => nextTask() }),
+    ? { icon: "rotate-ccw", words: words.ACTS.again, key: "A", tone: "voice", run: again }
+    : { icon: "arrow-right", words: words.ACTS.next, key: "N", tone: "ink", run: () => nextTask() }),
 };
 
 function humWords() {
-  if (chosenMode() === "along") return "Hum along";
-  return task?.heard ? "Hum now" : "Listen, then hum";
+  if (chosenMode() === "along") return words.ACTS.along;
+  return task?.heard ? words.ACTS.now : words.ACTS.listen;
 }
 
 function showMain() {
@@ -122,29 +127,22 @@ function enter(next) {
   show();
 }
 
-function say(...notices) {
-  byId("outcome").replaceChildren(...notices);
-  announce(notices.map((box) => box.innerText).join(" "));
-}
-
-// ---------------------------------------------------------------- notices above the stage
-
-function warn(name, kind, sentence, ...more) {
-  const box = notice(kind, sentence, ...more);
-  box.dataset.name = name;
-  unwarn(name);
-  byId("notices").append(box);
-  announce(sentence, { urgent: kind === "bad" });
-}
-
-function unwarn(name) {
-  byId("notices").querySelector(`[data-name="${name}"]`)?.remove();
+/** Whether the person is at nothing that must not be interrupted. */
+function isAtRest() {
+  return ["ready", "sent", "nothing"].includes(state);
 }
 
 function signInLink() {
   const link = document.createElement("a");
   link.href = root.dataset.signInUrl;
-  link.textContent = "Sign in";
+  link.textContent = words.LINKS.signIn;
+  return link;
+}
+
+function signUpLink() {
+  const link = document.createElement("a");
+  link.href = root.dataset.signUpUrl;
+  link.textContent = words.LINKS.signUp;
   return link;
 }
 
@@ -157,49 +155,142 @@ async function tried(work, retry = null) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.code === "consent_first") enter("consent");
-    else if (error.signedOut) warn("call", "bad", error.message, signInLink());
-    else warn("call", "bad", error.message, ...(retry ? [linkButton("Try again", retry)] : []));
+    else if (error.signedOut) warn("call", "bad", error.message, signInLink(), linkButton(words.LINKS.asGuest, () => { unwarn("call"); enter("consent"); }));
+    else warn("call", "bad", error.message, ...(retry ? [linkButton(words.LINKS.tryAgain, retry)] : []));
     return false;
   }
 }
 
 // ---------------------------------------------------------------- consent and microphone
 
+/** One press for both: who agrees is asked for the microphone at once, and is a guest if they are nobody yet. */
 async function agree() {
-  if (await tried(() => post("/api/hum/consent"), agree)) {
-    enter(studio ? "loading" : "microphone");
-    if (studio) await nextTask();
-    else byId("open-microphone").focus();
-  }
+  const button = byId("agree");
+  button.disabled = true;
+  const agreed = tried(async () => {
+    const { person, guest } = await post("/api/hum/consent");
+    root.dataset.user = person;
+    if (guest) root.dataset.guest = "";
+  }, agree);
+  const opened = studio ? true : await openStudio();
+  button.disabled = false;
+  if (!(await agreed)) return;
+  if (opened) await toPhrase();
+  else enter("microphone");
 }
 
-async function openMicrophone() {
-  const button = byId("open-microphone");
-  button.disabled = true;
+/** Asks for the microphone; says what to do where there is none. Returns whether it is open. */
+async function openStudio() {
   unwarn("microphone");
   try {
     studio = await Studio.open();
   } catch (error) {
     if (!(error instanceof NoMicrophone)) throw error;
     warn("microphone", "bad", words.MICROPHONE[error.code]);
-    return;
-  } finally {
-    button.disabled = false;
+    return false;
   }
-  duet = new Duet(studio.context);
+  renewed(studio.context);
+  studio.whenRenewed(renewed);
   studio.hear((block) => meter.hear(block));
   studio.track.addEventListener("ended", microphoneGone);
   if (studio.processing.length) warn("processing", "warning", words.processingStays(studio.processing));
-  // "My takes" leads here with a phrase that is to be hummed again.
-  await nextTask(new URLSearchParams(location.search).get("fragment"));
+  return true;
 }
 
-async function microphoneGone() {
-  under?.cancel();
-  await studio.close();
+/** The sound runs on a new clock: at the start, and where the old one stopped for good. */
+function renewed(context) {
+  duet?.stop();
+  duet = new Duet(context);
+  if (task) duet.load("reference", task.buffer);
+  checked = null;
+}
+
+/** Does what needs the microphone; where it is gone, says so and goes back to asking for it. */
+async function withMicrophone(work) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof NoMicrophone)) throw error;
+    await loseMicrophone(error.code);
+    return null;
+  }
+}
+
+async function openMicrophone() {
+  const button = byId("open-microphone");
+  button.disabled = true;
+  const opened = await openStudio();
+  button.disabled = false;
+  if (opened) await toPhrase();
+}
+
+/** From an open microphone to a phrase: by the sound check, the first time on a device step by step. */
+async function toPhrase({ whole = false } = {}) {
+  const here = studio;
+  await checkSound(whole);
+  // "My takes" leads here with a phrase that is to be hummed again.
+  if (studio === here) await nextTask(task?.fragment.id ?? new URLSearchParams(location.search).get("fragment"));
+}
+
+async function checkSound(whole) {
+  const here = studio;
+  duet?.stop();
+  checked = null;
+  enter("check");
+  byId("check-title").focus({ preventScroll: true });
+  devices = await deviceList();
+  const result = await withMicrophone(() => new SoundCheck(here).run(whole));
+  if (studio !== here) return;
+  checked = result;
+  if (result) chooseMode(result.kind === "headphones" ? "along" : "after");
+  announce(words.CHECK.done);
+}
+
+function chooseMode(mode) {
+  document.querySelectorAll('input[name="mode"]').forEach((input) => { input.checked = input.value === mode; });
+  remember(MODE_KEY, mode);
+}
+
+/** Which devices there are, as one string to compare. */
+async function deviceList() {
+  const found = await navigator.mediaDevices.enumerateDevices();
+  return found.map(({ kind, deviceId }) => `${kind} ${deviceId}`).sort().join(" ");
+}
+
+/** Headphones were plugged in or out: what was measured holds no more. The microphone is opened and checked anew. */
+async function devicesChanged() {
+  if (!studio || devices === null || (await deviceList()) === devices) return;
+  checked = null;
+  if (isAtRest()) await checkAnew();
+  else if (state !== "check") warn("devices", "warning", words.DEVICES_CHANGED, linkButton(words.LINKS.check, () => checkAnew()));
+}
+
+async function checkAnew(asked = {}) {
+  if (!isAtRest() && state !== "taken") return;
+  unwarn("devices");
+  await dropTake();
+  const before = studio;
   studio = null;
+  await before.close();
+  enter("loading");
+  if (await openStudio()) await toPhrase(asked);
+  else enter("microphone");
+}
+
+/** A take under way ends by itself with what was heard; whatever comes next asks for the microphone anew. */
+function microphoneGone(event) {
+  if (event.target !== studio?.track) return;
+  if (under) warn("microphone", "bad", words.MICROPHONE.gone);
+  else loseMicrophone("gone");
+}
+
+async function loseMicrophone(why) {
+  under?.cancel();
+  const before = studio;
+  studio = null;
+  await before?.close();
   endTask();
-  warn("microphone", "bad", words.MICROPHONE.gone);
+  warn("microphone", "bad", words.MICROPHONE[why]);
   enter("microphone");
 }
 
@@ -211,7 +302,7 @@ function endTask() {
   lease = null;
   task = null;
   take = null;
-  unwarn("lease");
+  ["lease", "guest"].forEach(unwarn);
 }
 
 /** The next phrase, or the named one once more. */
@@ -233,11 +324,11 @@ async function nextTask(fragment = null) {
   if (!went) showMain();
 }
 
-async function openTask({ id, expires_at, fragment }) {
+async function openTask({ id, ticket, expires_at, fragment }) {
   const [bytes, curve] = await Promise.all([getBytes(fragment.audio_url), get(fragment.curve_url)]);
   const buffer = await studio.context.decodeAudioData(bytes);
   endTask();
-  task = { id, fragment, buffer, curve, heard: false };
+  task = { id, ticket, fragment, buffer, curve, heard: false };
   lease = new Lease(`/api/hum/task/${id}/extend`, expires_at, leaseTold);
   duet.load("reference", buffer);
   duet.load("voice", null);
@@ -259,13 +350,23 @@ function showNothing(reason) {
 
 function leaseTold(event, seconds) {
   unwarn("lease");
-  if (event === "ending") warn("lease", "warning", words.leaseEnding(seconds), linkButton("Keep it", () => lease?.extend()));
+  if (event === "ending") warn("lease", "warning", words.leaseEnding(seconds), linkButton(words.LINKS.keepPhrase, keepPhrase));
   if (event === "over") warn("lease", "warning", words.LEASE_OVER);
 }
 
+function keepPhrase() {
+  lease?.extend();
+}
+
 async function skip(why) {
+  if (byId("skip-menu").inert) return;
   byId("skip-menu").open = false;
-  if (await tried(() => post(`/api/hum/task/${task.id}/skip`, { why }))) await nextTask();
+  const { id, fragment } = task;
+  if (!(await tried(() => post(`/api/hum/task/${id}/skip`, { why })))) return;
+  await dropTake();
+  await nextTask();
+  // Naming the phrase takes the skip back.
+  warn("skipped", "info", words.skipped(fragment.song), linkButton(words.LINKS.takeBack, () => { unwarn("skipped"); nextTask(fragment.id); }));
 }
 
 // ---------------------------------------------------------------- listening
@@ -289,16 +390,21 @@ function follow() {
 
 // ---------------------------------------------------------------- recording
 
+/** Begins a take; a second press before it has begun is none. */
 async function record() {
+  if (act.disabled) return;
+  act.disabled = true;
   duet.stop();
-  unwarn("earlier");
-  unwarn("waited");
-  take = null;
+  ["earlier", "waited", "skipped"].forEach(unwarn);
+  await dropTake();
   duet.load("voice", null);
   byId("outcome").replaceChildren();
-  under = await studio.record({ reference: task.buffer, mode: chosenMode(), heard: task.heard });
-  const { outputLatency, baseLatency } = studio.context;
-  const voice = new LiveVoice(under, (outputLatency || 0) + (baseLatency || 0));
+  under = await withMicrophone(() => studio.record({ reference: task.buffer, mode: chosenMode(), heard: task.heard }));
+  if (!under) {
+    showMain();
+    return;
+  }
+  const voice = new LiveVoice(under, latency_s());
   const unhear = studio.hear((block) => voice.push(block));
   view.set({ voice: null, now_s: 0 });
   enter("busy");
@@ -308,7 +414,14 @@ async function record() {
   under = null;
   byId("count").textContent = "";
   if (recorded) taken(recorded, voice);
+  else if (studio.track?.readyState === "ended") await loseMicrophone("gone");
   else stopped();
+}
+
+/** From a sound that is due to the frame that hears it: as measured, else as the browser says, which is too little. */
+function latency_s() {
+  const { outputLatency, baseLatency } = studio.context;
+  return checked?.latency_s ?? (outputLatency || 0) + (baseLatency || 0);
 }
 
 function stopped() {
@@ -317,7 +430,7 @@ function stopped() {
   announce(words.STOPPED);
 }
 
-const PHASE_WORDS = { listen: `${words.LISTEN}.`, count: words.READY, hum: words.RECORDING };
+const PHASE_WORDS = { listen: words.LISTENING, count: words.READY, hum: words.RECORDING };
 
 /** Once a frame while a take is under way: the count, the now-line, the voice, and what is said aloud. */
 function watch(told, voice) {
@@ -349,14 +462,16 @@ function showCount(phase, left) {
 function guessOffset(recorded, curve) {
   const span = { from_s: recorded.zero_s - EARLY_S, to_s: recorded.zero_s + LATE_S[recorded.mode] };
   const { delay_s, agreement } = bestDelay(task.curve, curve, span);
-  return agreement >= TRUSTED_AGREEMENT ? delay_s : recorded.zero_s;
+  return agreement >= TRUSTED_AGREEMENT ? delay_s : recorded.zero_s + (recorded.mode === "along" ? latency_s() : 0);
 }
 
 function taken(recorded, voice) {
   const curve = voice.inTake;
   const offset_s = guessOffset(recorded, curve);
-  const findings = checkTake({ ...recorded, curve }, task.fragment.duration_s);
-  take = { ...recorded, title: task.fragment.song, offset_s, findings, outcome: null };
+  const bandwidth_hz = checked?.bandwidth_hz ?? null;
+  const findings = checkTake({ ...recorded, curve, bandwidth_hz, settings: studio.settings }, task.fragment.duration_s);
+  take = { ...recorded, title: task.fragment.song, offset_s, findings, item: null, outcome: null };
+  take.kept = keepDraft(take);
   task.heard = true;
   const buffer = new AudioBuffer({ length: recorded.samples.length, sampleRate: recorded.sampleRate });
   buffer.copyToChannel(recorded.samples, 0);
@@ -371,7 +486,7 @@ function sayFindings(findings) {
   if (!findings.length) return say(notice("good", words.FINE));
   const stops = findings.some((finding) => finding.stop);
   const boxes = findings.map((finding) => notice(finding.stop ? "bad" : "warning", finding.sentence));
-  if (!stops) boxes.at(-1).lastElementChild.append(" ", linkButton(words.SEND_ANYWAY, sendTake));
+  if (!stops) boxes.at(-1).lastElementChild.append(" ", linkButton(words.LINKS.sendAnyway, sendTake));
   return say(...boxes);
 }
 
@@ -383,127 +498,99 @@ async function again() {
 
 // ---------------------------------------------------------------- sending
 
-function captureFacts() {
+function captureFacts(of) {
   return {
-    sample_rate: take.sampleRate,
-    frames: take.samples.length,
-    mode: take.mode,
-    reference_start_frame: take.referenceStartFrame,
-    gaps: take.gaps,
+    sample_rate: of.sampleRate,
+    frames: of.samples.length,
+    mode: of.mode,
+    reference_start_frame: of.referenceStartFrame,
+    gaps: of.gaps,
+    interrupted: of.interrupted ?? null,
     track_settings: studio.settings,
     context: studio.facts(),
+    sound_check: checked,
   };
 }
 
-async function packed() {
-  const wav = encodeWav(take.samples, take.sampleRate);
-  return {
-    id: crypto.randomUUID(), user: person, title: take.title, wav, sha256: await sha256(wav), task: task.id, capture: captureFacts(),
-  };
+async function packed(of) {
+  const capture = captureFacts(of);
+  const { ticket } = task;
+  const wav = encodeWav(of.samples, of.sampleRate);
+  return { id: crypto.randomUUID(), user: root.dataset.user, title: of.title, wav, sha256: await sha256(wav), ticket, capture };
 }
 
 async function keepSafe(item) {
   try {
     await outbox.keep(item);
+    return true;
   } catch (error) {
     if (!(error instanceof DOMException)) throw error;
     warn("outbox", "warning", words.NO_OUTBOX);
-  }
-}
-
-async function sendTake() {
-  if (state !== "taken" || take.findings.some((finding) => finding.stop)) return;
-  duet.stop();
-  enter("sending");
-  say(notice("info", words.SENDING));
-  lease?.close();
-  const item = await packed();
-  take.id = item.id;
-  await keepSafe(item);
-  const mine = take;
-  const saved = await deliver(item);
-  if (take === mine) {
-    enter("sent");
-    if (saved) say(notice("info", words.CHECKING));
-  }
-  await showProgress();
-  if (saved) await followCheck(mine);
-}
-
-/** Sends what is kept; on success it is forgotten here. Says what happened otherwise. Returns whether it is saved. */
-async function deliver(item) {
-  try {
-    const { status } = await outbox.send(item);
-    await outbox.forget(item.id);
-    if (progress && status === 201) progress = { ...progress, today: progress.today + 1, all: progress.all + 1 };
-    unwarn(item.id);
-    return true;
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    sayUnsent(item, error);
     return false;
   }
 }
 
-function sayUnsent(item, error) {
-  const current = item.id === take?.id && state === "sending";
-  const place = current ? (box) => say(box) : (box) => { unwarn(item.id); box.dataset.name = item.id; byId("notices").append(box); };
-  if (error.signedOut) place(notice("warning", words.KEPT_SIGNED_OUT, signInLink()));
-  else if (error.status === 0) place(notice("warning", words.KEPT_OFFLINE));
-  else if (error.passing) place(notice("warning", words.KEPT_BUSY));
-  else place(notice("bad", words.couldNotSend(item.title, error.message), linkButton("Try again", () => sendWaiting()), linkButton("Discard it", () => discard(item.id))));
-  if (error.passing) setTimeout(sendWaiting, RETRY_MS);
+/** A take survives a closed tab before it is sent, too: the next visit offers it. One that is worth nothing does not. */
+async function keepDraft(mine) {
+  const item = await packed(mine);
+  mine.id = item.id;
+  mine.item = { ...item, draft: !mine.findings.some((finding) => finding.stop) };
+  if (mine.item.draft) await keepSafe(mine.item);
 }
 
-async function discard(id) {
-  await outbox.forget(id);
-  unwarn(id);
-  await showProgress();
+/** The take on the stage makes room: what was not sent is forgotten. */
+async function dropTake() {
+  const mine = take;
+  take = null;
+  await mine?.kept;
+  if (mine?.item.draft) await delivery.discard(mine.item.id);
 }
 
-let sendingAll = false;
+async function sendTake() {
+  if (state !== "taken" || take.findings.some((finding) => finding.stop)) return;
+  const mine = take;
+  duet.stop();
+  enter("sending");
+  say(notice("info", words.SENDING));
+  lease?.close();
+  await mine.kept;
+  mine.item = { ...mine.item, draft: false };
+  if (await keepSafe(mine.item)) await delivery.sendAll();
+  else await delivery.deliver(mine.item);
+  // What became of it was told on the way: savedHere and unsentHere.
+  if (take === mine && state === "sending") enter("sent");
+}
 
-/** Everything of this person that waits, one after another. */
-async function sendWaiting() {
-  if (sendingAll) return;
-  sendingAll = true;
-  try {
-    const items = (await waitingHere()).filter((item) => item.user === person && !(item.id === take?.id && state === "sending"));
-    let saved = 0;
-    for (const item of items) {
-      if (!(await deliver(item))) break;
-      saved += 1;
-    }
-    if (saved) warn("waited", "good", words.waitedSaved(saved));
-    if (items.length && state === "sent" && !take?.outcome) await resumeCheck();
-  } finally {
-    sendingAll = false;
+// How many takes of the past were saved since the page was opened, for one sentence about all of them.
+let savedEarlier = 0;
+
+function savedHere({ detail: { item, status } }) {
+  const own = item.user === root.dataset.user;
+  if (own && progress && status === 201) progress = { ...progress, today: progress.today + 1, all: progress.all + 1 };
+  unwarn(item.id);
+  if (item.id !== take?.id) {
+    savedEarlier += 1;
+    warn("waited", "good", words.waitedSaved(savedEarlier));
+    return;
   }
-  await showProgress();
-}
-
-/** The take on the stage was kept offline and has now been sent: go on with its check. */
-async function resumeCheck() {
-  const waits = await waitingHere();
-  if (!take?.id || waits.some((item) => item.id === take.id)) return;
+  const mine = take;
+  enter("sent");
   say(notice("info", words.CHECKING));
-  followCheck(take);
+  if (isGuest()) warn("guest", "info", words.GUEST, signUpLink());
+  followCheck(mine);
 }
 
-async function waitingHere() {
-  try {
-    return await outbox.waiting();
-  } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
-    return [];
-  }
+function unsentHere({ detail: { item, error } }) {
+  const onStage = item.id === take?.id && ["sending", "sent"].includes(state);
+  if (onStage) enter("sent");
+  const place = onStage ? (box) => say(box) : (box) => { unwarn(item.id); box.dataset.name = item.id; byId("notices").append(box); };
+  if (error.status === 0) place(notice("warning", words.KEPT_OFFLINE));
+  else if (error.passing) place(notice("warning", words.KEPT_BUSY));
+  else place(notice("bad", words.couldNotSend(item.title, error.message), linkButton(words.LINKS.tryAgain, () => delivery.sendAll()), linkButton(words.LINKS.discard, () => discard(item.id))));
 }
 
-async function showProgress() {
-  const waits = await waitingHere();
-  const own = waits.filter((item) => item.user === person).length;
-  if (progress) byId("progress").textContent = words.progress(progress, own);
-  if (waits.length > own) warn("others", "info", words.othersWait(waits.length - own));
+function showProgress() {
+  if (progress) byId("progress").textContent = words.progress(progress);
 }
 
 // ---------------------------------------------------------------- the outcome
@@ -538,12 +625,12 @@ async function followCheck(mine) {
 
 async function showOutcome(outcome) {
   const accepted = outcome.state === "accepted";
-  const sentences = [...outcome.sentences];
-  if (accepted && outcome.surplus) sentences.unshift(words.SURPLUS);
-  if (accepted) sentences.unshift(words.ACCEPTED);
-  if (outcome.state === "withdrawn") sentences.unshift(words.WITHDRAWN);
+  const found = outcome.sentences.map((sentence) => notice(accepted ? "info" : "warning", sentence));
+  if (accepted && outcome.surplus) found.unshift(notice("info", words.SURPLUS));
+  if (accepted) found.unshift(notice("good", words.ACCEPTED));
+  if (outcome.state === "withdrawn") found.unshift(notice("warning", words.WITHDRAWN));
   show();
-  say(notice(accepted ? "good" : "warning", sentences.join(" ")));
+  say(...found);
   if (outcome.curve_url && outcome.offset_s !== null) await tried(() => showCheckedCurve(outcome));
 }
 
@@ -559,6 +646,7 @@ async function showCheckedCurve(outcome) {
 
 function bindButtons() {
   byId("agree").addEventListener("click", agree);
+  byId("check-again").addEventListener("click", checkWhole);
   byId("open-microphone").addEventListener("click", openMicrophone);
   byId("look-again").addEventListener("click", () => nextTask());
   act.addEventListener("click", () => MAIN[state]?.().run?.());
@@ -575,30 +663,45 @@ function bindModes() {
   });
 }
 
+function checkWhole() {
+  if (isAtRest()) checkAnew({ whole: true });
+}
+
+function toggleMode() {
+  chooseMode(chosenMode() === "along" ? "after" : "along");
+  showMain();
+  announce(chosenMode() === "along" ? words.ACTS.along : words.ACTS.listen);
+}
+
 function onlyIn(states, run) {
   return () => { if (states.includes(state)) run(); };
 }
 
 function bindCommands() {
   bindKeys([
-    { key: " ", name: "Space", words: "start or stop", run: onlyIn(["ready", "busy"], () => MAIN[state]().run()) },
-    { key: "l", name: "L", words: "listen to the melody", run: () => play("reference") },
-    { key: "m", name: "M", words: "hear yourself", run: () => play("voice") },
-    { key: "b", name: "B", words: "hear both", run: () => play("both") },
-    { key: "a", name: "A", words: "hum it again", run: again },
-    { key: "Enter", name: "Enter", words: "send", run: onlyIn(["taken"], sendTake) },
-    { key: "n", name: "N", words: "next phrase, when sent", run: onlyIn(["sent"], () => nextTask()) },
-    { key: "Escape", name: "Esc", words: "stop", run: () => { under?.cancel(); duet?.stop(); } },
+    { key: " ", name: "Space", words: gettext("start or stop"), run: onlyIn(["ready", "busy"], () => MAIN[state]().run()) },
+    { key: "l", name: "L", words: gettext("listen to the melody"), run: () => play("reference") },
+    { key: "m", name: "M", words: gettext("hear yourself"), run: () => play("voice") },
+    { key: "b", name: "B", words: gettext("hear both"), run: () => play("both") },
+    { key: "a", name: "A", words: gettext("hum it again"), run: again },
+    { key: "Enter", name: "Enter", words: gettext("send"), run: onlyIn(["taken"], sendTake) },
+    { key: "n", name: "N", words: gettext("next phrase, when sent"), run: onlyIn(["sent"], () => nextTask()) },
+    { key: "u", name: "U", words: gettext("I don’t know this one"), run: onlyIn(["ready", "taken", "sent"], () => skip("unknown")) },
+    { key: "h", name: "H", words: gettext("headphones on or off"), run: onlyIn(["ready", "taken", "sent"], toggleMode) },
+    { key: "k", name: "K", words: gettext("keep the phrase longer"), run: keepPhrase },
+    { key: "c", name: "C", words: gettext("check the sound again"), run: onlyIn(["ready", "sent"], checkWhole) },
+    { key: "Escape", name: "Esc", words: gettext("stop"), run: () => { under?.cancel(); duet?.stop(); } },
   ]);
 }
 
 function bindWorld() {
-  window.addEventListener("online", sendWaiting);
+  document.addEventListener("chad:saved", savedHere);
+  document.addEventListener("chad:unsent", unsentHere);
+  document.addEventListener("chad:saved", showProgress);
+  navigator.mediaDevices?.addEventListener?.("devicechange", devicesChanged);
   ["pointerdown", "keydown"].forEach((event) => document.addEventListener(event, () => lease?.touch()));
   window.addEventListener("unhandledrejection", () => warn("broken", "bad", words.PAGE_BROKE));
   window.addEventListener("error", () => warn("broken", "bad", words.PAGE_BROKE));
-  // Asks the browser not to clear the outbox when the disk fills up; it may say no.
-  navigator.storage?.persist?.();
 }
 
 bindButtons();
@@ -606,4 +709,4 @@ bindModes();
 bindCommands();
 bindWorld();
 enter(dataOf("consent-needed") ? "consent" : "microphone");
-sendWaiting();
+offerDrafts(root.dataset.user);

@@ -3,25 +3,19 @@
 import { fitCanvas } from "./curve.js";
 import { rms } from "./pitch.js";
 import { decibels, levelWord, peakOf } from "./take-check.js";
+import { METER_FLOOR_DB, METER_TOP_DB, NOTHING_DB, WORD_MS } from "./take-limits.js";
 
 const BARS = 12;
 const BLOCKS_A_BAR = 3;
-
-// The word holds still for this long, ms: it is read, not watched.
-const WORD_MS = 400;
-
-// From the bottom to the top of a bar, dBFS.
-const FLOOR_DB = -62;
-const TOP_DB = -6;
 
 export class LevelMeter {
   /** box gets data-kind; canvas the bars; word the word. */
   constructor({ box, canvas, word }) {
     Object.assign(this, { box, canvas, word });
-    this.levels = Array(BARS).fill(-120);
+    this.levels = Array(BARS).fill(NOTHING_DB);
     this.gathered = [];
     this.since = 0;
-    this.loudest = { db: -120, peak: 0 };
+    this.loudest = { db: NOTHING_DB, peak: 0 };
   }
 
   /** One block of samples. */
@@ -42,7 +36,7 @@ export class LevelMeter {
     if (this.word.textContent !== word) this.word.textContent = word;
     this.box.dataset.kind = kind;
     this.since = performance.now();
-    this.loudest = { db: -120, peak: 0 };
+    this.loudest = { db: NOTHING_DB, peak: 0 };
   }
 
   draw() {
@@ -51,7 +45,7 @@ export class LevelMeter {
     const step = width / BARS;
     pen.fillStyle = getComputedStyle(this.box).color;
     this.levels.forEach((db, k) => {
-      const share = Math.min(1, Math.max(0, (db - FLOOR_DB) / (TOP_DB - FLOOR_DB)));
+      const share = Math.min(1, Math.max(0, (db - METER_FLOOR_DB) / (METER_TOP_DB - METER_FLOOR_DB)));
       const bar = Math.max(2, share * height);
       pen.fillRect(k * step + 1, height - bar, step - 2, bar);
     });

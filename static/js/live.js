@@ -4,6 +4,7 @@
 
 import { announce } from "./page.js";
 import { poll } from "./poll.js";
+import { gettext } from "./words.js";
 
 const EVERY_MS = 3000;
 
@@ -35,7 +36,7 @@ function takeOver(part, fresh) {
     part.dispatchEvent(new CustomEvent("chad:live", { bubbles: true }));
   }
   part.toggleAttribute("data-live-open", isOpen);
-  if (wasOpen && !isOpen) announce(fresh.dataset.liveSaid ?? "Done.");
+  if (wasOpen && !isOpen) announce(fresh.dataset.liveSaid ?? gettext("Done."));
 }
 
 function isOpen() {

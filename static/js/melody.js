@@ -1,6 +1,8 @@
 // Melody curves: pure functions, no page and no sound. A curve is {hop_s, pitch, start_s}: frame k lies at second
 // start_s + k * hop_s (start_s is 0 where absent); pitch is in MIDI semitones (69 = 440 Hz), null where unvoiced.
 
+import { decimal, gettext, interpolate } from "./words.js";
+
 const OCTAVE = 12;
 
 // Fewer voiced frames in common than this (at a hop of 20 ms: half a second) say nothing about the singer's key.
@@ -220,14 +222,16 @@ export function noteName(pitch) {
 }
 
 /** A curve in words, for those who do not see it. */
-export function describe(curve, name = "The melody") {
+export function describe(curve, name = gettext("The melody")) {
   const pitches = voiced(curve);
-  if (!pitches.length) return `${name}: nothing heard.`;
+  if (!pitches.length) return interpolate(gettext("%(name)s: nothing heard."), { name });
   const low = noteName(Math.min(...pitches));
   const high = noteName(Math.max(...pitches));
-  const seconds = (curve.pitch.length * curve.hop_s).toFixed(1);
+  const seconds = decimal(curve.pitch.length * curve.hop_s);
   const first = median(pitches.slice(0, Math.max(1, pitches.length >> 2)));
   const last = median(pitches.slice(-Math.max(1, pitches.length >> 2)));
-  const way = Math.abs(last - first) < 1 ? "ends about where it starts" : last > first ? "rises to its end" : "falls to its end";
-  return `${name}: ${seconds} seconds, from ${low} to ${high}; it ${way}.`;
+  const level = gettext("%(name)s: %(seconds)s seconds, from %(low)s to %(high)s; it ends about where it starts.");
+  const rises = gettext("%(name)s: %(seconds)s seconds, from %(low)s to %(high)s; it rises to its end.");
+  const falls = gettext("%(name)s: %(seconds)s seconds, from %(low)s to %(high)s; it falls to its end.");
+  return interpolate(Math.abs(last - first) < 1 ? level : last > first ? rises : falls, { name, seconds, low, high });
 }

@@ -1,6 +1,6 @@
 // Takes wait here (IndexedDB) until the server says that they are saved. A closed tab, a lost network or an ended
-// session lose nothing: what is left is sent when the page is next opened. The server knows a take by its id, so
-// sending twice makes one.
+// session lose nothing: what is left is sent by whichever page is next opened (delivery.js). The server knows a take by
+// its id, so sending twice makes one. A take that was hummed but not sent yet lies here as a draft.
 
 import { call } from "./api.js";
 
@@ -38,17 +38,26 @@ async function within(mode, work) {
 }
 
 /**
- * Keeps a take: {id, user, title, wav (ArrayBuffer), sha256, task, capture}.
+ * Keeps a take: {id, user, title, wav (ArrayBuffer), sha256, ticket, capture, draft}. A draft is not sent by itself.
  * Rejects with a DOMException where the browser keeps nothing (private windows, a full disk).
  */
 export function keep(item) {
-  return within("readwrite", (store) => store.put({ ...item, kept_at: new Date().toISOString() }));
+  return within("readwrite", (store) => store.put({ kept_at: new Date().toISOString(), ...item }));
 }
 
-/** Everything that waits, the oldest first. */
-export async function waiting() {
+async function everything() {
   const items = await within("readonly", (store) => store.getAll());
   return items.sort((a, b) => a.kept_at.localeCompare(b.kept_at));
+}
+
+/** Everything that is to be sent, the oldest first. */
+export async function waiting() {
+  return (await everything()).filter((item) => !item.draft);
+}
+
+/** Takes that were hummed and neither sent nor thrown away, the oldest first. */
+export async function drafts() {
+  return (await everything()).filter((item) => item.draft);
 }
 
 /** Forgets a take: only after the server has it, or by the person's own wish. */
@@ -57,11 +66,10 @@ export function forget(id) {
 }
 
 /** Sends one take. Resolves when the server has it on storage and in its database; throws ApiError. */
-export async function send({ id, wav, sha256, task, capture }) {
+export async function send({ id, wav, sha256, ticket, capture }) {
   const form = new FormData();
   form.append("audio", new Blob([wav], { type: "audio/wav" }), "take.wav");
   form.append("sha256", sha256);
-  form.append("task", task);
   form.append("capture", JSON.stringify(capture));
-  return call("PUT", `/api/hums/${id}`, form);
+  return call("PUT", `/api/hums/${id}`, form, { "X-Take-Ticket": ticket });
 }

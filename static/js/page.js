@@ -58,7 +58,7 @@ export function announce(sentence, { urgent = false } = {}) {
 
 /** "1 hum", "2 hums". */
 export function count(number, one, many = `${one}s`) {
-  return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
+  return `${number.toLocaleString(document.documentElement.lang || "en")} ${number === 1 ? one : many}`;
 }
 
 /** A value remembered on this device; null where storage is forbidden or empty. */

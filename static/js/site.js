@@ -1,6 +1,8 @@
-// On every page: the menu on a phone, and the switch between light and dark.
+// On every page: the menu on a phone, the switch between light and dark, and the way of waiting takes to the server.
 
+import * as delivery from "./delivery.js";
 import { icon, remember } from "./page.js";
+import { gettext } from "./words.js";
 
 const root = document.documentElement;
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
@@ -11,7 +13,7 @@ function isDark() {
 
 function showSwitch(button) {
   button.querySelector("[data-theme-icon]").replaceChildren(icon(isDark() ? "sun" : "moon"));
-  button.querySelector("[data-theme-word]").textContent = isDark() ? "Light" : "Dark";
+  button.querySelector("[data-theme-word]").textContent = isDark() ? gettext("Light") : gettext("Dark");
 }
 
 /** The other theme; the one that the system has anyway is not stored, so that the page follows it again. */
@@ -60,3 +62,4 @@ document.querySelectorAll("[data-theme-switch]").forEach(bindTheme);
 document.querySelectorAll("[data-menu-button]").forEach(bindMenu);
 document.addEventListener("pointerdown", closeMenus);
 document.addEventListener("keydown", closeMenus);
+delivery.start();

@@ -1,47 +1,26 @@
-// What the browser can tell about a take before it is sent: level, silence, clipping, length, gaps. Each finding is a
-// sentence with what to do. The server checks everything again, and the tune itself.
+// What the browser can tell about a take before it is sent: level, silence, clipping, length, gaps, bandwidth. Each finding
+// is a sentence with what to do; the limits stand in take-limits.js. The server checks everything again, and the tune
+// itself.
 
 import { rms } from "./pitch.js";
+import { heldRuns, isNarrow } from "./sound-check.js";
+import {
+  BESIDE_HOLE_DB, BESIDE_HOLE_S, CEILING, CLEAR_SHARE, FLAT_RUN, FLAT_TOPS, GAPS_S, LEAST_SHARE, LOST_END_S, LOUD_SHARE, NOTHING_DB,
+  QUIET_DB, SILENT_DB, SLIP_S, STRETCH_S,
+} from "./take-limits.js";
+import { decimal, gettext, interpolate } from "./words.js";
 
-// Levels in dBFS (RMS of 50 ms). With gain control off a hum into a phone at arm's length lies about -40 to -20.
-const SILENT_DB = -58;
-const QUIET_DB = -46;
-
-// The share of 50 ms stretches that a take's level is read from: its loud tenth, so that rests do not count.
-const LOUD_SHARE = 0.9;
-const STRETCH_S = 0.05;
-
-// At or above this a sample touches the ceiling; so many in a row are a flattened top, and so many tops are heard.
-const CEILING = 0.99;
-const FLAT_RUN = 3;
-const FLAT_TOPS = 3;
-
-// A take shorter than this is a slip of the finger, seconds.
-const SLIP_S = 1;
-
-// The sung part must last at least this share of the phrase.
-const LEAST_SHARE = 0.55;
-
-// Nothing heard at the end for this long is worth a word, seconds.
-const LOST_END_S = 2;
-
-// Lost samples beyond this break a melody, seconds.
-const GAPS_S = 0.06;
-
-// Under this share of the sung part with a clear pitch it was no hum: words, breath or noise.
-const CLEAR_SHARE = 0.4;
-
-/** dBFS of an RMS or peak value; -120 for nothing. */
+/** dBFS of an RMS or peak value; NOTHING_DB for nothing. */
 export function decibels(value) {
-  return value > 1e-6 ? 20 * Math.log10(value) : -120;
+  return Math.max(NOTHING_DB, 20 * Math.log10(value));
 }
 
-/** How loud a block is, as a word and a kind for its colour and icon. */
+/** How loud a block is: a code, its word for the reader, and a kind for its colour and icon. */
 export function levelWord(rmsDb, peak) {
-  if (peak >= CEILING) return { word: "too loud", kind: "bad" };
-  if (rmsDb < SILENT_DB) return { word: "silent", kind: "soft" };
-  if (rmsDb < QUIET_DB) return { word: "quiet", kind: "warning" };
-  return { word: "good", kind: "good" };
+  if (peak >= CEILING) return { code: "too loud", word: gettext("too loud"), kind: "bad" };
+  if (rmsDb < SILENT_DB) return { code: "silent", word: gettext("silent"), kind: "soft" };
+  if (rmsDb < QUIET_DB) return { code: "quiet", word: gettext("quiet"), kind: "warning" };
+  return { code: "good", word: gettext("good"), kind: "good" };
 }
 
 /** The highest absolute sample. */
@@ -60,7 +39,7 @@ function stretchLevels(samples, sampleRate) {
 
 function loudLevel(levels) {
   const sorted = [...levels].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length * LOUD_SHARE)] ?? -120;
+  return sorted[Math.floor(sorted.length * LOUD_SHARE)] ?? NOTHING_DB;
 }
 
 /** Tops that were cut flat. */
@@ -83,49 +62,84 @@ function sungPart({ hop_s, pitch }) {
   return { from_s: first * hop_s, to_s: (last + 1) * hop_s, share: inside.filter((p) => p !== null).length / inside.length };
 }
 
-const seconds = (value) => `${value.toFixed(1)} seconds`;
+/** Seconds of sound that the microphone did not deliver: runs of one held value with loud sound right before and after. */
+export function lostSeconds(samples, sampleRate) {
+  const beside = Math.round(BESIDE_HOLE_S * sampleRate);
+  const loud = (from, to) => decibels(rms(samples.subarray(Math.max(0, from), to))) > BESIDE_HOLE_DB;
+  const holes = heldRuns(samples, sampleRate).filter(
+    ({ frame, frames }) => loud(frame - beside, frame) && loud(frame + frames, frame + frames + beside),
+  );
+  return holes.reduce((sum, { frames }) => sum + frames, 0) / sampleRate;
+}
+
+/** A finding. stop: sending is pointless. again: humming it again may mend it. */
+function finding(code, sentence, values = {}, { stop = false, again = true } = {}) {
+  const shown = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, decimal(value)]));
+  return { code, stop, again, sentence: interpolate(sentence, shown) };
+}
 
 function heardAtAll({ samples, sampleRate }) {
-  const levels = stretchLevels(samples, sampleRate);
   if (samples.length < SLIP_S * sampleRate) {
-    return [{ code: "too_short", stop: true, sentence: "That was too short to be a phrase. Press once to start and hum it to the end." }];
+    return [finding("too_short", gettext("That was too short to be a phrase. Press once to start and hum it to the end."), {}, { stop: true })];
   }
-  if (loudLevel(levels) < SILENT_DB) {
-    return [{ code: "silent", stop: true, sentence: "We could not hear you. Check that the microphone is not muted, move closer and hum it again." }];
+  const level = loudLevel(stretchLevels(samples, sampleRate));
+  if (level < SILENT_DB) {
+    return [finding("silent", gettext("We could not hear you. Check that the microphone is not muted, move closer and hum it again."), {}, { stop: true })];
   }
-  if (loudLevel(levels) < QUIET_DB) {
-    return [{ code: "too_quiet", stop: false, sentence: "You are very quiet. Move closer to the microphone and hum it again." }];
+  if (level < QUIET_DB) {
+    return [finding("too_quiet", gettext("You are very quiet. Move closer to the microphone and hum it again."))];
   }
   return [];
 }
 
-function unbroken({ samples, sampleRate, gaps }) {
+function unbroken({ samples, sampleRate, gaps, interrupted = null }) {
   const found = [];
-  const lost_s = gaps.reduce((sum, gap) => sum + gap.frames, 0) / sampleRate;
-  if (lost_s > GAPS_S) found.push({ code: "gaps", stop: false, sentence: `The microphone dropped out for ${seconds(lost_s)}. Close other programs and hum it again.` });
-  if (flatTops(samples) >= FLAT_TOPS) found.push({ code: "clipped", stop: false, sentence: "It was too loud, so the sound broke up. Move a little away and hum it again." });
+  if (interrupted) {
+    found.push(finding("interrupted", gettext("The sound was interrupted, perhaps by a call or another program. Hum it again.")));
+  }
+  // Gaps are zeros in the samples, so that most of them are held runs too.
+  const numbered_s = gaps.reduce((sum, gap) => sum + gap.frames, 0) / sampleRate;
+  const lost_s = Math.max(numbered_s, lostSeconds(samples, sampleRate));
+  if (lost_s > GAPS_S) {
+    found.push(finding("gaps", gettext("The microphone dropped out for %(lost)s seconds. Close other programs and hum it again."), { lost: lost_s }));
+  }
+  if (flatTops(samples) >= FLAT_TOPS) {
+    found.push(finding("clipped", gettext("It was too loud, so the sound broke up. Move a little away and hum it again.")));
+  }
   return found;
 }
 
 function wholePhrase({ samples, sampleRate, curve }, phrase_s) {
   const sung = sungPart(curve);
+  const sung_s = sung.to_s - sung.from_s;
   const after_s = samples.length / sampleRate - sung.to_s;
-  if (sung.share === 0) return [{ code: "no_melody", stop: false, sentence: "We heard sound but no melody. Hum on “mm” or “da”, without words." }];
-  if (sung.to_s - sung.from_s < LEAST_SHARE * phrase_s) {
-    const late = after_s > LOST_END_S ? `We could not hear you for the last ${seconds(after_s)}. Move closer and hum it again.` : null;
-    return [{ code: "cut_off", stop: false, sentence: late ?? `We heard ${seconds(sung.to_s - sung.from_s)} of a phrase of ${seconds(phrase_s)}. Hum it to the end.` }];
+  if (sung.share === 0) return [finding("no_melody", gettext("We heard sound but no melody. Hum on “mm” or “da”, without words."))];
+  if (sung_s < LEAST_SHARE * phrase_s && after_s > LOST_END_S) {
+    return [finding("cut_off", gettext("We could not hear you for the last %(silent)s seconds. Move closer and hum it again."), { silent: after_s })];
   }
-  if (sung.share < CLEAR_SHARE) return [{ code: "unclear", stop: false, sentence: "The melody was hard to follow. Hum on “mm” or “da”, without words." }];
+  if (sung_s < LEAST_SHARE * phrase_s) {
+    const sentence = gettext("We heard %(heard)s seconds of a phrase of %(whole)s seconds. Hum it to the end.");
+    return [finding("cut_off", sentence, { heard: sung_s, whole: phrase_s })];
+  }
+  if (sung.share < CLEAR_SHARE) return [finding("unclear", gettext("The melody was hard to follow. Hum on “mm” or “da”, without words."))];
   return [];
+}
+
+function wide({ bandwidth_hz = null, settings = {} }) {
+  if (!isNarrow(bandwidth_hz, settings)) return [];
+  const sentence = gettext("The recording sounds like a telephone call. Without a Bluetooth headset it would sound better.");
+  return [finding("narrow_band", sentence, {}, { again: false })];
 }
 
 /**
  * What is wrong with a take, worst first; [] when it may be sent as it is.
- * take: {samples, sampleRate, gaps: [{frame, frames}], curve}; phrase_s: how long the phrase lasts.
- * A finding with `stop` makes sending pointless; the others are advice.
+ * take: {samples, sampleRate, gaps: [{frame, frames}], curve}, and where they are known {interrupted, bandwidth_hz,
+ * settings of the track}; phrase_s: how long the phrase lasts.
+ * A finding with `stop` makes sending pointless; the others are advice, and one without `again` is not mended by humming
+ * again.
  */
 export function checkTake(take, phrase_s) {
   const hearing = heardAtAll(take);
-  if (hearing.some((finding) => finding.stop)) return hearing;
-  return [...hearing, ...unbroken(take), ...wholePhrase(take, phrase_s)];
+  if (hearing.some(({ stop }) => stop)) return hearing;
+  return [...hearing, ...unbroken(take), ...wholePhrase(take, phrase_s), ...wide(take)];
 }

@@ -6,6 +6,7 @@ import { lookNow } from "./live.js";
 import { inFragmentTime, overlay } from "./melody.js";
 import { announce, byId, notice } from "./page.js";
 import { Duet } from "./player.js";
+import { gettext, interpolate } from "./words.js";
 
 // As on the humming page: the line, not its vibrato. Seconds.
 const SMOOTH_S = 0.12;
@@ -96,7 +97,7 @@ let asked = null;
 
 function ask(button) {
   asked = button;
-  byId("withdraw-title").textContent = `Withdraw your hum of “${button.dataset.title}”?`;
+  byId("withdraw-title").textContent = interpolate(gettext("Withdraw your hum of “%(title)s”?"), { title: button.dataset.title });
   byId("withdraw-error").hidden = true;
   dialog.showModal();
 }
