@@ -130,6 +130,7 @@ CELERY_BEAT_SCHEDULE = {
     }
     for queue in ("ordinary", "heavy")
 }
+CELERY_BEAT_SCHEDULE["tidy"] = {"task": "ml_worker.tidy", "schedule": 86_400.0, "options": {"queue": "ordinary"}}
 # How many jobs that nobody waits for (covers, say) may run at once on the workers of the ordinary queue.
 UNHURRIED_JOBS = env.int("CHAD_UNHURRIED_JOBS", default=1)
 

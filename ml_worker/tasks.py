@@ -7,12 +7,21 @@ import socket
 
 from celery import shared_task
 from django.conf import settings
+from django.core.management import call_command
 from django.db.models import QuerySet
 
+from annotation.models import Guest
 from chad_site.celery import call_for_work
 from ml_worker import pending
 from ml_worker.models import Job
 from ml_worker.running import run
+
+
+@shared_task(name="ml_worker.tidy")
+def tidy() -> None:
+    """Once a day: sessions that are over and guests who came to nothing are forgotten."""
+    call_command("clearsessions")
+    Guest.forget_idle()
 
 
 def this_worker() -> str:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from typing import Self
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import models, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from annotation.models.slots import Lease
 
 # A guest has no password: the browser's cookie alone says who it is, so it lasts long.
 GUEST_SESSION = timedelta(days=365)
+# A guest who never got a phrase is forgotten after this long.
+IDLE_AFTER = timedelta(days=30)
+
+
+class GuestQuerySet(models.QuerySet["Guest"]):
+    def idle(self) -> Self:
+        """Agreed long ago and was never handed a phrase: nothing on any device can still come from them."""
+        before = timezone.now() - IDLE_AFTER
+        leases = Lease.objects.filter(person=OuterRef("person"))
+        return self.filter(created_at__lt=before).exclude(Exists(leases))
 
 
 class Guest(models.Model):
@@ -20,8 +35,17 @@ class Guest(models.Model):
     person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="guest")
     created_at = models.DateTimeField(auto_now_add=True)
 
+    objects = GuestQuerySet.as_manager()
+
     def __str__(self) -> str:
         return f"guest {self.person_id}"
+
+    @classmethod
+    def forget_idle(cls) -> int:
+        """Deletes the accounts of guests who came to nothing: how many there were."""
+        idle = list(cls.objects.idle().values_list("person", flat=True))
+        get_user_model().objects.filter(pk__in=idle).delete()
+        return len(idle)
 
     @classmethod
     @transaction.atomic

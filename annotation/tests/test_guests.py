@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.test import Client
+from django.utils import timezone
 
 from annotation import keeping
 from annotation.handing_out import claim
@@ -130,6 +132,18 @@ def test_a_take_of_a_guest_that_comes_after_signing_in_belongs_to_the_account(br
     audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
     take, _ = save_take(SentTake(uuid.uuid4(), audio, sha256_of(audio), capture={}), lease)
     assert take.singer == ann
+
+
+def test_guests_who_came_to_nothing_are_forgotten_and_no_others(browser):
+    factories.make_fragment()
+    hummed, leased, new = Guest.arrive(), Guest.arrive(), guest_of(browser)
+    nothing = Guest.arrive()
+    hum(hummed)
+    claim(leased)
+    Guest.objects.exclude(person=new).update(created_at=timezone.now() - timedelta(days=31))
+    assert Guest.forget_idle() == 1
+    assert set(Guest.objects.values_list("person", flat=True)) == {hummed.pk, leased.pk, new.pk}
+    assert not get_user_model().objects.filter(pk=nothing.pk).exists()
 
 
 def test_moving_twice_moves_once(browser):

@@ -7,7 +7,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from recordings.release.tables import COVER, DATASET, HUMMING, ORIGINAL, PLACE, VERSIONS, Kind, read_interval
+from recordings.release.tables import (
+    COVER,
+    DATASET,
+    HUMMING,
+    LATER_COLUMNS,
+    ORIGINAL,
+    PLACE,
+    VERSIONS,
+    Kind,
+    read_interval,
+)
 from recordings.splits import split_of
 
 # Told the file and what is wrong in it.
@@ -37,10 +47,12 @@ def read_table(folder: Path, path: str, columns: dict[str, Kind], tell: Tell) ->
     try:
         with (folder / path).open(encoding="utf-8", newline="") as file:
             reader = csv.reader(file, strict=True)
-            if next(reader, None) != list(columns):
+            found = next(reader, None)
+            first = {name: kind for name, kind in columns.items() if name not in LATER_COLUMNS}
+            if found not in (list(columns), list(first)):
                 tell(path, f"has not the columns {', '.join(columns)}")
                 return []
-            return list(_usable_rows(reader, path, columns, tell))
+            return list(_usable_rows(reader, path, {name: columns[name] for name in found}, tell))
     except FileNotFoundError:
         tell(path, "is missing")
     except UnicodeDecodeError:

@@ -7,7 +7,7 @@ import hmac
 from typing import Any
 from uuid import UUID
 
-from recordings.models import CoverFragment, Fragment, Humming, Recording, ReleasedVersion
+from recordings.models import CoverFragment, Estimate, Fragment, Humming, Recording, ReleasedVersion, most_trusted
 from recordings.release.tables import (
     COVER,
     DATASET_COLUMNS,
@@ -70,7 +70,7 @@ def hum_version(hum: Humming, fragment: Fragment, pseudonym_key: str) -> Release
         "simulated": flag(hum.simulated),
         "consent_version": hum.consent_version,
     }
-    facts |= _of_check(hum)
+    facts |= _of_check(hum) | _of_estimates(hum)
     return _version(fragment, hum.pk, HUMMING, facts, {"file": hum.audio.name, "sha256": hum.audio_sha256})
 
 
@@ -80,6 +80,18 @@ def _of_check(hum: Humming) -> dict[str, str]:
         return {}
     measured = ("offset_s", "tempo_ratio", "transposition", "similarity")
     return {name: number(getattr(check, name)) for name in measured} | {"check_method": check.method}
+
+
+def _of_estimates(hum: Humming) -> dict[str, str]:
+    """How far the offset is to be trusted, and the most trusted latency with its method."""
+    estimates = hum.estimates.all()
+    offset = most_trusted(estimates, Estimate.Quantity.OFFSET)
+    latency = most_trusted(estimates, Estimate.Quantity.LATENCY)
+    facts = {"offset_confidence": number(offset.confidence)} if offset else {}
+    if latency is None:
+        return facts
+    told = {"latency_s": latency.value, "latency_confidence": latency.confidence}
+    return facts | {name: number(value) for name, value in told.items()} | {"latency_method": latency.method}
 
 
 def _of_recording(recording: Recording, start_s: float, end_s: float) -> dict[str, str]:

@@ -101,11 +101,12 @@ def released_fragments() -> QuerySet[Fragment]:
     """
     hums, covers = Humming.objects.accepted(), CoverFragment.objects.accepted()
     has_any = Exists(hums.filter(fragment=OuterRef("pk"))) | Exists(covers.filter(fragment=OuterRef("pk")))
+    with_facts = hums.select_related("check_result").prefetch_related("estimates")
     return (
         Fragment.objects.filter(has_any, recording__song__taken_down_at=None)
         .select_related("recording__song")
         .prefetch_related(
-            Prefetch("hummings", hums.select_related("check_result").order_by("pk"), "released_hums"),
+            Prefetch("hummings", with_facts.order_by("pk"), "released_hums"),
             Prefetch("cover_fragments", covers.select_related("recording__song").order_by("pk"), "released_covers"),
         )
         .order_by("recording__song_id", "pk")

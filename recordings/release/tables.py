@@ -14,6 +14,9 @@ VERSIONS = "metadata/versions.csv"
 ORIGINAL, COVER, HUMMING = AUDIO_TYPES = ("original", "cover", "humming")
 SPLITS = ("train", "validation", "test")
 
+# How a hum's latency is known: recordings/models/estimates.py says what each is.
+LATENCY_METHODS = ("loopback", "leak", "browser", "curves")
+
 # Why a row has no audio: the licence of its recording does not allow it, or nothing is stored that could be given.
 WHY_GET_IT = "not redistributable: get it by youtube_id and interval"
 WHY_NO_WAY = "not redistributable, and no video is known"
@@ -128,6 +131,10 @@ VERSIONS_COLUMNS = {
     "offset_s": DECIMAL.or_blank(),
     "tempo_ratio": ABOVE_ZERO.or_blank(),
     "transposition": DECIMAL.or_blank(),
+    "offset_confidence": SHARE.or_blank(),
+    "latency_s": DECIMAL.or_blank(),
+    "latency_method": _one_of(*LATENCY_METHODS).or_blank(),
+    "latency_confidence": SHARE.or_blank(),
     "similarity": DECIMAL.or_blank(),
     "check_method": TEXT,
     "checkpoint": TEXT,
@@ -136,6 +143,9 @@ VERSIONS_COLUMNS = {
     "simulated": FLAG,
     "consent_version": TEXT,
 }
+
+# Columns that came after the first release: a release from before, which never changes, lacks them.
+LATER_COLUMNS = {"offset_confidence", "latency_s", "latency_method", "latency_confidence"}
 
 # What both tables say of a version.
 PLACE = ("group_id", "fragment_id", "id", "audio_type")

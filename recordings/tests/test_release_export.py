@@ -82,6 +82,20 @@ def test_published_download_script_finds_the_videos(fragment, tmp_path):
     assert [(row["youtube_id"], literal_eval(row["interval"])) for row in wanted] == [("dQw4w9WgXcQ", [2.0, 7.5])]
 
 
+def test_the_most_trusted_latency_is_told_with_its_method(fragment, tmp_path):
+    hum = fragment.hummings.first()
+    for quantity, method, value, confidence in (
+        ("latency_s", "curves", 0.31, 0.3),
+        ("latency_s", "loopback", 0.084, 0.95),
+        ("offset_s", "curves", 0.25, 0.8),
+    ):
+        hum.estimates.create(quantity=quantity, method=method, value=value, confidence=confidence)
+    export(freeze("1.0"), tmp_path / "out")
+    row = next(row for row in table(tmp_path / "out", "versions") if row["id"] == str(hum.pk))
+    names = ("latency_s", "latency_method", "latency_confidence", "offset_confidence")
+    assert [row[name] for name in names] == ["0.084", "loopback", "0.95", "0.8"]
+
+
 def test_correlation_and_who_checked(fragment, tmp_path):
     export(freeze("1.0"), tmp_path / "out")
     said = {(r["audio_type"], r["correlation"], r["check_by_crowdsource"]) for r in table(tmp_path / "out")}
@@ -107,6 +121,7 @@ def test_second_table_tells_the_rest(fragment, tmp_path):
         "similarity": "0.91",
         "licence": "CC-BY-4.0",
     }
+    assert (hum["latency_s"], hum["latency_method"], hum["latency_confidence"]) == ("", "", ""), "none is known"
     video = next(row for row in rows if row["why_no_audio"])
     assert video["why_no_audio"] == "not redistributable: get it by youtube_id and interval"
     assert (video["audio"], video["sha256"], video["checkpoint"]) == ("", "", "short-made")
