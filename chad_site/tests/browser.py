@@ -54,7 +54,8 @@ def chromium_with_microphone(playwright: Playwright) -> Iterator[OpenChromium]:
 
     The microphone, which pages may use, plays the WAV file once from the moment that a page opens it (`loop=True`:
     again and again). Each call is another browser with its own cookies. Further arguments go to Playwright's
-    `new_context`. An exception that a page's script did not catch fails the test.
+    `new_context`; service workers, which would send behind a test's back, are blocked unless these say otherwise. An
+    exception that a page's script did not catch fails the test.
     """
     browsers, uncaught = [], []
 
@@ -64,7 +65,9 @@ def chromium_with_microphone(playwright: Playwright) -> Iterator[OpenChromium]:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments(wav, loop))
         browsers.append(browser)
         context = browser.new_context(
-            viewport={"width": width, "height": height}, permissions=["microphone"], **options
+            viewport={"width": width, "height": height},
+            permissions=["microphone"],
+            **{"service_workers": "block", **options},
         )
         context.on("weberror", lambda problem: uncaught.append(str(problem.error)))
         return context

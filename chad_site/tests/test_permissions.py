@@ -154,6 +154,7 @@ TABLE = [
     Row("healthz", "GET", ANYONE),
     Row("home", "GET", ANYONE),
     Row("words", "GET", ANYONE),
+    Row("service-worker", "GET", ANYONE),
     Row("set-language", "POST", (302, 302, 302, 302, 302), form=True),
     Row("sign-in", "GET", ANYONE),
     Row("sign-in", "POST", ANYONE, form=True),

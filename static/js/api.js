@@ -47,9 +47,9 @@ async function bodyOf(response) {
   return response.json();
 }
 
-function bodyAndHeaders(method, data) {
+function bodyAndHeaders(method, data, withSession) {
   const headers = { Accept: "application/json" };
-  if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
+  if (method !== "GET" && withSession) headers["X-CSRFToken"] = csrfToken();
   if (data instanceof FormData || data === undefined) return { headers, body: data };
   return { headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(data) };
 }
@@ -75,10 +75,13 @@ async function ask(path, options) {
   }
 }
 
-/** One call: data is sent as JSON, or as it is when FormData. Returns {status, body}; throws ApiError. */
-export async function call(method, path, data, further = {}) {
-  const { headers, body: sent } = bodyAndHeaders(method, data);
-  const response = await ask(path, { method, headers: { ...headers, ...further }, body: sent });
+/**
+ * One call: data is sent as JSON, or as it is when FormData. options.headers: further ones; options.credentials: "omit"
+ * for a call that stands on its own, whoever is signed in. Returns {status, body}; throws ApiError.
+ */
+export async function call(method, path, data, { headers: further = {}, credentials = "same-origin" } = {}) {
+  const { headers, body: sent } = bodyAndHeaders(method, data, credentials !== "omit");
+  const response = await ask(path, { method, credentials, headers: { ...headers, ...further }, body: sent });
   // A session that ended redirects to the sign-in page.
   if (response.redirected && !(response.headers.get("content-type") ?? "").includes("json")) {
     throw new ApiError(SIGNED_OUT, { status: 401, code: "signed_out" });

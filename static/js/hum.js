@@ -555,8 +555,12 @@ async function sendTake() {
   lease?.close();
   await mine.kept;
   mine.item = { ...mine.item, draft: false };
-  if (await keepSafe(mine.item)) await delivery.sendAll();
-  else await delivery.deliver(mine.item);
+  if (await keepSafe(mine.item)) {
+    delivery.askBackground();
+    await delivery.sendAll();
+  } else {
+    await delivery.deliverNow(mine.item);
+  }
   // What became of it was told on the way: savedHere and unsentHere.
   if (take === mine && state === "sending") enter("sent");
 }

@@ -1,6 +1,6 @@
 // Takes wait here (IndexedDB) until the server says that they are saved. A closed tab, a lost network or an ended
-// session lose nothing: what is left is sent by whichever page is next opened (delivery.js). The server knows a take by
-// its id, so sending twice makes one. A take that was hummed but not sent yet lies here as a draft.
+// session lose nothing: what is left is sent by whichever page is next opened, or by the browser in the background
+// (delivery.js, deliver-all.js). The server knows a take by its id, so sending twice makes one. A take that was hummed but not sent yet lies here as a draft.
 
 import { call } from "./api.js";
 
@@ -65,11 +65,14 @@ export function forget(id) {
   return within("readwrite", (store) => store.delete(id));
 }
 
-/** Sends one take. Resolves when the server has it on storage and in its database; throws ApiError. */
+/**
+ * Sends one take. Resolves when the server has it on storage and in its database; throws ApiError. The ticket alone says
+ * whose it is: a session that is over, or somebody else's, does not matter.
+ */
 export async function send({ id, wav, sha256, ticket, capture }) {
   const form = new FormData();
   form.append("audio", new Blob([wav], { type: "audio/wav" }), "take.wav");
   form.append("sha256", sha256);
   form.append("capture", JSON.stringify(capture));
-  return call("PUT", `/api/hums/${id}`, form, { "X-Take-Ticket": ticket });
+  return call("PUT", `/api/hums/${id}`, form, { headers: { "X-Take-Ticket": ticket }, credentials: "omit" });
 }

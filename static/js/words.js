@@ -1,14 +1,14 @@
-// Sentences in the reader's language. Django's JavaScriptCatalog, where the page has loaded it, gives window.gettext
-// and window.ngettext; without it everything is said in English, as it is written in the code.
+// Sentences in the reader's language. Django's JavaScriptCatalog, where the page has loaded it, gives gettext and
+// ngettext to every script; without it everything is said in English, as it is written in the code.
 
 /** The message in the reader's language. */
 export function gettext(message) {
-  return typeof window.gettext === "function" ? window.gettext(message) : message;
+  return typeof globalThis.gettext === "function" ? globalThis.gettext(message) : message;
 }
 
 /** The message for a number of things: one of them, or many. */
 export function ngettext(one, many, number) {
-  if (typeof window.ngettext === "function") return window.ngettext(one, many, number);
+  if (typeof globalThis.ngettext === "function") return globalThis.ngettext(one, many, number);
   return number === 1 ? one : many;
 }
 
