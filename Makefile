@@ -2,7 +2,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help environment run test bench lint
+.PHONY: help environment run test bench lint messages
 
 # Python 3.11 under whichever name it has here. It is run, not only looked for: some names are empty shims.
 PYTHON_3_11 = for name in "$(PYTHON)" python3.11 python3 python; do \
@@ -28,3 +28,6 @@ bench: environment  ## run the benchmarks; ONLY=name chooses one
 
 lint: environment  ## look for mistakes and untidiness
 	@.venv/bin/ruff check .
+
+messages: environment  ## collect what the pages say and compile its translations
+	@DJANGO_SETTINGS_MODULE=chad_site.settings .venv/bin/python -m chad_site.messages

@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 # Skips for these reasons are failures in CI, as is every skip of a test that is marked `browser`.
-NEEDED_IN_CI = ("shared data", "shared/data")
+NEEDED_IN_CI = ("shared data", "shared/data", "gettext")
 
 
 def in_ci() -> bool:

@@ -28,6 +28,8 @@ export const RECORDING = gettext("Recording.");
 export const THREE_LEFT = gettext("Three seconds left.");
 export const STOPPED = gettext("Stopped. Nothing was kept.");
 
+export const SPACE = gettext("Space");
+
 export const ACTS = {
   along: gettext("Hum along"),
   now: gettext("Hum now"),

@@ -75,8 +75,8 @@ function isRefused() {
 
 /** The big button in each state: icon, words, key, tone and what it does. */
 const MAIN = {
-  ready: () => ({ icon: "mic", words: humWords(), key: "Space", tone: "voice", run: record }),
-  busy: () => ({ icon: "square", words: words.ACTS.stop, key: "Space", tone: "stop", run: () => under.stop() }),
+  ready: () => ({ icon: "mic", words: humWords(), key: words.SPACE, tone: "voice", run: record }),
+  busy: () => ({ icon: "square", words: words.ACTS.stop, key: words.SPACE, tone: "stop", run: () => under.stop() }),
   taken: () => (mustAgain()
     ? { icon: "mic", words: words.ACTS.again, key: "A", tone: "voice", run: again }
     : { icon: "send", words: words.ACTS.send, key: "Enter", tone: "ink", run: sendTake }),
@@ -683,7 +683,7 @@ function onlyIn(states, run) {
 
 function bindCommands() {
   bindKeys([
-    { key: " ", name: "Space", words: gettext("start or stop"), run: onlyIn(["ready", "busy"], () => MAIN[state]().run()) },
+    { key: " ", name: words.SPACE, words: gettext("start or stop"), run: onlyIn(["ready", "busy"], () => MAIN[state]().run()) },
     { key: "l", name: "L", words: gettext("listen to the melody"), run: () => play("reference") },
     { key: "m", name: "M", words: gettext("hear yourself"), run: () => play("voice") },
     { key: "b", name: "B", words: gettext("hear both"), run: () => play("both") },

@@ -44,7 +44,14 @@ const seen = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "200px" });
 
+/** The server writes its own time; here it becomes the reader's. */
+function tellLocalTime(element) {
+  const how = { day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" };
+  element.textContent = new Date(element.dateTime).toLocaleString(document.documentElement.lang || "en", how);
+}
+
 function watch(place) {
+  place.querySelectorAll("time").forEach(tellLocalTime);
   place.querySelectorAll("[data-curve]").forEach((figure) => seen.observe(figure));
 }
 
