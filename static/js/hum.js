@@ -2,7 +2,7 @@
 // sound-check-view.js (microphone and headphones), outbox.js and delivery.js (nothing is lost), take-check.js (before
 // sending), curve.js (the picture), hum-words.js (what is said).
 
-import { ApiError, get, getBytes, post } from "./api.js";
+import { ApiError, csrfToken, get, getBytes, post } from "./api.js";
 import { CurveView } from "./curve.js";
 import * as delivery from "./delivery.js";
 import { discard, offerDrafts } from "./drafts.js";
@@ -13,7 +13,7 @@ import { LiveVoice } from "./live-voice.js";
 import { bestDelay, inFragmentTime, overlay } from "./melody.js";
 import { say, unwarn, warn } from "./notices.js";
 import * as outbox from "./outbox.js";
-import { announce, byId, dataOf, icon, linkButton, notice, remember, remembered } from "./page.js";
+import { announce, byId, dataOf, icon, isShown, linkButton, notice, remember, remembered } from "./page.js";
 import { Duet } from "./player.js";
 import { SoundCheck } from "./sound-check-view.js";
 import { NoMicrophone, Studio } from "./studio.js";
@@ -99,7 +99,16 @@ function showMain() {
   byId("act-key").textContent = face.key;
   byId("act-key").hidden = !face.key;
   act.dataset.tone = face.tone;
-  act.disabled = !face.run;
+  hold(!face.run);
+}
+
+/** The big button waits. It is not disabled, as the focus would fall off it. */
+function hold(yes) {
+  act.setAttribute("aria-disabled", String(yes));
+}
+
+function isHeld() {
+  return act.getAttribute("aria-disabled") === "true";
 }
 
 function showRow() {
@@ -122,9 +131,17 @@ function show() {
   showRow();
 }
 
+// Where the focus goes when what had it is gone; elsewhere to the big button.
+const FIRST = { consent: "agree", microphone: "open-microphone", check: "check-title", loading: "main", nothing: "nothing-title" };
+
 function enter(next) {
+  const before = state;
   state = next;
   show();
+  const focused = document.activeElement;
+  const isLost = focused === document.body || !isShown(focused) || focused.disabled;
+  // A page that was just opened leaves the focus to its reader.
+  if (before && isLost) byId(FIRST[state] ?? "act").focus({ preventScroll: true });
 }
 
 /** Whether the person is at nothing that must not be interrupted. */
@@ -169,14 +186,22 @@ async function agree() {
   button.disabled = true;
   const agreed = tried(async () => {
     const { person, guest } = await post("/api/hum/consent");
+    const isNew = root.dataset.user === "";
     root.dataset.user = person;
     if (guest) root.dataset.guest = "";
+    if (isNew) becomeSomebody();
   }, agree);
   const opened = studio ? true : await openStudio();
   button.disabled = false;
   if (!(await agreed)) return;
   if (opened) await toPhrase();
   else enter("microphone");
+}
+
+/** Who was nobody is signed in as a guest: the navigation gets what guests have, and the forms the new session's token. */
+function becomeSomebody() {
+  document.querySelectorAll("[data-for-guests]").forEach((link) => { link.hidden = false; });
+  document.querySelectorAll('input[name="csrfmiddlewaretoken"]').forEach((input) => { input.value = csrfToken(); });
 }
 
 /** Asks for the microphone; says what to do where there is none. Returns whether it is open. */
@@ -307,7 +332,7 @@ function endTask() {
 
 /** The next phrase, or the named one once more. */
 async function nextTask(fragment = null) {
-  act.disabled = true;
+  hold(true);
   if (!task) enter("loading");
   const went = await tried(async () => {
     const answer = await post("/api/hum/task", { ...(fragment && { fragment }), ...(song && { song }) });
@@ -392,8 +417,8 @@ function follow() {
 
 /** Begins a take; a second press before it has begun is none. */
 async function record() {
-  if (act.disabled) return;
-  act.disabled = true;
+  if (isHeld()) return;
+  hold(true);
   duet.stop();
   ["earlier", "waited", "skipped"].forEach(unwarn);
   await dropTake();
@@ -584,13 +609,21 @@ function savedHere({ detail: { item, status } }) {
   followCheck(mine);
 }
 
+/** Throws away what could not be sent; the phrase of the one on the stage comes again. */
+async function discardUnsent({ id }) {
+  await discard(id);
+  if (id === take?.id && state === "sent") await nextTask(task.fragment.id);
+}
+
 function unsentHere({ detail: { item, error } }) {
-  const onStage = item.id === take?.id && ["sending", "sent"].includes(state);
+  const isThere = item.id === take?.id && ["sending", "sent"].includes(state);
+  // The one on the stage waits behind an older one.
+  const onStage = isThere || (error.passing && state === "sending");
   if (onStage) enter("sent");
   const place = onStage ? (box) => say(box) : (box) => { unwarn(item.id); box.dataset.name = item.id; byId("notices").append(box); };
   if (error.status === 0) place(notice("warning", words.KEPT_OFFLINE));
   else if (error.passing) place(notice("warning", words.KEPT_BUSY));
-  else place(notice("bad", words.couldNotSend(item.title, error.message), linkButton(words.LINKS.tryAgain, () => delivery.sendAll()), linkButton(words.LINKS.discard, () => discard(item.id))));
+  else place(notice("bad", words.couldNotSend(item.title, error.message), linkButton(words.LINKS.tryAgain, () => delivery.sendAll()), linkButton(words.LINKS.discard, () => discardUnsent(item))));
 }
 
 function showProgress() {
@@ -616,7 +649,9 @@ async function askCheck(id) {
 
 /** Waits for the automatic check of a take; shows it on the stage, or above it when the singer has gone on. */
 async function followCheck(mine) {
-  const outcome = await askCheck(mine.id);
+  let outcome = null;
+  // Whose session is over learns it here; the take is saved all the same.
+  if (!(await tried(async () => { outcome = await askCheck(mine.id); }))) return;
   const onStage = take === mine;
   if (!outcome) {
     if (onStage) say(notice("info", words.SLOW_CHECK));
@@ -653,7 +688,7 @@ function bindButtons() {
   byId("check-again").addEventListener("click", checkWhole);
   byId("open-microphone").addEventListener("click", openMicrophone);
   byId("look-again").addEventListener("click", () => nextTask());
-  act.addEventListener("click", () => MAIN[state]?.().run?.());
+  act.addEventListener("click", () => { if (!isHeld()) MAIN[state]?.().run?.(); });
   byId("again").addEventListener("click", again);
   for (const [which, button] of Object.entries(PLAYS)) button.addEventListener("click", () => play(which));
   document.querySelectorAll("[data-skip]").forEach((button) => button.addEventListener("click", () => skip(button.dataset.skip)));
