@@ -18,6 +18,8 @@ from chad_site.tests.browser import arguments, chromium_path
 
 ROOT = Path(__file__).resolve().parents[2]
 BLANK = b"<!doctype html><title>modules</title>"
+# Pages make sound only after a click, which these tests have nobody for.
+NO_CLICK_NEEDED = "--autoplay-policy=no-user-gesture-required"
 
 
 class StaticFiles(SimpleHTTPRequestHandler):
@@ -51,7 +53,10 @@ def static_home() -> Iterator[str]:
 
 
 class Modules:
-    """Calls functions of the page scripts: `modules.run("melody.js", "return m.fold(a[0])", 7)`."""
+    """Calls functions of the page scripts: `modules.run("melody.js", "return m.fold(a[0])", 7)`.
+
+    Samples go in by `packed` and `floats(a[0])`, and come out by `text(samples)` and `unpacked`.
+    """
 
     def __init__(self, page: Page, home: str) -> None:
         self.page = page
@@ -63,6 +68,8 @@ class Modules:
         return self.page.evaluate(
             f"async (a) => {{ const m = await import('/static/js/{module}');"
             " const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);"
+            " const text = (samples) => btoa(Array.from(new Uint8Array(Float32Array.from(samples).buffer),"
+            " (octet) => String.fromCharCode(octet)).join(''));"
             f" {body} }}",
             list(values),
         )
@@ -73,9 +80,15 @@ def packed(samples: NDArray[np.floating]) -> str:
     return base64.b64encode(samples.astype("<f4").tobytes()).decode()
 
 
+def unpacked(text: str) -> NDArray[np.float64]:
+    """The samples of `text(samples)` in a body."""
+    return np.frombuffer(base64.b64decode(text), "<f4").astype(float)
+
+
 @pytest.fixture(scope="module")
 def modules(playwright: Playwright, static_home: str) -> Iterator[Modules]:
-    browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments(None, loop=False))
+    switches = [*arguments(None, loop=False), NO_CLICK_NEEDED]
+    browser = playwright.chromium.launch(executable_path=chromium_path(), args=switches)
     yield Modules(browser.new_page(), static_home)
     browser.close()
 

@@ -39,7 +39,7 @@ def through_loudspeaker(samples: Floats, sample_rate: int) -> Floats:
 
 
 def room_impulse(rng: np.random.Generator, sample_rate: int, decay_s: float, strongest: float = 1.0) -> Floats:
-    """Direct sound of 1, four early reflections (the loudest `strongest`) and a tail that falls by 60 dB in `decay_s`."""
+    """Direct sound of 1, four early echoes (the loudest `strongest`), and a tail that falls by 60 dB in `decay_s`."""
     t = np.arange(int(decay_s * sample_rate)) / sample_rate
     impulse = rng.normal(0, 0.03, len(t)) * 10 ** (-3 * t / decay_s)
     impulse[: int(0.003 * sample_rate)] = 0
@@ -78,6 +78,31 @@ def hum(rng: np.random.Generator, length: int, sample_rate: int) -> Floats:
     voice = sum(np.sin(k * phase) / k**1.5 * (k * hz < 0.45 * sample_rate) for k in range(1, 25))
     loudness = 0.3 + 0.7 * np.abs(np.sin(2 * np.pi * rng.uniform(1, 3) * t + rng.uniform(0, 3)))
     return loudness * (voice + 0.02 * rng.normal(size=length))
+
+
+def knocks(rng: np.random.Generator, length: int, sample_rate: int) -> Floats:
+    """One to seven knocks of up to full scale over a quiet room."""
+    made = rng.normal(0, 3e-4, length)
+    size = int(0.08 * sample_rate)
+    for begin in rng.integers(0, length - size, rng.integers(1, 8)):
+        dies_s = rng.uniform(0.002, 0.02)
+        knock = rng.normal(size=size) * np.exp(-np.arange(size) / sample_rate / dies_s)
+        made[begin : begin + size] += rng.uniform(0.02, 0.5) * knock
+    return made
+
+
+def disturbance(rng: np.random.Generator, kind: str, length: int, sample_rate: int) -> Floats:
+    """Somebody who is not silent: "hum", "knocks", or a "burst" of noise somewhere."""
+    if kind == "knocks":
+        return knocks(rng, length, sample_rate)
+    loud = 10 ** (rng.uniform(-40, -10) / 20)
+    if kind == "hum":
+        return loud * noise(rng, "voice", length, sample_rate)
+    made = np.zeros(length)
+    begin = rng.integers(0, length - sample_rate // 2)
+    size = rng.integers(sample_rate // 20, sample_rate // 2)
+    made[begin : begin + size] = loud * rng.normal(size=size)
+    return made
 
 
 def at_snr(rng: np.random.Generator, heard: Floats, sounding: Floats, kind: Noise, snr_db: float, rate: int) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
 import os
@@ -15,7 +14,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from annotation.tests.front_end import Modules, modules, modules_with_microphone, packed, static_home
+from annotation.tests.front_end import Modules, modules, modules_with_microphone, packed, static_home, unpacked
+from annotation.tests.studio_scripts import RATE_OF_MICROPHONE, RECORD, snr_db
 
 __all__ = ["modules", "modules_with_microphone", "static_home"]
 
@@ -204,14 +204,19 @@ def test_samples_beyond_full_scale_are_held_at_it(modules: Modules) -> None:
 
 CHECK = (
     "const pitch = await import('/static/js/pitch.js'); const samples = floats(a[0]);"
-    "return m.checkTake({samples, sampleRate: a[1], gaps: a[2], curve: pitch.trackPitch(samples, a[1])}, a[3])"
+    "return m.checkTake({...a[4], samples, sampleRate: a[1], gaps: a[2], curve: pitch.trackPitch(samples, a[1])}, a[3])"
 )
 
 
 def findings(
-    modules: Modules, samples: NDArray[np.floating], rate: int = 22050, gaps: tuple = (), phrase_s: float = 5.0
+    modules: Modules,
+    samples: NDArray[np.floating],
+    rate: int = 22050,
+    gaps: tuple = (),
+    phrase_s: float = 5.0,
+    **known: Any,
 ) -> list[dict[str, Any]]:
-    return modules.run("take-check.js", CHECK, packed(samples), rate, list(gaps), phrase_s)
+    return modules.run("take-check.js", CHECK, packed(samples), rate, list(gaps), phrase_s, known)
 
 
 def codes(found: list[dict[str, Any]]) -> list[str]:
@@ -264,15 +269,46 @@ def test_a_lost_end_is_told_with_its_length(modules: Modules, hum: NDArray[np.fl
     assert found[0]["sentence"].startswith("We could not hear you for the last 3.")
 
 
+def test_zeros_within_the_sound_are_lost_sound_though_no_frame_number_is_missing(
+    modules: Modules, hum: NDArray[np.float64]
+) -> None:
+    """Chromium fills with zeros what its microphone did not deliver in time."""
+    holed = hum.copy()
+    middle = int(np.argmax(np.abs(hum)))
+    holed[middle + 500 : middle + 500 + 2205] = 0
+    found = findings(modules, holed)
+    assert codes(found) == ["gaps"]
+    assert "0.1 seconds" in found[0]["sentence"]
+
+
+def test_an_interrupted_take_is_told(modules: Modules, hum: NDArray[np.float64]) -> None:
+    (found,) = findings(modules, hum, interrupted="muted")
+    assert (found["code"], found["stop"], found["again"]) == ("interrupted", False, True)
+
+
+@pytest.mark.parametrize("known", [{"bandwidth_hz": 8000}, {"settings": {"sampleRate": 16000}}])
+def test_a_headsets_call_mode_is_advice_that_humming_again_does_not_mend(
+    modules: Modules, hum: NDArray[np.float64], known: dict[str, Any]
+) -> None:
+    (found,) = findings(modules, hum, **known)
+    assert (found["code"], found["stop"], found["again"]) == ("narrow_band", False, False)
+    assert "Bluetooth" in found["sentence"]
+
+
+def test_a_wide_microphone_has_no_such_advice(modules: Modules, hum: NDArray[np.float64]) -> None:
+    assert findings(modules, hum, bandwidth_hz=11025, settings={"sampleRate": 48000}) == []
+
+
 def test_noise_is_no_hum(modules: Modules) -> None:
     found = findings(modules, np.random.default_rng(2).normal(0, 0.05, 22050 * 5))
     assert codes(found) in (["no_melody"], ["cut_off"], ["unclear"])
 
 
 @pytest.mark.parametrize(("db", "word"), [(-70, "silent"), (-50, "quiet"), (-25, "good")])
-def test_the_level_has_a_word(modules: Modules, db: float, word: str) -> None:
-    assert modules.run("take-check.js", "return m.levelWord(a[0], 0.5).word", db) == word
-    assert modules.run("take-check.js", "return m.levelWord(a[0], 1.0).word", db) == "too loud"
+def test_the_level_has_a_code_and_a_word(modules: Modules, db: float, word: str) -> None:
+    for name in ("code", "word"):
+        assert modules.run("take-check.js", "return m.levelWord(a[0], 0.5)[a[1]]", db, name) == word
+        assert modules.run("take-check.js", "return m.levelWord(a[0], 1.0)[a[1]]", db, name) == "too loud"
 
 
 # ---------------------------------------------------------------- studio.js
@@ -304,41 +340,28 @@ def test_a_microphone_that_dies_leaves_a_gap_to_the_end(modules: Modules) -> Non
     assert modules.run("studio.js", ASSEMBLE, [], 100, 150)["gaps"] == [{"frame": 0, "frames": 50}]
 
 
-RECORD = """
-const studio = await m.Studio.open();
-const { sampleRate } = studio.context;
-const reference = new AudioBuffer({length: 2 * sampleRate, sampleRate});
-const take = await studio.record({reference, mode: a[0], heard: true});
-const recorded = await take.done;
-const octets = new Uint8Array(recorded.samples.buffer);
-let text = "";
-for (let k = 0; k < octets.length; k += 8192) text += String.fromCharCode(...octets.subarray(k, k + 8192));
-return {...recorded, samples: btoa(text), settings: studio.settings, processing: studio.processing};
-"""
-
-
+@pytest.mark.parametrize(("subtype", "least_db"), [("PCM_16", 90), ("FLOAT", 140)])
 def test_the_capture_is_the_sound_with_voice_processing_off(
-    modules_with_microphone: Callable[[Path], Modules], tmp_path: Path
+    modules_with_microphone: Callable[[Path], Modules], tmp_path: Path, subtype: str, least_db: float
 ) -> None:
-    """In real Chromium: what the worklet gives is what the microphone's file holds."""
-    rate = 44100
-    voice = np.random.default_rng(5).normal(0, 0.1, 9 * rate)
-    soundfile.write(tmp_path / "voice.wav", voice, rate, subtype="PCM_16")
-    recorded = modules_with_microphone(tmp_path / "voice.wav").run("studio.js", RECORD, "along")
-    samples = np.frombuffer(base64.b64decode(recorded["samples"]), "<f4").astype(float)
+    """In real Chromium: what the worklet gives is what the microphone's file holds, where nothing is resampled.
+
+    16-bit files are off by up to half a step: Chromium divides positive samples by 32767 and negative ones by 32768.
+    """
+    wav = tmp_path / "voice.wav"
+    soundfile.write(wav, np.zeros(1000), 44100)
+    rate = modules_with_microphone(wav).run("studio.js", RATE_OF_MICROPHONE)
+    soundfile.write(wav, np.random.default_rng(5).normal(0, 0.1, 9 * rate), rate, subtype=subtype)
+    recorded = modules_with_microphone(wav).run("studio.js", RECORD, "along", rate)
+    samples = unpacked(recorded["samples"])
     assert recorded["processing"] == []
-    assert "deviceId" not in recorded["settings"]
+    assert not {"deviceId", "groupId"} & set(recorded["settings"])
     assert recorded["gaps"] == []
-    assert recorded["referenceStartFrame"] == round(0.5 * recorded["sampleRate"])
-    assert len(samples) == pytest.approx(3.5 * recorded["sampleRate"], abs=2)
-    if recorded["sampleRate"] != rate:
-        pytest.skip(f"The sound card of this machine runs at {recorded['sampleRate']} Hz; samples would be resampled.")
-    part = samples[rate : rate + 8192]
-    scores = np.correlate(voice, part, "valid")
-    at = int(np.argmax(scores))
-    gain = (part @ voice[at : at + 8192]) / (voice[at : at + 8192] @ voice[at : at + 8192])
-    error = part - gain * voice[at : at + 8192]
-    assert 10 * np.log10((part @ part) / (error @ error)) > 60
+    assert recorded["interrupted"] is None
+    assert recorded["sampleRate"] == rate
+    assert recorded["referenceStartFrame"] == round(0.5 * rate)
+    assert len(samples) == pytest.approx(3.5 * rate, abs=2)
+    assert snr_db(samples[rate : 2 * rate], soundfile.read(wav)[0]) >= least_db
 
 
 # ---------------------------------------------------------------- outbox.js

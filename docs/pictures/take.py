@@ -83,6 +83,8 @@ def first_phrase(admin: Page) -> str:
 def take_hum(page: Page, size: str, fragment: str) -> None:
     page.goto(f"/hum/?fragment={fragment}")
     page.locator("#agree").or_(page.locator("#open-microphone")).filter(visible=True).click()
+    page.locator("#check-voice[data-step=done]").wait_for()
+    save(page, "check", size)
     page.locator("#check-skip").click()
     page.locator("#act-word", has_text="Listen, then hum").wait_for()
     page.locator("#act").click()

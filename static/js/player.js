@@ -22,8 +22,9 @@ function gainFor(buffer) {
 }
 
 export class Duet {
-  constructor(context) {
-    this.context = context;
+  /** output: the node that everything is heard through; the loudspeaker itself where it is left out. */
+  constructor(context, output = context.destination) {
+    Object.assign(this, { context, output });
     this.parts = {};
     this.playing = null;
   }
@@ -68,7 +69,7 @@ export class Duet {
     const together = pan !== null;
     const source = new AudioBufferSourceNode(this.context, { buffer, playbackRate: together ? rate : 1 });
     const panner = new StereoPannerNode(this.context, { pan: pan ?? 0 });
-    source.connect(new GainNode(this.context, { gain })).connect(panner).connect(this.context.destination);
+    source.connect(new GainNode(this.context, { gain })).connect(panner).connect(this.output);
     const first = Math.max(from_s, -offset_s / rate);
     source.start(zero + first * (together ? 1 : rate), Math.max(0, offset_s + from_s * rate));
     return source;

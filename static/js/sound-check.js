@@ -1,8 +1,8 @@
-// Whether the microphone hears the loudspeaker, and how late. A short quiet sound, three sweeps, is played and looked for
-// in what the microphone heard on the same clock. Pure measurement: no page, no microphone; studio.js plays and records.
+// Whether the microphone hears the loudspeaker, and how late. A short quiet sound, five sweeps, is played and looked for in
+// what the microphone heard on the same clock. Pure measurement: no page, no microphone; studio.js plays and records.
 //
 // The sweeps are found by a matched filter and its quadrature, whose envelope does not mind a turned polarity or phase.
-// What repeats at the three irregular places is the probe; a knock, a voice or a tone does not.
+// What is alike at the five irregular places is the probe; a knock, a voice or a tone is not.
 
 import {
   CLIFF_DB, ECHO_S, EMPTY_BAND_DB, EMPTY_HZ, FIRST_SHARE, FIRST_WITHIN_S, HEADPHONES_BELOW_DB, HELD, HOLE, HOLE_S,

@@ -1,6 +1,6 @@
 // Microphone and reference on one AudioContext, so that both have one clock: frame numbers of that context.
 
-import { makeProbe, measureLoopback, notMeasured } from "./sound-check.js";
+import { kindOf, makeProbe, measureLoopback, notMeasured } from "./sound-check.js";
 import { CLOCK_STOOD_S, MOST_LATENCY_S, PATIENCE_S, WAKE_MS } from "./take-limits.js";
 
 // Recorded before the first note and after the last, seconds. What lies before also tells the room's noise.
@@ -20,6 +20,9 @@ const SOON_S = 0.12;
 
 // How long to wait for the last block after stopping, ms.
 const LAST_BLOCK_MS = 400;
+
+// A probe that ended for one of these is not tried again.
+const GIVEN_UP = ["cancelled", "ended", "interrupted"];
 
 const WANTED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: { ideal: 1 } };
 const PROCESSING = ["echoCancellation", "noiseSuppression", "autoGainControl"];
@@ -249,10 +252,22 @@ export class Studio {
 
   /**
    * Plays the short quiet sound and listens for it: what measureLoopback gives, and `samples`, what the microphone heard
-   * from the sound's first frame on. Never throws for what the microphone does: `reason` says why nothing was measured.
+   * from the sound's first frame on. Where that tells nothing it is played once more: a stream that has just begun may
+   * still shift its delay, and a cough passes. Never throws for what the microphone does: `reason` says why nothing was
+   * measured.
    */
   async probe({ signal } = {}) {
-    await this.wake();
+    const first = await this.probeOnce(signal);
+    return kindOf(first) === "unsure" && !GIVEN_UP.includes(first.reason) ? this.probeOnce(signal) : first;
+  }
+
+  async probeOnce(signal) {
+    try {
+      await this.wake();
+    } catch (error) {
+      if (!(error instanceof NoMicrophone)) throw error;
+      return { ...notMeasured(error.code === "gone" ? "ended" : "interrupted"), samples: new Float32Array(0) };
+    }
     const { sampleRate } = this.context;
     const probe = makeProbe(sampleRate);
     const first = this.frameAt(this.context.currentTime + SOON_S);

@@ -1,6 +1,6 @@
 // Every limit that the browser checks sound by, each with its unit and its reason. Where the server has a limit for the
 // same (ml_worker/judging/thresholds.py and quality.py), the browser is the gentler: it withholds nothing that the server
-// would take, and gives advice a little earlier. annotation/tests/test_sound_check.py compares the two.
+// would take, and gives advice a little earlier. ml_worker/tests/test_take_limits.py compares the two.
 
 // --- level (take-check.js, level-meter.js)
 
@@ -105,8 +105,8 @@ export const HEADPHONES_BELOW_DB = -40;
 // independent lags exceeds its median by 13.4 dB once in a thousand recordings.
 export const OVER_NOISE_DB = 15;
 
-// The sweeps must agree in size and phase: 1 when they are alike, 0.67 when a waking Bluetooth loudspeaker swallowed one,
-// 0.33 when a knock was heard instead of all three.
+// The five sweeps must agree in size and phase: 1 when they are alike, 0.8 when a waking Bluetooth loudspeaker swallowed
+// one, 0.2 when a knock was heard instead. Of five sweeps in plain noise one lag in forty agrees so well.
 export const LEAST_AGREEMENT = 0.6;
 
 // The direct sound may be weaker than its strongest echo: the earliest peak over this share of the highest counts ...
@@ -131,7 +131,7 @@ export const MUTED_SHARE = 0.1;
 export const WAKE_MS = 1500;
 
 // How long after its due time a block of the microphone is waited for, seconds.
-export const PATIENCE_S = 1.5;
+export const PATIENCE_S = 1;
 
 // The audio clock has stood still when it falls this much behind the computer's, seconds; else the two differ by 3 ms
 // in 30 s.
