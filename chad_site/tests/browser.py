@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,23 @@ def chromium_with_microphone(playwright: Playwright) -> Iterator[OpenChromium]:
     """Opens Chromium: `chromium_with_microphone(wav, width=390, height=844, base_url=live_server.url)`.
 
     The microphone, which pages may use, plays the WAV file once from the moment that a page opens it (`loop=True`:
-    again and again). Each call is another browser with its own cookies. Further arguments go to Playwright's
-    `new_context`; service workers, which would send behind a test's back, are blocked unless these say otherwise. An
-    exception that a page's script did not catch fails the test.
+    again and again). Each call is another browser with its own cookies. `switches` go to Chromium, further arguments
+    to Playwright's `new_context`; service workers, which would send behind a test's back, are blocked unless these say
+    otherwise. An exception that a page's script did not catch fails the test.
     """
     browsers, uncaught = [], []
 
     def open_chromium(
-        wav: Path | None = None, *, loop: bool = False, width: int = 1280, height: int = 800, **options: Any
+        wav: Path | None = None,
+        *,
+        loop: bool = False,
+        width: int = 1280,
+        height: int = 800,
+        switches: Sequence[str] = (),
+        **options: Any,
     ) -> BrowserContext:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=arguments(wav, loop))
+        args = [*arguments(wav, loop), *switches]
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=args)
         browsers.append(browser)
         context = browser.new_context(
             viewport={"width": width, "height": height},

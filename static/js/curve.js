@@ -66,6 +66,7 @@ export class CurveView {
     this.options = options;
     this.state = { reference: null, voice: null, now_s: null, from_s: null, to_s: null };
     canvas.setAttribute("role", "img");
+    canvas.setAttribute("aria-label", this.words());
     this.observer = new ResizeObserver(() => this.redraw());
     this.observer.observe(canvas);
     live.add(this);

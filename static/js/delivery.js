@@ -11,7 +11,7 @@ import { interpolate, ngettext } from "./words.js";
 const RETRY_MS = 15_000;
 const MOST_RETRY_MS = 240_000;
 
-// Other tabs, and the service worker: "changed", or what the worker has delivered.
+// Other tabs, and the service worker: "changed", or {item, status} of what one of them has delivered.
 const others = new BroadcastChannel(NAME);
 
 let pause_ms = RETRY_MS;
@@ -76,7 +76,10 @@ export async function sendAll() {
   await showBadge();
   const stuck = await deliverAll(async (result) => {
     tell(result);
-    await changed();
+    // The tab that hummed it may be another one. Audio is no part of the message.
+    const { item: { id, user, title }, status, error } = result;
+    others.postMessage(error ? "changed" : { item: { id, user, title }, status });
+    await showBadge();
   });
   pause_ms = stuck ? Math.min(pause_ms * 2, MOST_RETRY_MS) : RETRY_MS;
   if (stuck) timer = setTimeout(sendAll, pause_ms);

@@ -54,6 +54,7 @@ let lease = null;
 let under = null; // the Take under way
 let checked = null; // what the sound check found of this stream, or null
 let devices = null; // which devices there were when it did
+let mustCheck = false; // whether they are others by now
 let take = null; // the last one: {id, title, samples, …, offset_s, findings, item, outcome}
 let progress = null;
 
@@ -66,7 +67,7 @@ function chosenMode() {
 }
 
 function mustAgain() {
-  return take?.findings.length > 0;
+  return take?.findings.some((finding) => finding.again);
 }
 
 function isRefused() {
@@ -225,7 +226,7 @@ async function openStudio() {
 /** The sound runs on a new clock: at the start, and where the old one stopped for good. */
 function renewed(context) {
   duet?.stop();
-  duet = new Duet(context);
+  duet = new Duet(context, studio.output);
   if (task) duet.load("reference", task.buffer);
   checked = null;
 }
@@ -250,11 +251,15 @@ async function openMicrophone() {
 }
 
 /** From an open microphone to a phrase: by the sound check, the first time on a device step by step. */
-async function toPhrase({ whole = false } = {}) {
+async function toPhrase({ whole = false, fragment = wishedFragment() } = {}) {
   const here = studio;
   await checkSound(whole);
-  // "My takes" leads here with a phrase that is to be hummed again.
-  if (studio === here) await nextTask(task?.fragment.id ?? new URLSearchParams(location.search).get("fragment"));
+  if (studio === here) await nextTask(fragment);
+}
+
+/** The phrase that is under way, or the one that "My takes" leads here with, to be hummed again. */
+function wishedFragment() {
+  return task?.fragment.id ?? new URLSearchParams(location.search).get("fragment");
 }
 
 async function checkSound(whole) {
@@ -287,25 +292,35 @@ async function devicesChanged() {
   if (!studio || devices === null || (await deviceList()) === devices) return;
   checked = null;
   if (isAtRest()) await checkAnew();
-  else if (state !== "check") warn("devices", "warning", words.DEVICES_CHANGED, linkButton(words.LINKS.check, () => checkAnew()));
+  else if (state !== "check") {
+    mustCheck = true;
+    warn("devices", "warning", words.DEVICES_CHANGED, linkButton(words.LINKS.check, () => checkAnew()));
+  }
 }
 
+/** A take that was not sent yet is offered again after it. */
 async function checkAnew(asked = {}) {
   if (!isAtRest() && state !== "taken") return;
   unwarn("devices");
-  await dropTake();
+  mustCheck = false;
+  await take?.kept;
+  take = null;
   const before = studio;
   studio = null;
   await before.close();
   enter("loading");
   if (await openStudio()) await toPhrase(asked);
   else enter("microphone");
+  await offerDrafts(root.dataset.user);
 }
 
-/** A take under way ends by itself with what was heard; whatever comes next asks for the microphone anew. */
+/**
+ * A take under way ends by itself with what was heard, and one on the stage stays there; whatever comes next asks for the
+ * microphone anew.
+ */
 function microphoneGone(event) {
   if (event.target !== studio?.track) return;
-  if (under) warn("microphone", "bad", words.MICROPHONE.gone);
+  if (under || ["taken", "sending", "sent"].includes(state)) warn("microphone", "bad", words.MICROPHONE.gone);
   else loseMicrophone("gone");
 }
 
@@ -317,6 +332,7 @@ async function loseMicrophone(why) {
   endTask();
   warn("microphone", "bad", words.MICROPHONE[why]);
   enter("microphone");
+  await offerDrafts(root.dataset.user);
 }
 
 // ---------------------------------------------------------------- the task
@@ -332,6 +348,10 @@ function endTask() {
 
 /** The next phrase, or the named one once more. */
 async function nextTask(fragment = null) {
+  if (mustCheck && state === "sent") {
+    await checkAnew({ fragment });
+    return;
+  }
   hold(true);
   if (!task) enter("loading");
   const went = await tried(async () => {
@@ -403,7 +423,9 @@ function play(which) {
     return;
   }
   duet.play(which, { ended: () => { view.set({ now_s: null }); showRow(); } }).then(() => { showRow(); follow(); });
-  if (which !== "voice") task.heard = true;
+  if (which === "voice") return;
+  task.heard = true;
+  showMain();
 }
 
 /** The now-line runs along with what is heard. */
@@ -421,7 +443,6 @@ async function record() {
   hold(true);
   duet.stop();
   ["earlier", "waited", "skipped"].forEach(unwarn);
-  await dropTake();
   duet.load("voice", null);
   byId("outcome").replaceChildren();
   under = await withMicrophone(() => studio.record({ reference: task.buffer, mode: chosenMode(), heard: task.heard }));
@@ -429,6 +450,7 @@ async function record() {
     showMain();
     return;
   }
+  const dropped = dropTake();
   const voice = new LiveVoice(under, latency_s());
   const unhear = studio.hear((block) => voice.push(block));
   view.set({ voice: null, now_s: 0 });
@@ -436,6 +458,7 @@ async function record() {
   watch({ phase: "", warned: false }, voice);
   const recorded = await under.done;
   unhear();
+  await dropped;
   under = null;
   byId("count").textContent = "";
   if (recorded) taken(recorded, voice);

@@ -1,10 +1,18 @@
 // What the humming page says: on the stage about the take, and above it about everything else, each said aloud too.
+// A notice whose button has the focus hands it on when it goes, to the big button or to the page.
 
-import { announce, byId, notice } from "./page.js";
+import { announce, byId, isShown, notice } from "./page.js";
+
+function keepFocus(change) {
+  const focused = document.activeElement;
+  change();
+  if (focused.isConnected) return;
+  byId(isShown(byId("act")) ? "act" : "main").focus({ preventScroll: true });
+}
 
 /** Says it on the stage, instead of what was said there before. */
 export function say(...notices) {
-  byId("outcome").replaceChildren(...notices);
+  keepFocus(() => byId("outcome").replaceChildren(...notices));
   announce(notices.map((box) => box.innerText).join(" "));
 }
 
@@ -19,5 +27,5 @@ export function warn(name, kind, sentence, ...more) {
 
 /** Takes it back. */
 export function unwarn(name) {
-  byId("notices").querySelector(`[data-name="${name}"]`)?.remove();
+  keepFocus(() => byId("notices").querySelector(`[data-name="${name}"]`)?.remove());
 }

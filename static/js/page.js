@@ -47,6 +47,11 @@ export function linkButton(words, action) {
   return button;
 }
 
+/** Whether the element is somewhere on the page: not hidden, and in no part that is. */
+export function isShown(element) {
+  return element.getClientRects().length > 0;
+}
+
 /** Says it to screen readers; urgent interrupts. */
 export function announce(sentence, { urgent = false } = {}) {
   const place = document.querySelector(urgent ? "[data-announcer-urgent]" : "[data-announcer]");

@@ -1,0 +1,195 @@
+"""No page of singers breaks a rule of WCAG that a machine can check: on a phone and a desk, light and dark.
+
+The rules are those of axe-core. They find perhaps half of what can be amiss; the keyboard and what is said aloud are
+tested by annotation/tests/test_hum_by_keys.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from annotation import taking
+from annotation.tests.hum_stage import (
+    DESKTOP,
+    PHONE,
+    OpenBrowser,
+    alice,
+    hum_shortly,
+    make_phrases,
+    open_browser,
+    send,
+    sent,
+    state_is,
+    storage,
+)
+from recordings.models import Humming
+from recordings.tests import factories
+
+__all__ = ["alice", "open_browser", "storage"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+# Everything that axe has but what is still an experiment of its own, and the size of targets, which it leaves out.
+RUN = """async () => {
+  const found = await axe.run(document, { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } });
+  return found.violations.map(({ id, help, nodes }) => ({
+    id, help, nodes: nodes.map(({ target, failureSummary }) => `${target}: ${failureSummary}`),
+  }));
+}"""
+# Whatever can be pressed and is smaller than 24 px either way (WCAG 2.5.8). A box of a form is pressed by its label,
+# too; a link within a sentence need not be larger than its letters.
+SMALL = """() => {
+  const LEAST = 24;
+  const all = document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex='0']");
+  const isShown = (element) => element.checkVisibility({ visibilityProperty: true }) && element.type !== "hidden";
+  const inSentence = (element) => getComputedStyle(element).display === "inline"
+    && element.parentElement.textContent.replace(element.textContent, "").trim() !== "";
+  const isLarge = (element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width >= LEAST && height >= LEAST;
+  };
+  const places = (element) => [element, ...(element.labels ?? [])];
+  return [...all]
+    .filter((element) => isShown(element) && !inSentence(element) && !places(element).some(isLarge))
+    .map((element) => `${element.outerHTML.slice(0, 120)} is ${element.offsetWidth} by ${element.offsetHeight} px`);
+}"""
+LOOKS = [(size, scheme) for size in (PHONE, DESKTOP) for scheme in ("light", "dark")]
+
+
+def look_at(page: Page, name: str) -> None:
+    """Fails with everything that is amiss with the page as it stands, in every size and colour scheme."""
+    troubles = [trouble for look in LOOKS for trouble in troubles_of(page, *look)]
+    assert not troubles, f"{name}:\n" + "\n".join(troubles)
+
+
+def troubles_of(page: Page, size: Any, scheme: Any) -> Iterator[str]:
+    page.set_viewport_size(size)
+    # Without motion colours are at once what they are going to be.
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    if not page.evaluate("() => Boolean(window.axe)"):
+        page.evaluate(AXE)  # by the debugger's way in: the page's own policy forbids foreign scripts
+    where = f"at {size['width']} px, {scheme}"
+    for rule in page.evaluate(RUN):
+        yield f"{where}: {rule['id']} ({rule['help']})\n  " + "\n  ".join(rule["nodes"])
+    for small in page.evaluate(SMALL):
+        yield f"{where}: {small}"
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    if wide > size["width"]:
+        yield f"{where}: the page is {wide} px wide"
+
+
+def test_the_rules_are_at_work(open_browser: OpenBrowser) -> None:
+    page = open_browser().new_page()
+    page.goto("/")
+    page.evaluate(
+        """() => {
+          const [image, button] = ["img", "button"].map((name) => document.createElement(name));
+          Object.assign(image, { src: "/static/icon.svg" });
+          Object.assign(button, { type: "button" });
+          Object.assign(button.style, { width: "20px", height: "20px", padding: 0 });
+          document.querySelector("main").append(image, button);
+        }"""
+    )
+    told = "\n".join(troubles_of(page, PHONE, "light"))
+    for rule in ("image-alt", "button-name", "is 20 by 20 px"):
+        assert rule in told
+
+
+def test_the_humming_page_in_every_state(open_browser: OpenBrowser) -> None:
+    make_phrases()
+    page = open_browser(quick=True).new_page()
+    page.goto("/")
+    look_at(page, "home")
+    page.goto("/hum/")
+    look_at(page, "consent")
+    page.evaluate("madeMicrophone.error = 'NotFoundError'")
+    page.get_by_role("button", name="I agree, turn on the microphone").click()
+    state_is(page, "microphone")
+    look_at(page, "microphone, with a trouble")
+    page.evaluate("madeMicrophone.error = null; madeMicrophone.voice(false)")
+    page.get_by_role("button", name="Turn on the microphone").click()
+    state_is(page, "check")
+    look_at(page, "sound check, first step")
+    page.evaluate("madeMicrophone.voice(true)")
+    expect(page.locator("#check-voice")).to_have_attribute("data-step", "done")
+    page.evaluate("madeMicrophone.voice(false)")
+    page.get_by_role("button", name="Yes, in my headphones").wait_for()
+    look_at(page, "sound check, with a question")
+    page.get_by_role("button", name="Yes, in my headphones").click()
+    page.get_by_role("button", name="Go on").click()
+    state_is(page, "ready")
+    page.evaluate("madeMicrophone.voice(true)")
+    look_at(page, "ready")
+    page.locator("#skip-menu summary").click()
+    look_at(page, "ready, with its menu")
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Keys").click()
+    look_at(page, "the list of keys")
+    page.keyboard.press("Escape")
+    hum_shortly(page)
+    look_at(page, "taken, with findings")
+    send(page)
+    sent(page)
+    take = Humming.objects.get()
+    noise = {"code": "noise", "sentence": "There is some noise around you.", "fatal": False}
+    factories.make_check(take, reasons=[noise])
+    taking.apply_check(take)
+    expect(page.locator("#outcome")).to_contain_text("the check knows the melody")
+    look_at(page, "sent, with its outcome")
+    page.get_by_role("button", name="Next phrase").click()
+    state_is(page, "nothing")
+    look_at(page, "nothing left")
+    for address in ("/takes/", "/account/", "/sign-up/"):
+        page.goto(address)
+        look_at(page, f"{address} of a guest")
+
+
+def test_the_pages_of_who_is_signed_in(open_browser: OpenBrowser, alice) -> None:
+    alice.set_password("a-long-password")
+    alice.save()
+    page = open_browser(alice).new_page()
+    page.goto("/takes/")
+    look_at(page, "takes, none yet")
+    for state in Humming.State:
+        take = factories.make_humming(singer=alice, state=state, check=state != Humming.State.SAVED)
+        factories.make_analysis(take.fragment.recording)
+    for address in ("/takes/", "/account/", "/account/leave/", "/hum/songs/", "/hum/songs/?q=nothing"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        look_at(page, address)
+    page.goto("/takes/")
+    page.locator("[data-withdraw]").first.click()
+    look_at(page, "takes, asked whether to withdraw one")
+    page.goto("/account/leave/")
+    page.get_by_role("radio").first.check()
+    page.get_by_label("Your password").fill("a guess")
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.get_by_text("This is not your password.")).to_be_visible()
+    look_at(page, "leaving, with an error")
+
+
+def test_the_pages_of_strangers(open_browser: OpenBrowser) -> None:
+    make_phrases()
+    page = open_browser().new_page()
+    for address in ("/sign-in/", "/sign-up/", "/nowhere/"):
+        page.goto(address)
+        look_at(page, address)
+    page.goto("/sign-in/")
+    page.get_by_label("Username").fill("nobody")
+    page.get_by_label("Password").fill("a guess")
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.locator(".notice--bad")).to_be_visible()
+    look_at(page, "signing in, with an error")
+    page.goto("/sign-up/")
+    page.get_by_label("Username").fill("a name with spaces")
+    page.locator("#id_password1").fill("1")
+    page.locator("#id_password2").fill("2")
+    page.get_by_role("button", name="Make the account").click()
+    expect(page.locator(".field__error").first).to_be_visible()
+    look_at(page, "signing up, with errors")
