@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections.abc import Collection
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
@@ -21,14 +22,18 @@ CANDIDATES = 50
 
 
 def claim(
-    person: AbstractBaseUser, fragment_id: uuid.UUID | None = None, song_id: uuid.UUID | None = None
+    person: AbstractBaseUser,
+    fragment_id: uuid.UUID | None = None,
+    song_id: uuid.UUID | None = None,
+    waiting: Collection[uuid.UUID] = (),
 ) -> Lease | None:
     """A lease on a slot for this person: the one they hold already, or a new one; of one fragment or song if named.
 
-    Whoever names a fragment wants it: a skip of it is taken back. None when nothing is left for them.
+    Whoever names a fragment wants it: a skip of it is taken back. Fragments of which a take is `waiting` on the
+    person's device count as hummed. None when nothing is left for them.
     """
     held = Lease.objects.live().filter(person=person).select_related("slot__fragment__recording__song").first()
-    if held and held.answers(fragment_id, song_id):
+    if held and held.answers(fragment_id, song_id) and held.slot.fragment_id not in waiting:
         held.extend()
         return held
     if held:
@@ -36,7 +41,7 @@ def claim(
     if fragment_id:
         Skip.take_back(person, fragment_id)
     Slot.lay_out()
-    fragments = open_fragments(person, fragment_id, song_id)
+    fragments = open_fragments(person, fragment_id, song_id).exclude(pk__in=waiting)
     wanted = best_first(offers(fragments, person), random.Random())[:CANDIDATES]
     # First the slots that nobody is touching this moment; then those too, waiting for a moment where it has to be.
     try:

@@ -21,7 +21,7 @@ from recordings.storage import sha256_of
 # Longer than the longest fragment with a count-in and a slow hum; a forgotten microphone is longer.
 LONGEST_TAKE_S = 60.0
 ID_TAKEN = _("Another take has this id. Please hum the phrase again.")
-DAMAGED = _("The take was damaged on its way. It is safe in this browser and is sent again.")
+DAMAGED = _("The take was damaged on its way here. It is safe in this browser; send it again.")
 NOT_WAV = _("Takes are WAV files, not %(format)s. Please hum it again.")
 TOO_LONG = _("A take lasts at most %(seconds)d seconds. Please hum it again.")
 EMPTY = _("The recording is empty. Check the microphone and hum it again.")

@@ -131,6 +131,15 @@ def test_a_skip_does_not_unsay_what_the_person_said(alice):
     assert Familiarity.objects.get(person=alice).knows is True
 
 
+def test_a_phrase_whose_take_waits_on_the_device_is_not_handed_out_again(alice):
+    first, second = song_with_phrases("Ode to Joy", 2)
+    held = claim(alice, first.pk)
+    assert claim(alice, waiting=[first.pk]).slot.fragment == second
+    held.refresh_from_db()
+    assert held.closed_at is not None, "a person holds one lease; the take that waits is kept all the same"
+    assert claim(alice, waiting=[first.pk, second.pk]) is None
+
+
 def test_a_withdrawn_take_says_nothing_of_a_phrase(alice):
     (first, *_) = song_with_phrases("Ode to Joy", 1)
     Slot.lay_out()

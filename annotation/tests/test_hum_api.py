@@ -121,7 +121,7 @@ def test_a_damaged_upload_is_refused_and_can_be_sent_again(browser, task):
     answer = put(browser, task["ticket"], data[:-100], take_id, sha256=sha256_of(ContentFile(data)))
     assert answer.status_code == 422
     assert answer.json()["code"] == "damaged"
-    assert "sent again" in answer.json()["error"]
+    assert "send it again" in answer.json()["error"]
     assert put(browser, task["ticket"], data, take_id).status_code == 201
 
 

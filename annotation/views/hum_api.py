@@ -91,13 +91,16 @@ class NextTask(APIView):
     class Input(serializers.Serializer):
         fragment = serializers.UUIDField(required=False, allow_null=True, default=None)
         song = serializers.UUIDField(required=False, allow_null=True, default=None)
+        # Fragments of which a take waits on this device: they are hummed, though we do not have them yet.
+        waiting = serializers.ListField(child=serializers.UUIDField(), required=False, default=list, max_length=200)
 
     def post(self, request: Request) -> Response:
         if not Consent.given_by(request.user):
             raise Refused(CONSENT_FIRST, "consent_first", 403)
         wish = self.Input(data=request.data)
         wish.is_valid(raise_exception=True)
-        lease = claim(request.user, wish.validated_data["fragment"], wish.validated_data["song"])
+        asked = wish.validated_data
+        lease = claim(request.user, asked["fragment"], asked["song"], asked["waiting"])
         progress = figures.progress_of(request.user) | {"collection": figures.collection()}
         if lease is None:
             return Response({"task": None, "reason": NOTHING_LEFT, "progress": progress})

@@ -27,6 +27,11 @@ export async function draftsHere() {
   }
 }
 
+/** Fragments of which a take waits here: they are hummed, though the server does not know it yet. */
+export async function waitingFragments() {
+  return (await waiting()).map((item) => item.fragment).filter(Boolean);
+}
+
 function tell({ item, status, error }) {
   const detail = error ? { item, error } : { item, status };
   document.dispatchEvent(new CustomEvent(error ? "chad:unsent" : "chad:saved", { detail }));

@@ -99,6 +99,11 @@ export function waitedSaved(number) {
   return interpolate(words, { n: number });
 }
 
+/** The progress after one more take was saved, until the server tells it. */
+export function oneMore({ today, all, collection, ...rest }) {
+  return { ...rest, today: today + 1, all: all + 1, collection: collection && { ...collection, takes: collection.takes + 1 } };
+}
+
 /** Short: it is one line on a phone. collection: {takes, wanted}. */
 export function progress({ today, all, accepted, collection }) {
   const language = document.documentElement.lang || "en";

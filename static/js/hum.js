@@ -284,7 +284,8 @@ function chooseMode(mode) {
 /** Which devices there are, as one string to compare. */
 async function deviceList() {
   const found = await navigator.mediaDevices.enumerateDevices();
-  return found.map(({ kind, deviceId }) => `${kind} ${deviceId}`).sort().join(" ");
+  // Headphones in a socket may change no more than a label.
+  return found.map(({ kind, deviceId, label }) => `${kind} ${deviceId} ${label}`).sort().join("\n");
 }
 
 /** Headphones were plugged in or out: what was measured holds no more. The microphone is opened and checked anew. */
@@ -355,7 +356,8 @@ async function nextTask(fragment = null) {
   hold(true);
   if (!task) enter("loading");
   const went = await tried(async () => {
-    const answer = await post("/api/hum/task", { ...(fragment && { fragment }), ...(song && { song }) });
+    const waiting = await delivery.waitingFragments();
+    const answer = await post("/api/hum/task", { waiting, ...(fragment && { fragment }), ...(song && { song }) });
     progress = answer.progress ?? progress;
     if (!answer.task && song) {
       song = null;
@@ -562,9 +564,9 @@ function captureFacts(of) {
 
 async function packed(of) {
   const capture = captureFacts(of);
-  const { ticket } = task;
+  const { ticket, fragment } = task;
   const wav = encodeWav(of.samples, of.sampleRate);
-  return { id: crypto.randomUUID(), user: root.dataset.user, title: of.title, wav, sha256: await sha256(wav), ticket, capture };
+  return { id: crypto.randomUUID(), user: root.dataset.user, title: of.title, wav, sha256: await sha256(wav), ticket, fragment: fragment.id, capture };
 }
 
 async function keepSafe(item) {
@@ -618,7 +620,7 @@ let savedEarlier = 0;
 
 function savedHere({ detail: { item, status } }) {
   const own = item.user === root.dataset.user;
-  if (own && progress && status === 201) progress = { ...progress, today: progress.today + 1, all: progress.all + 1 };
+  if (own && progress && (status === 201 || item.id === take?.id)) progress = words.oneMore(progress);
   unwarn(item.id);
   if (item.id !== take?.id) {
     savedEarlier += 1;

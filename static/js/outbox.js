@@ -38,7 +38,7 @@ async function within(mode, work) {
 }
 
 /**
- * Keeps a take: {id, user, title, wav (ArrayBuffer), sha256, ticket, capture, draft}. A draft is not sent by itself.
+ * Keeps a take: {id, user, title, wav (ArrayBuffer), sha256, ticket, fragment, capture, draft}. A draft is not sent by itself.
  * Rejects with a DOMException where the browser keeps nothing (private windows, a full disk).
  */
 export function keep(item) {
