@@ -28,7 +28,12 @@ class Benchmark:
 
 
 BENCHMARKS = {
+    "capture": Benchmark("the browser's sound check and capture, in Chromium (synthetic)", "ml_worker.capture_bench"),
     "melody": Benchmark("pitch trackers and separations against annotated voices", "ml_worker.audio.measure"),
     "judging": Benchmark("the check of hums against plain DTW, on f0/mast", "ml_worker.judging.measure"),
+    "hums": Benchmark(
+        "hums made from the scores of real songs (simulated singer): where the check and DTW find them",
+        "ml_worker.judging.measure.scores",
+    ),
     "mining": Benchmark("mined fragments against true time maps (synthetic)", "ml_worker.mining.measure"),
 }

@@ -3,8 +3,8 @@
 The search is over lines first: for each tempo of a grid and each offset of a grid, the reference is laid over the hum,
 the transposition is the median of the pitch differences (so any key fits), and the agreement is counted frame by frame.
 The best few lines are refined by a dynamic time warping of limited slope in a narrow band around the line, whose
-remaining pitch error and bending make the distance. The offset and the tempo reported are those of the line that fits
-best at a fine grid, since "offset + u * tempo" is what the project stores of a version.
+remaining pitch error and bending make the distance. The offset and the tempo reported are those of the line that is
+likeliest near the best one (likely_line.py), since "offset + u * tempo" is what the project stores of a version.
 
 Related: linear scaling and median-centred pitch in query by humming (Jang & Lee, 2008); local slope limits in dynamic
 time warping (Sakoe & Chiba, 1978). The form of the costs and every constant are choices of this project, measured by
@@ -19,16 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
+from ml_worker.judging.curves import FINE_HOP_S, Curve, at, coarse, curve, row_medians
+from ml_worker.judging.likely_line import likely_line
 from ml_worker.judging.thresholds import FLATTEST_REFERENCE_ST, SHORTEST_REFERENCE_S, SIMILAR
-
-Curve = NDArray[np.float32]
-"""Semitones on a fixed hop, NaN where unvoiced."""
 
 Window = tuple[float, float]
 """First and last second."""
 
-FINE_HOP_S = 0.02
-"""Grid of the curves, seconds: half of the shortest scoop between two sung notes."""
 COARSE_HOP_S = 0.08
 """Grid of the first search, seconds: four fine frames, a fifth of a short note."""
 WARP_HOP_S = 0.04
@@ -77,6 +74,8 @@ EXPECTED_LATENCY_S = (-0.1, 0.6)
 EXPECTED_REACTION_S = (-0.15, 0.3)
 """The same where the latency is known and counted in the expected time: what is left is how people keep up with a
 melody."""
+ALONG_WITHIN_S = 0.3
+"""A take that begins within this of that window is hummed along, seconds."""
 PRIOR_PER_S, PRIOR_MOST = 0.1, 0.25
 """Score that a line loses (and distance that it gains, in the choice) for each second outside that window, and at
 most."""
@@ -167,52 +166,6 @@ def check_reference(reference: Melody) -> None:
 def pitch_range(heard: Curve) -> float:
     """Semitones between the 10th and the 90th percentile of voiced pitches (N,); 0 where there are none."""
     return float(np.subtract(*np.percentile(heard, [90, 10]))) if len(heard) else 0.0
-
-
-def curve(melody: Melody, hop_s: float = FINE_HOP_S) -> Curve:
-    """The melody in semitones on another hop: pitch between frames by interpolation, voicing by the nearest frame."""
-    pitch = melody.pitch()
-    if len(pitch) == 0:
-        return np.zeros(0, dtype=np.float32)
-    frames = max(1, round(melody.duration_s / hop_s))
-    return at(pitch, melody.hop_s, np.arange(frames) * hop_s)
-
-
-def at(pitch: Curve, hop_s: float, seconds: NDArray[np.floating], *, nearest: bool = False) -> Curve:
-    """The curve at any seconds (any shape): NaN outside it and where the nearest frame is unvoiced.
-
-    Between two voiced frames the pitch is interpolated, unless the nearest frame is asked for, which is faster.
-    """
-    padded = np.concatenate([[np.nan], pitch, [np.nan]]).astype(np.float32)
-    position = np.asarray(seconds, dtype=np.float32) / np.float32(hop_s)
-    frame = np.rint(position)
-    place = np.clip(frame, -1, len(pitch)).astype(np.intp) + 1
-    value = padded[place]
-    if nearest:
-        return value
-    rise = np.nan_to_num(np.diff(padded))  # from each place to the next; 0 where one of them is unvoiced
-    share = position - frame
-    ahead = np.minimum(place, len(rise) - 1)
-    return value + share * np.where(share > 0, rise[ahead], rise[np.maximum(place - 1, 0)])
-
-
-def coarse(pitch: Curve, factor: int) -> Curve:
-    """Medians of `factor` frames; NaN where most of them are unvoiced."""
-    padded = np.concatenate([pitch, np.full(-len(pitch) % factor, np.nan, dtype=np.float32)]).reshape(-1, factor)
-    enough = np.sum(~np.isnan(padded), axis=1) * 2 >= factor
-    result = np.full(len(padded), np.nan, dtype=np.float32)
-    if enough.any():
-        result[enough] = np.nanmedian(padded[enough], axis=1)
-    return result
-
-
-def row_medians(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Medians along the last axis without its NaNs; NaN where there is nothing else. Faster than np.nanmedian."""
-    ordered = np.sort(values, axis=-1)
-    count = np.sum(~np.isnan(values), axis=-1, keepdims=True)
-    low = np.take_along_axis(ordered, np.maximum((count - 1) // 2, 0), axis=-1)
-    high = np.take_along_axis(ordered, np.maximum(count // 2 - (count == 0), 0), axis=-1)
-    return ((low + high) / 2)[..., 0]
 
 
 def off_by(difference: NDArray[np.float32], cap_st: float) -> NDArray[np.float32]:
@@ -516,7 +469,16 @@ def align(
     line = max((sharpen(sung, model, start) for start in starts), key=lambda each: each.score)
     best = warp(sung, rough, line) or ranked[0]
     confidence = float(1 - 2 ** (-lead / half))
-    return described(sung, rough, best, confidence, half)
+    likely = settled(sung, model, best, expected)
+    return described(sung, rough, best, likely, confidence, half)
+
+
+def settled(hum: Curve, reference: Curve, best: Warp, expected: Window | None) -> tuple[float, float]:
+    """Offset and tempo ratio to report: the likeliest near the best line."""
+    line = best.line
+    along = expected is not None and expected[0] - ALONG_WITHIN_S <= line.offset_s <= expected[1] + ALONG_WITHIN_S
+    near = (line.offset_s, line.ratio, best.transposition)
+    return likely_line(hum, reference, near, along, (FASTEST_RATIO, SLOWEST_RATIO))
 
 
 def apart(one: Warp, other: Warp) -> float:
@@ -524,12 +486,14 @@ def apart(one: Warp, other: Warp) -> float:
     return float(np.median(np.abs(np.interp(other.path[:, 0], *one.path.T) - other.path[:, 1])))
 
 
-def described(hum: Curve, reference: Curve, best: Warp, confidence: float, half: float) -> Alignment:
-    """The alignment's figures from its final warp."""
+def described(
+    hum: Curve, reference: Curve, best: Warp, likely: tuple[float, float], confidence: float, half: float
+) -> Alignment:
+    """The alignment's figures from its final warp, and its offset and tempo ratio from the likeliest line."""
     own = distance(hum, reference, best)
     return Alignment(
-        offset_s=best.line.offset_s,
-        tempo_ratio=best.line.ratio,
+        offset_s=likely[0],
+        tempo_ratio=likely[1],
         transposition=best.transposition,
         similarity=float(2 ** (-own / half)),
         distance=own,

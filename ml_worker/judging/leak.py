@@ -4,7 +4,7 @@ The reference is known sample by sample, so its place is found by cross-correlat
 makes the take's share of it. Both stay away from a voice that hums the same notes: the correlation is whitened (PHAT,
 Knapp and Carter 1976), so a few harmonics in common count little against a whole band, and what the filter finds at
 delays at which nothing can have arrived yet is taken off as chance. Limits are measured by
-`python -m ml_worker.judging.measure --only leak`.
+`python -m ml_worker.judging.measure --only sound`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ AROUND_S = (0.02, 0.1)
 CHANCE_PERCENTILE = 99.9
 """The correlation's chance height is this percentile of the others."""
 STANDS_OUT = 3.0
-"""A leak stands this many times over the chance height. PLACEHOLDER"""
+"""A leak stands this many times over the chance height. Without a leak at most 1.7 in 27 real takes, 2.2 in 24
+simulated ones along with the same notes, and 2.9 in 16 steady synthetic hums of exactly the reference's notes."""
 
 WINDOW = 1024
 """Samples of the filter's analysis window: 64 ms, three times the sound's way that the filter spans."""
@@ -56,8 +57,9 @@ SMOOTHED = (3, 5)
 LEAST_POWER = 1e-3
 """Share of its mean power over the take that each bin counts as at least, so that digital silence weighs no more."""
 LEAST_OWN = 0.01
-"""What is added to the reference's own power in each bin, as a share of its mean over the bins: where the reference is
-silent nothing is learnt of the filter."""
+"""What is added to the reference's own power in each bin, as a share of what is typical of the bins that it sounds in:
+where it is silent nothing is learnt of the filter. (A plain mean over the bins is drawn up by those that the
+loudspeaker does not play, and a leak then reads up to 15 dB low.)"""
 CHANCE_HOPS = range(2, 10)
 """Windows by which the reference comes too early to be in the take: what is found there is chance."""
 LEVELS_DB = (-80.0, 40.0)
@@ -211,10 +213,13 @@ def leaked_energy(take: Bins, weight: Floats, played: Bins) -> float:
     The filter is the least-squares one with each window and bin weighed by `weight`, the inverse of the take's power
     there, so that it is found where the voice pauses; then cut to EARLY_S.
     """
-    own = np.sum(weight * np.abs(played) ** 2, axis=0)
+    power = np.abs(played) ** 2
+    own = np.sum(weight * power, axis=0)
     if own.max(initial=0.0) == 0:
         return 0.0
-    response = np.sum(weight * take * np.conj(played), axis=0) / (own + LEAST_OWN * own.mean())
+    loudness = power.sum(axis=0)
+    typical = loudness.sum() / np.sum(loudness / (own + 1e-12 * own.max()))
+    response = np.sum(weight * take * np.conj(played), axis=0) / (own + LEAST_OWN * typical)
     impulse = np.roll(fft.irfft(response), round(EARLY_S[0] * RATE))
     impulse[round(sum(EARLY_S) * RATE) :] = 0
-    return float(np.sum(np.abs(fft.rfft(impulse)) ** 2 * np.sum(np.abs(played) ** 2, axis=0)))
+    return float(np.sum(np.abs(fft.rfft(impulse)) ** 2 * loudness))

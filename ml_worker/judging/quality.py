@@ -22,6 +22,11 @@ FULL_SCALE = 0.999
 """A sample from here on is at full scale (16-bit audio ends at 0.99997)."""
 CLIPPED_RUN = 3
 """So many samples in a row at full scale are clipped; one or two may be a peak that just fits."""
+CEILING, STEEP = 1.5 / 32768, 6 / 32768
+"""A ceiling under full scale is flat to this, one and a half steps of 16 bits, and the samples beside it lie this much
+lower: a smooth crest that is flat for three samples falls by 4.2 steps on the next at most."""
+LOWEST_CEILING = 0.1
+"""A ceiling is looked for in takes that reach this: in quieter ones the steps are too coarse."""
 DROPOUT_S = 0.003
 """An exact zero (or a held value) this long within sound is a drop-out: an audio block of a browser is 2.7 ms."""
 HOLE = 0.01
@@ -151,18 +156,28 @@ def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def clipped_share(samples: NDArray[np.float64]) -> float:
-    """The largest share, among the channels (C, N), of samples that stand in runs at full scale."""
+    """The largest share, among the channels (C, N), of samples cut off at full scale or at a ceiling of their own."""
     if samples.size == 0:
         return 0.0
-    clipped = [in_runs(channel >= FULL_SCALE) + in_runs(channel <= -FULL_SCALE) for channel in samples]
-    return max(clipped) / samples.shape[1]
+    return max(flat_samples(channel) + flat_samples(-channel) for channel in samples) / samples.shape[1]
 
 
-def in_runs(mask: NDArray[np.bool_]) -> int:
-    """How many places of a mask stand in runs of at least CLIPPED_RUN."""
-    starts, ends = runs(mask)
-    lengths = ends - starts
-    return int(lengths[lengths >= CLIPPED_RUN].sum())
+def flat_samples(channel: NDArray[np.float64]) -> int:
+    """How many samples stand in runs at full scale, or, where nothing reaches it, in flat runs at the highest value.
+
+    A take that was clipped and then turned down has its ceiling lower. A smooth crest may keep within CEILING of the
+    top for some samples too, but then falls slowly; at a cut the sound comes and goes at full speed.
+    """
+    if (highest := float(channel.max())) >= FULL_SCALE:
+        starts, ends = runs(channel >= FULL_SCALE)
+        return int(np.sum((ends - starts)[ends - starts >= CLIPPED_RUN]))
+    if highest < LOWEST_CEILING:
+        return 0
+    starts, ends = runs(channel >= highest - CEILING)
+    inside = (ends - starts >= CLIPPED_RUN) & (starts > 0) & (ends < len(channel))
+    starts, ends = starts[inside], ends[inside]
+    steep = highest - np.maximum(channel[starts - 1], channel[ends]) >= STEEP
+    return int(np.sum((ends - starts)[steep]))
 
 
 def dropout_lengths(mono: NDArray[np.float64], sample_rate: int) -> NDArray[np.int64]:

@@ -187,6 +187,49 @@ def test_any_rate_and_channels_are_judged_alike(rate):
     assert judge_hum(stereo, REFERENCE).ok
 
 
+# --- estimates
+
+
+def estimate(judged, quantity, method="curves"):
+    found = [each for each in judged.estimates if (each.quantity, each.method) == (quantity, method)]
+    return found[0] if len(found) == 1 else None
+
+
+def test_estimates_name_their_method_and_confidence():
+    judged = judge_hum(good_take(tempo_ratio=1.05), REFERENCE)
+    assert estimate(judged, "offset_s").value == judged.offset_s
+    assert estimate(judged, "tempo_ratio").value == judged.tempo_ratio
+    assert estimate(judged, "transposition").value == judged.transposition
+    assert {each.confidence for each in judged.estimates} == {judged.measures["confidence"]}
+    assert estimate(judged, "latency_s") is None
+
+
+def test_hummed_along_the_curves_say_a_latency_with_the_singers_reaction_in_it():
+    judged = judge_hum(good_take(), REFERENCE, reference_start_s=0.6)
+    latency = estimate(judged, "latency_s")
+    assert latency.value == pytest.approx(judged.offset_s - 0.6)
+    assert latency.confidence <= 0.3
+
+
+def test_nothing_is_estimated_of_a_take_without_voice():
+    assert judge_hum(Sound.from_mono(np.zeros(5 * RATE), RATE), REFERENCE).estimates == []
+
+
+def test_with_a_known_latency_a_take_is_late_against_what_its_singer_heard():
+    take = good_take()
+    assert "off_time" in told(judge_hum(take, REFERENCE, reference_start_s=-0.4))
+    judged = judge_hum(take, REFERENCE, reference_start_s=-0.4, latency_s=1.1)
+    assert "off_time" not in told(judged)
+    assert judged.offset_s == pytest.approx(0.8, abs=0.05)
+
+
+@pytest.mark.parametrize("tempo_ratio", [0.9, 0.97, 1.03, 1.1])
+def test_who_begins_with_the_reference_and_does_not_keep_up_is_found_too(tempo_ratio):
+    take = judge_melody(hummed(REFERENCE, offset_s=0.8, tempo_ratio=tempo_ratio), REFERENCE, reference_start_s=0.6)
+    assert take.tempo_ratio == pytest.approx(tempo_ratio, rel=0.01)
+    assert take.offset_s == pytest.approx(0.8, abs=0.05)
+
+
 def test_figures_are_ready_for_json():
     measures = judge_hum(good_take(), REFERENCE).measures
     assert json.loads(json.dumps(measures, allow_nan=False)) == measures

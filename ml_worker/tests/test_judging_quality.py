@@ -50,6 +50,20 @@ def test_a_tone_that_just_fits_is_not_clipped():
     assert measured(steady(level=0.998)).clipped_share == 0
 
 
+@pytest.mark.parametrize("down_db", [0.5, 6, 15])
+def test_what_was_clipped_and_then_turned_down_is_clipped_still(down_db):
+    tone = np.clip(steady(level=4), -1, 1) * 10 ** (-down_db / 20)
+    rounded = np.rint(tone * 32767) / 32768
+    assert measured(rounded).clipped_share == pytest.approx(np.mean(np.abs(steady(level=4)) >= 1), abs=0.02)
+
+
+@pytest.mark.parametrize("hz", [70.0, 110.0, 400.0])
+@pytest.mark.parametrize("level", [0.12, 0.3, 0.9])
+def test_a_steady_low_tone_is_not_clipped_however_fine_it_is_sampled(hz, level):
+    tone = np.rint(steady(1.0, 192_000, level, hz) * 32767) / 32768
+    assert measured(tone, 192_000).clipped_share == 0
+
+
 @pytest.mark.parametrize("snr_db", [10, 20, 40])
 def test_snr_is_voice_over_the_quiet_between(snr_db):
     melody = hummed(phrase(0), offset_s=1.0, after_s=1.0)

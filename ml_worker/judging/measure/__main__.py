@@ -8,12 +8,15 @@ from pathlib import Path
 
 from ml_worker.judging import alignment
 from ml_worker.judging import measure as package
-from ml_worker.judging.measure.data import DATA
+from ml_worker.judging.measure.data import DATA, SONGS
 from ml_worker.judging.measure.hums import measure_cuts, measure_loops, measure_simulated, measure_solo
+from ml_worker.judging.measure.leaks import measure_leaks
 from ml_worker.judging.measure.mast import measure_mast, measure_passed
+from ml_worker.judging.measure.scores import MOST, measure_scores
 from ml_worker.judging.measure.sound import measure_sound
+from ml_worker.judging.measure.sung_words import measure_words
 
-MEASUREMENTS = ("solo", "cuts", "loops", "simulated", "passed", "mast", "sound")
+MEASUREMENTS = ("solo", "cuts", "loops", "simulated", "passed", "mast", "sound", "scores")
 
 
 def main() -> None:
@@ -23,10 +26,16 @@ def main() -> None:
     parser.add_argument("--cuts", type=int, default=100, help="how many random cuts of henter's hums to try")
     parser.add_argument("--tunes", type=int, default=15, help="how many starter tunes to hum by the simulated singer")
     parser.add_argument("--references", type=int, default=3, help="how many references of a melody of f0/mast")
+    parser.add_argument("--songs", nargs="+", choices=SONGS, default=SONGS, help="hummed from their scores")
+    parser.add_argument("--fragments", type=int, default=MOST, help="at most so many fragments of each song")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", choices=MEASUREMENTS, help="only this measurement")
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="try a constant of alignment.py"
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="try a constant of alignment.py; not with sound or scores",
     )
     given = parser.parse_args()
     try_constants(given.set)
@@ -37,11 +46,19 @@ def main() -> None:
         "simulated": lambda: measure_simulated(given.tunes, given.processes),
         "passed": lambda: measure_passed(given.data / "f0" / "mast", given.references),
         "mast": lambda: measure_mast(given.data / "f0" / "mast", given.references, given.melodies, given.processes),
-        "sound": lambda: measure_sound(given.data, range(given.tunes), given.processes),
+        "sound": lambda: measure_all_sound(given.data, range(given.tunes), given.processes),
+        "scores": lambda: measure_scores(given.data, given.songs, given.fragments, given.processes),
     }
     for name, measure in measurements.items():
         if given.only in (None, name):
             measure()
+
+
+def measure_all_sound(data: Path, numbers: range, processes: int) -> None:
+    """The errors of every limit of the sound: the plain ones, the leak's, the words'."""
+    measure_sound(data, numbers, processes)
+    measure_leaks(data, numbers, processes)
+    measure_words(data, numbers)
 
 
 def try_constants(assignments: list[str]) -> None:

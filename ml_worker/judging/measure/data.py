@@ -21,5 +21,7 @@ SOLO = (
 """Real recordings of one voice or one trumpet, in the folder of shared data."""
 VOICES = SOLO[:8]
 """The people among them."""
+SONGS = ("ontherun", "northernstar", "monkeyshines", "mrfancypants", "furryoldlobster")
+"""Folders of songs/ in the shared data: a recording and its notes each."""
 SHORTEST_PHRASE_S = 4.0
 """Shorter phrases are no fragments, seconds."""

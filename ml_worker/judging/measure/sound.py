@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,7 @@ from ml_worker.audio.sound import Sound
 from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue import render_original, sing, tunes
 from ml_worker.catalogue.singer import room_noise
+from ml_worker.judging.judgement import Reason
 from ml_worker.judging.measure import spoiled
 from ml_worker.judging.measure.data import SHORTEST_PHRASE_S, VOICES
 from ml_worker.judging.quality import measure_take
@@ -66,11 +68,18 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was said of a spoiled take for its limit, and the share of its melody that is still heard (None: no melody)."""
+    """What was said of a spoiled take.
+
+    Attributes:
+        refused, told: for the limit in question.
+        otherwise: refused for another reason only.
+        kept: share of its melody that is still heard; None of a take that was cut.
+    """
 
     real: bool
     refused: bool
     told: bool
+    otherwise: bool
     kept: float | None
 
 
@@ -140,13 +149,16 @@ def clipping_trials() -> list[Trial]:
         0: "good",
         1: "between",
         3: "between",
-        6: "between",
+        6: "bad",
         9: "bad",
         12: "bad",
         20: "bad",
     }
     plain = [Trial("clipped", f"{db} dB over full scale", kind, partial(driven, db, 0)) for db, kind in kinds.items()]
-    return [*plain, Trial("clipped", "12 dB over, then turned down 6 dB", "bad", partial(driven, 12, 6))]
+    later = [
+        Trial("clipped", f"12 dB over, then turned down {db} dB", "bad", partial(driven, 12, db)) for db in (1, 6, 12)
+    ]
+    return [*plain, *later]
 
 
 def noise_trials() -> list[Trial]:
@@ -255,10 +267,16 @@ def tried(take: BaseTake, seed: int) -> list[Outcome]:
         melody = (
             track_melody(sound) if sound.duration_s >= SHORTEST_TAKE_S else Melody(0.016, *[np.zeros(0)] * 3, "none")
         )
-        reasons = [r for r in sound_reasons(measure_take(sound, melody), None, None) if r.code == trial.limit]
-        refused = any(reason.fatal for reason in reasons)
-        outcomes.append(Outcome(take.real, refused, bool(reasons) and not refused, melody_kept(take.melody, melody)))
+        reasons = sound_reasons(measure_take(sound, melody), None, None)
+        outcomes.append(outcome(take, trial, reasons, melody_kept(take.melody, melody)))
     return outcomes
+
+
+def outcome(take: BaseTake, trial: Trial, reasons: list[Reason], kept: float | None) -> Outcome:
+    refused = any(reason.fatal and reason.code == trial.limit for reason in reasons)
+    otherwise = not refused and any(reason.fatal for reason in reasons)
+    told = not refused and any(reason.code == trial.limit for reason in reasons)
+    return Outcome(take.real, refused, told, otherwise, kept)
 
 
 def melody_kept(before: Melody, after: Melody) -> float | None:
@@ -272,10 +290,11 @@ def melody_kept(before: Melody, after: Melody) -> float | None:
 def measure_sound(data: Path, numbers: range, processes: int) -> None:
     """A line for each trial and the error rates of each limit."""
     takes = [*real_takes(data), *simulated_takes(numbers)]
-    with ProcessPoolExecutor(processes) as pool:
+    # Workers of their own: the tracker has run here, and its threads do not live on in a fork.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         outcomes = list(pool.map(tried, takes, range(len(takes))))
     print(f"\nlimits of the sound: {sum(take.real for take in takes)} real takes, {len(takes)} with the simulated ones")
-    print(f"{'limit':12}{'what is done':46}{'':9}{'refused':>12}{'told':>12}  melody kept (median)")
+    print(f"{'limit':12}{'what is done':46}{'':9}{'refused':>9}{'otherwise':>12}{'told':>9}  melody kept")
     for number, trial in enumerate(trials()):
         print(line(trial, [of[number] for of in outcomes]))
     for limit in dict.fromkeys(trial.limit for trial in trials()):
@@ -289,20 +308,29 @@ def measure_sound(data: Path, numbers: range, processes: int) -> None:
 def line(trial: Trial, outcomes: list[Outcome]) -> str:
     """A trial's outcomes, the real takes' first, then all."""
     counts = []
-    for name in ("refused", "told"):
+    for name in ("refused", "otherwise", "told"):
         real = sum(getattr(each, name) for each in outcomes if each.real)
         counts.append(f"{real} / {sum(getattr(each, name) for each in outcomes)}")
     kept = [each.kept for each in outcomes if each.kept is not None]
     share = f"{np.median(kept):6.2f}" if kept else ""
-    return f"{trial.limit:12}{trial.name:46}{trial.kind:9}{counts[0]:>12}{counts[1]:>12}  {share}"
+    return f"{trial.limit:12}{trial.name:46}{trial.kind:9}{counts[0]:>9}{counts[1]:>12}{counts[2]:>9}  {share}"
 
 
 def summary(limit: str, outcomes: list[tuple[Trial, Outcome]]) -> str:
     """The errors of a limit on both sides."""
     good = [each for trial, each in outcomes if trial.kind == "good"]
     kept = [each for trial, each in outcomes if trial.kind != "bad"]
-    bad = [each.refused or (trial.told_is_enough and each.told) for trial, each in outcomes if trial.kind == "bad"]
-    parts = [f"{sum(each.refused for each in kept)} of {len(kept)} usable takes refused"] if kept else []
-    parts += [f"{sum(each.told for each in good)} of {len(good)} good ones told"] if good else []
-    parts += [f"{len(bad) - sum(bad)} of {len(bad)} bad ones pass"] if bad else []
+    bad = [(trial, each) for trial, each in outcomes if trial.kind == "bad"]
+    passed = [
+        each for trial, each in bad if not (each.refused or each.otherwise or (trial.told_is_enough and each.told))
+    ]
+    parts = [f"{of_real(kept, [each for each in kept if each.refused])} usable takes refused"]
+    parts += [f"{of_real(good, [each for each in good if each.told])} good ones told"]
+    parts += [f"{of_real([each for _, each in bad], passed)} bad ones pass"]
     return f"{limit}: {', '.join(parts)}"
+
+
+def of_real(all_of: list[Outcome], some: list[Outcome]) -> str:
+    """How many of them, and how many of the real takes among them."""
+    real, some_real = sum(each.real for each in all_of), sum(each.real for each in some)
+    return f"{len(some)} of {len(all_of)} ({some_real} of {real} real)"

@@ -1,4 +1,4 @@
-"""Takes made worse by a known amount: level, clipping, noise, holes, telephone. Everything keeps the length and rate."""
+"""Takes made worse by a known amount: level, clipping, noise, holes, telephone. Length and rate stay."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ GATE_S, GATE_BELOW_DB = 0.02, 40.0
 """A noise gate looks at so many seconds and closes so far below the loud ones, dB."""
 LOUDSPEAKER_HZ = (300.0, 8000.0)
 """What a phone's or a laptop's loudspeaker plays, Hz."""
+
+TELEPHONE_HZ = (300.0, 3400.0)
+"""What a telephone passes, Hz."""
 
 
 def changed(take: Sound, samples: NDArray[np.floating]) -> Sound:
@@ -67,7 +70,7 @@ def holed(take: Sound, voiced: NDArray[np.bool_], hole_s: float, total_s: float,
     """
     samples = take.mono().copy()
     size = max(1, round(hole_s * take.sample_rate))
-    inside = uniform_filter1d(voiced.astype(float), 3 * size) > 0.999
+    inside = uniform_filter1d(voiced.astype(float), round(1.3 * size)) > 0.999
     for _ in range(max(1, round(total_s / hole_s))):
         places = np.flatnonzero(inside)
         if len(places) == 0:
@@ -95,6 +98,12 @@ def called(take: Sound, rate: int) -> Sound:
     return changed(take, samples)
 
 
+def telephoned(take: Sound) -> Sound:
+    """The take as it comes through a telephone: its band, at 8 kHz."""
+    band = butter(4, TELEPHONE_HZ, "bandpass", fs=take.sample_rate, output="sos")
+    return called(changed(take, sosfilt(band, take.mono())), 8_000)
+
+
 def low_passed(take: Sound, hz: float) -> Sound:
     """The take without what lies above hz, as a lossy codec leaves it."""
     sections = butter(8, hz, "lowpass", fs=take.sample_rate, output="sos")
@@ -103,7 +112,7 @@ def low_passed(take: Sound, hz: float) -> Sound:
 
 def through_loudspeaker(played: Floats, rate: int, rng: np.random.Generator) -> Floats:
     """Sound (N,) as a small loudspeaker plays it into a room and a microphone hears it beside the voice."""
-    band = butter(2, LOUDSPEAKER_HZ, "bandpass", fs=rate, output="sos")
+    band = butter(2, np.minimum(LOUDSPEAKER_HZ, 0.45 * rate), "bandpass", fs=rate, output="sos")
     direct = sosfilt(band, played)
     length = round(0.3 * rate)
     echo = rng.standard_normal(length) * np.exp(-np.arange(length) / rate / rng.uniform(0.03, 0.08))
