@@ -28,6 +28,9 @@ SHARED = 1.0
 """What a frame that is voiced in both counts at least, so that a line that lays more on the take is likelier."""
 LONELY = 0.3
 """What a frame voiced in one only takes off."""
+RINGS_ON_S = 0.1
+"""But not where the hum sounds on for so long after the reference ends: voices and rooms ring on, and that a hum stops
+late must not say that it began late."""
 INDEPENDENT = 0.3
 """Share of the frames that count as independent of their neighbours: a note's error lasts."""
 
@@ -136,8 +139,15 @@ def likelihoods(hum: Curve, reference: Curve, heard_s: Floats) -> Floats:
     wrong = WRONG_SHARE / (1 - WRONG_SHARE) * RIGHT_ST * np.sqrt(2 * np.pi) / WRONG_OVER_ST
     shared = np.where(both, SHARED + np.log((right + wrong) / (1 + wrong)), 0).sum(axis=1)
     inside = (heard_s >= 0) & (heard_s < len(hum) * FINE_HOP_S)
-    lonely = (inside & (np.isnan(sung) != np.isnan(reference))).sum(axis=1)
-    return INDEPENDENT * (shared - LONELY * lonely)
+    lonely = inside & (np.isnan(sung) != np.isnan(reference)) & ~(ringing(reference) & ~np.isnan(sung))
+    return INDEPENDENT * (shared - LONELY * lonely.sum(axis=1))
+
+
+def ringing(reference: Curve) -> NDArray[np.bool_]:
+    """Frames of the reference, (M,), within RINGS_ON_S after its voice ends."""
+    voiced = ~np.isnan(reference)
+    recent = np.convolve(voiced, np.ones(round(RINGS_ON_S / FINE_HOP_S) + 1))[: len(voiced)] > 0
+    return recent & ~voiced
 
 
 def weights(likelihood: Floats, tempos: Floats, along: bool) -> Floats:
