@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import contextlib
 import os
 import signal
 import subprocess
@@ -60,7 +61,9 @@ def in_use(home: Path) -> subprocess.Popen[str]:
 def end(user: subprocess.Popen[str], signum: int = signal.SIGKILL) -> None:
     """Ends a command with its psql, which a kill would otherwise leave."""
     for pid in [user.pid, *children_of(user.pid)]:
-        os.kill(pid, signum)
+        # A psql whose server was killed may have ended by itself a moment ago.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)
     user.communicate()
 
 
