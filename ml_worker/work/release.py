@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
-    from recordings.release import ReleaseRefused, export, freeze
-
     from ml_worker.work import CannotBeDone
+    from recordings.release import ReleaseRefused, export, freeze
 
     folder = Path(settings.CHAD_HOME) / "releases" / job.subject
     try:
