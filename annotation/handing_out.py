@@ -33,7 +33,8 @@ def claim(
     person's device count as hummed. None when nothing is left for them.
     """
     held = Lease.objects.live().filter(person=person).select_related("slot__fragment__recording__song").first()
-    if held and held.answers(fragment_id, song_id) and held.slot.fragment_id not in waiting:
+    done = held and (held.slot.fragment_id in waiting or has_hummed(person, held.slot.fragment_id))
+    if held and held.answers(fragment_id, song_id) and not done:
         held.extend()
         return held
     if held:
@@ -62,15 +63,23 @@ def open_fragments(
 
     A take that the check refused does not count: the phrase may be tried again.
     """
-    hummed = Humming.objects.filter(singer=person).exclude(state=Humming.State.REFUSED)
     skipped = Skip.objects.filter(person=person)
     found = Fragment.objects.live().filter(Exists(Slot.objects.free().filter(fragment=OuterRef("pk"))))
-    found = found.exclude(pk__in=hummed.values("fragment")).exclude(pk__in=skipped.values("fragment"))
+    found = found.exclude(pk__in=hummed_by(person).values("fragment")).exclude(pk__in=skipped.values("fragment"))
     if fragment_id:
         found = found.filter(pk=fragment_id)
     if song_id:
         found = found.filter(recording__song=song_id)
     return found
+
+
+def hummed_by(person: AbstractBaseUser) -> QuerySet[Humming]:
+    """Takes whose fragment is not offered to the person any more: all but what the check refused."""
+    return Humming.objects.filter(singer=person).exclude(state=Humming.State.REFUSED)
+
+
+def has_hummed(person: AbstractBaseUser, fragment_id: uuid.UUID) -> bool:
+    return hummed_by(person).filter(fragment=fragment_id).exists()
 
 
 def songs_to_know(person: AbstractBaseUser, words: str = "") -> QuerySet[Song]:
@@ -161,7 +170,8 @@ def _try_to_lease(slot_id: int, person: AbstractBaseUser, *, patient: bool) -> L
 
     That is asked anew under the lock, as a lease or a take may have come between looking and locking.
     """
-    slot = Slot.objects.select_for_update(skip_locked=not patient).filter(pk=slot_id).first()
+    alone = Slot.objects.select_for_update(of=("self",), skip_locked=not patient).order_by("pk")
+    slot = alone.filter(pk=slot_id).first()
     if slot and Slot.objects.free().filter(pk=slot_id).exists():
         return Lease.open(slot, person)
     return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from annotation import taking
-from annotation.models import Consent, Familiarity, Guest, Lease, Skip
+from annotation.models import Consent, Familiarity, Guest, Lease, Skip, Slot
 from recordings.models import Humming
 
 TWICE = "Its singer hummed the phrase as a guest and with an account; the account's take is kept."
@@ -40,24 +41,37 @@ def move_to(account: AbstractBaseUser, guest: AbstractBaseUser) -> Moved:
     The leases go first and are locked: a take on its way, which finds its singer through its lease, is then either
     among the takes that are moved or comes to the account by itself.
     """
-    Guest.objects.select_for_update().filter(person=guest).first()
+    _lock(account, guest)
     _move_leases(account, guest)
-    twice = 0
-    takes = list(Humming.objects.select_for_update(of=("self",)).filter(singer=guest))
-    for take in takes:
-        if _stands_against(take, account):
-            taking.withdraw(take, guest, why=TWICE)
-            twice += 1
-        Humming.objects.filter(pk=take.pk).update(singer=account)
+    takes = list(Humming.objects.filter(singer=guest).order_by("fragment_id", "pk"))
+    twice = sum(_move_take(take, account, guest) for take in takes)
     _move_words(account, guest)
     guest.is_active = False
     guest.save(update_fields=["is_active"])
     return Moved(len(takes), twice)
 
 
+def _lock(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
+    """Both people, so that signing in twice at once is signing in twice in turn; then every slot that may change."""
+    people = get_user_model().objects.select_for_update(no_key=True).filter(pk__in=[account.pk, guest.pk])
+    list(people.order_by("pk"))
+    hummed = Humming.objects.filter(singer=guest).values_list("fragment", flat=True)
+    leased = Lease.objects.filter(person=guest).values_list("slot__fragment", flat=True)
+    Slot.lock(*{*hummed, *leased})
+
+
+def _move_take(take: Humming, account: AbstractBaseUser, guest: AbstractBaseUser) -> bool:
+    """Gives the account one take; whether it had hummed the phrase itself, so that this one is withdrawn."""
+    twice = _stands_against(take, account)
+    if twice:
+        taking.withdraw(take, guest, why=TWICE)
+    Humming.objects.filter(pk=take.pk).update(singer=account)
+    return twice
+
+
 def _move_leases(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
-    leases = Lease.objects.select_for_update().filter(person=guest)
-    list(leases)
+    leases = Lease.objects.filter(person=guest)
+    list(leases.select_for_update(of=("self",)).order_by("pk"))
     leases.filter(closed_at=None).update(closed_at=timezone.now(), outcome=Lease.Outcome.EXPIRED)
     leases.update(person=account)
 

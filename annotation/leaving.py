@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from annotation import taking
-from annotation.models import Familiarity, Guest, Lease, ReviewItem, Skip
+from annotation.models import Familiarity, Guest, Lease, ReviewItem, Skip, Slot
 from chad_site.errors import NotAllowed
 from recordings.models import Humming, ReleasedVersion
 
@@ -27,7 +27,7 @@ def leave(person: AbstractBaseUser, *, keep_takes: bool) -> None:
     a published release never changes.
     """
     with transaction.atomic():
-        get_user_model().objects.select_for_update().get(pk=person.pk)
+        get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
         if person.is_superuser and not _others_rule(person):
             raise NotAllowed(LAST_ADMIN)
         audio: list[tuple[Storage, str]] = [] if keep_takes else _withdraw_all(person)
@@ -45,7 +45,8 @@ def _others_rule(person: AbstractBaseUser) -> bool:
 
 def _withdraw_all(person: AbstractBaseUser) -> list[tuple[Storage, str]]:
     """Withdraws every take and empties its files: the files that are then to be deleted."""
-    takes = list(Humming.objects.filter(singer=person).select_related("check_result"))
+    takes = list(Humming.objects.filter(singer=person).select_related("check_result").order_by("fragment_id", "pk"))
+    Slot.lock(*{take.fragment_id for take in takes})
     for take in takes:
         taking.withdraw(take, person, why=GONE)
     out = ReleasedVersion.objects.filter(version_id__in=[take.pk for take in takes])

@@ -79,10 +79,15 @@ def takes_of(person: AbstractBaseUser) -> QuerySet[Humming]:
 def in_words(takes: Iterable[Humming]) -> list[TakeInWords]:
     takes = list(takes)
     places = places_of({take.fragment for take in takes})
-    return [one_in_words(take, places) for take in takes]
+    hummed = set(
+        Humming.objects.exclude(state=Humming.State.REFUSED)
+        .filter(singer__in={take.singer_id for take in takes}, fragment__in={take.fragment_id for take in takes})
+        .values_list("singer", "fragment")
+    )
+    return [one_in_words(take, places, is_hummed=(take.singer_id, take.fragment_id) in hummed) for take in takes]
 
 
-def one_in_words(take: Humming, places: dict[UUID, tuple[int | None, int]]) -> TakeInWords:
+def one_in_words(take: Humming, places: dict[UUID, tuple[int | None, int]], *, is_hummed: bool) -> TakeInWords:
     kind, state, sentences = state_of(take)
     phrase, phrases = places[take.fragment_id]
     return TakeInWords(
@@ -93,7 +98,7 @@ def one_in_words(take: Humming, places: dict[UUID, tuple[int | None, int]]) -> T
         tips=found_in(take) if take.state in (Humming.State.CHECKED, Humming.State.ACCEPTED) else [],
         phrase=phrase,
         phrases=phrases,
-        may_try_again=take.state == Humming.State.REFUSED and phrase is not None,
+        may_try_again=take.state == Humming.State.REFUSED and phrase is not None and not is_hummed,
     )
 
 
@@ -129,7 +134,8 @@ def sentence_of(reason: dict[str, Any]) -> str:
 
 
 def _as_written(value: float) -> str:
-    return number_format(value, 1 if isinstance(value, float) else 0)
+    # number_format cuts decimals off; the sentence rounds.
+    return number_format(round(value, 1), 1) if isinstance(value, float) else number_format(value)
 
 
 def verdicts_in_words(take: Humming) -> list[str]:

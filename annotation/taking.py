@@ -9,7 +9,7 @@ from uuid import UUID
 import soundfile
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -76,10 +76,9 @@ def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
     humming.audio.save("take.wav", sent.audio, save=False)
     try:
         _store(humming, lease)
-    except DatabaseError as problem:
+    except IntegrityError:
+        # Only here is it certain that no row names these bytes: a connection that breaks may have committed.
         humming.audio.delete(save=False)
-        if not isinstance(problem, IntegrityError):
-            raise
         twin = Humming.objects.filter(pk=sent.id).first()
         if twin is None:
             raise TakeRefused(_("You have hummed this phrase already; that take is kept."), "hummed_already") from None
@@ -90,6 +89,7 @@ def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
 @transaction.atomic
 def _store(humming: Humming, lease: Lease) -> None:
     # The holder is asked anew: a guest may have become somebody with an account meanwhile.
+    Slot.lock(humming.fragment_id)
     lease = Lease.objects.select_for_update(of=("self",)).get(pk=lease.pk)
     humming.singer_id = lease.person_id
     humming.save(force_insert=True)
@@ -128,6 +128,7 @@ def _read_header(audio: File) -> tuple[int, int]:
 @transaction.atomic
 def apply_check(humming: Humming) -> None:
     """After the automatic check: on to the double-check, or refused and its slot free again. Safe to run twice."""
+    Slot.lock(humming.fragment_id)
     humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
     if humming.state != Humming.State.SAVED:
         return
@@ -144,6 +145,7 @@ def apply_check(humming: Humming) -> None:
 @transaction.atomic
 def withdraw(humming: Humming, person: AbstractBaseUser, why: str = "Withdrawn by its singer.") -> None:
     """The singer takes a take back: it leaves its slot, the double-check and every future release."""
+    Slot.lock(humming.fragment_id)
     humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
     if humming.state == Humming.State.WITHDRAWN:
         return

@@ -17,7 +17,7 @@ def safe_json(text: str) -> Any:
     """
     try:
         value = json.loads(text, parse_constant=_refuse)
-        plain = json.dumps(value, ensure_ascii=False)
+        plain = json.dumps(value, ensure_ascii=False, allow_nan=False)
         plain.encode("utf-8")
     except RecursionError as problem:
         raise ValueError("The JSON is nested too deeply.") from problem

@@ -138,6 +138,12 @@ class ReviewItem(models.Model):
             return item
         return None
 
+    def lock(self) -> ReviewItem:
+        """Locks the item, and before it the slots that settling may free or fill. Call in a transaction."""
+        if self.humming_id:
+            Slot.lock(self.humming.fragment_id)
+        return ReviewItem.objects.select_for_update(of=("self",)).get(pk=self.pk)
+
     def lease(self, person: AbstractBaseUser) -> None:
         """This person holds this item now, and no other."""
         type(self).objects.filter(leased_to=person).exclude(pk=self.pk).update(leased_to=None, leased_until=None)
@@ -152,7 +158,7 @@ class ReviewItem(models.Model):
         self, person: AbstractBaseUser, decision: str, *, reason: str = "", words: str = "", nudge_s: float = 0.0
     ) -> Verdict:
         """Writes a verdict and settles the item if it was the last one needed. The caller has checked the lease."""
-        ReviewItem.objects.select_for_update().get(pk=self.pk)
+        self.lock()
         verdict, _ = Verdict.objects.update_or_create(
             item=self,
             person=person,
@@ -239,7 +245,7 @@ class Verdict(models.Model):
     @transaction.atomic
     def undo(self) -> None:
         """Takes the verdict back; the item returns to the queue if this verdict had settled it."""
-        item = ReviewItem.objects.select_for_update().get(pk=self.item_id)
+        item = self.item.lock()
         self.undone_at = timezone.now()
         self.save(update_fields=["undone_at"])
         if item.settled_at:

@@ -49,9 +49,20 @@ class Slot(models.Model):
     def lay_out(cls) -> None:
         """Gives every live fragment its K slots, where it has fewer."""
         wanted = settings.SLOTS_PER_FRAGMENT
-        short = Fragment.objects.live().annotate(n=Count("slots")).filter(n__lt=wanted)
+        # In one order, so that two who do this at once wait for each other in turn.
+        short = Fragment.objects.live().annotate(n=Count("slots")).filter(n__lt=wanted).order_by("pk")
         slots = [cls(fragment=fragment, number=number) for fragment in short for number in range(1, wanted + 1)]
         cls.objects.bulk_create(slots, ignore_conflicts=True)
+
+    @classmethod
+    def lock(cls, *fragments: uuid.UUID) -> list[Slot]:
+        """Locks all slots of these fragments. Call in a transaction, before anything else of theirs is locked.
+
+        Whoever needs several rows takes them in this order, so that nobody waits in a circle: slots (by fragment and
+        number), then leases or the item of the double-check, then takes.
+        """
+        slots = cls.objects.select_for_update(of=("self",)).filter(fragment__in=fragments)
+        return list(slots.order_by("fragment_id", "number"))
 
     @classmethod
     def put(cls, humming: Humming, lease: Lease | None) -> Slot | None:
@@ -59,7 +70,7 @@ class Slot(models.Model):
 
         Call in a transaction. Locks the fragment's slots, so that two takes never get one slot.
         """
-        slots = list(cls.objects.select_for_update().filter(fragment=humming.fragment).order_by("number"))
+        slots = cls.lock(humming.fragment_id)
         free = set(cls.objects.filter(fragment=humming.fragment).free().values_list("pk", flat=True))
         own = lease.slot_id if lease and lease.is_live else None
         for slot in sorted(slots, key=lambda slot: slot.pk != own):
@@ -75,7 +86,7 @@ class Slot(models.Model):
 
         Call in a transaction.
         """
-        slots = list(cls.objects.select_for_update().filter(fragment=humming.fragment))
+        slots = cls.lock(humming.fragment_id)
         slot = next((slot for slot in slots if slot.humming_id == humming.pk), None)
         if slot is None:
             return
@@ -131,7 +142,8 @@ class Lease(models.Model):
         """A new claim on a slot that is locked and free. Expired leases of the slot and of the person end here."""
         now = timezone.now()
         expired = cls.objects.filter(Q(slot=slot) | Q(person=person), closed_at=None, expires_at__lte=now)
-        expired.update(closed_at=now, outcome=cls.Outcome.EXPIRED)
+        in_order = expired.select_for_update(of=("self",)).order_by("pk").values_list("pk", flat=True)
+        cls.objects.filter(pk__in=list(in_order)).update(closed_at=now, outcome=cls.Outcome.EXPIRED)
         return cls.objects.create(slot=slot, person=person, expires_at=now + LEASE_TIME)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from datetime import timedelta
 
@@ -15,7 +16,8 @@ from django.utils import timezone
 from annotation import keeping
 from annotation.handing_out import claim
 from annotation.models import Consent, Familiarity, Guest, Lease, Skip
-from annotation.taking import SentTake, save_take
+from annotation.taking import SentTake, TakeRefused, save_take
+from annotation.tests.test_slots import together
 from recordings.models import Humming
 from recordings.storage import sha256_of
 from recordings.tests import factories
@@ -152,3 +154,29 @@ def test_moving_twice_moves_once(browser):
     hum(guest)
     assert keeping.move_to(ann, guest) == keeping.Moved(1, 0)
     assert keeping.move_to(ann, guest) == keeping.Moved(0, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_signing_in_twice_at_once_moves_once_while_the_account_hums_the_same_phrase(settings):
+    recording = factories.make_recording(seconds=40)
+    phrases = [factories.make_fragment(recording, s, s + 5) for s in (1, 8, 15, 22)]
+    guest, ann = Guest.arrive(), factories.make_person("ann")
+    for phrase in phrases:
+        hum(guest, phrase)
+    leases = claim(ann, phrases[0].pk)
+    audio = factories.audio_file(factories.tone(5.0))
+    moved = []
+
+    def act(number: int) -> None:
+        if number < 3:
+            moved.append(keeping.move_to(ann, guest))
+        else:
+            file = ContentFile(audio, "take.wav")
+            with contextlib.suppress(TakeRefused):  # the guest's take of it was first
+                save_take(SentTake(uuid.uuid4(), file, sha256_of(file), capture={}), leases)
+
+    together(4, act)
+    assert sorted(one.takes for one in moved) == [0, 0, 4]
+    assert Humming.objects.filter(singer=guest).count() == 0
+    for phrase in phrases:
+        assert Humming.objects.counting().filter(singer=ann, fragment=phrase).count() == 1

@@ -245,6 +245,12 @@ def test_a_strange_sound_check_is_refused_and_a_true_one_kept(browser, task):
     assert Humming.objects.get().capture["sound_check"] == true | {"floor_db": None, "bandwidth_hz": None}
 
 
+def test_numbers_without_end_and_nul_characters_are_refused_in_words(browser, task):
+    endless = '{"sample_rate": 44100, "frames": 5, "mode": "after", "context": {"x": 1e400}}'
+    assert put(browser, task["ticket"], wav(), capture=endless).status_code == 400
+    assert browser.get("/hum/songs/", {"q": "a\0b"}).status_code == 200
+
+
 def test_a_stranger_cannot_hear_the_take(browser, task):
     stranger = factories.make_person("charlie")
     Consent.give(stranger)

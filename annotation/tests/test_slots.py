@@ -260,3 +260,47 @@ def test_consent_is_given_once():
         Consent.give(alice)
         Consent.give(alice)
     assert Consent.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whatever_happens_to_takes_of_one_phrase_at_once_nobody_waits_in_a_circle(settings):
+    """Takes are refused, withdrawn and sent while others are lent the phrase; surplus takes move up meanwhile."""
+    settings.SLOTS_PER_FRAGMENT = 3
+    fragment = factories.make_fragment()
+    Slot.lay_out()
+    people = [factories.make_person(f"singer{number}") for number in range(24)]
+    takes, late = [], []
+    for person in people[:16]:
+        lease = Lease.objects.create(
+            slot=fragment.slots.first(), person=person, expires_at=timezone.now() - timedelta(1), closed_at=timezone.now()
+        )
+        if len(takes) < 12:
+            takes.append(send(person, lease))
+            factories.make_check(takes[-1], ok=False, reasons=[{"code": "noise", "sentence": "Noise."}])
+        else:
+            late.append((person, lease))
+
+    def act(number: int) -> None:
+        if number < 12 and number % 2:
+            taking.apply_check(takes[number])
+        elif number < 12:
+            taking.withdraw(takes[number], takes[number].singer)
+        elif number < 16:
+            send(*late[number - 12])
+        else:
+            claim(people[number], fragment.pk)
+
+    together(24, act)
+    assert Humming.objects.count() == 16
+    assert Humming.objects.filter(slot__isnull=False).count() <= 3
+    assert not Humming.objects.filter(slot__isnull=False, state__in=Humming.MAY_BE_HUMMED_AGAIN).exists()
+
+
+@pytest.mark.django_db
+def test_a_withdrawn_phrase_is_not_lent_again_even_while_its_lease_lives():
+    fragment = factories.make_fragment()
+    alice = factories.make_person("alice")
+    humming = send(alice, claim(alice))
+    taking.withdraw(humming, alice)
+    Lease.objects.update(closed_at=None, outcome="")
+    assert claim(alice, fragment.pk) is None

@@ -47,6 +47,18 @@ def judged(take: Humming, reason: str, words: str = "") -> Humming:
     return take
 
 
+def test_a_phrase_that_was_hummed_well_meanwhile_is_not_offered_again(alice):
+    refused = factories.make_humming(None, alice, Humming.State.REFUSED)
+    assert words_of(refused).may_try_again
+    factories.make_humming(refused.fragment, alice, Humming.State.CHECKED)
+    assert not words_of(refused).may_try_again
+
+
+def test_numbers_in_sentences_are_rounded():
+    reason = {"code": "cut_off", "message": "%(heard)s of %(all)s", "values": {"heard": 2.672, "all": 7.568}}
+    assert take_words.sentence_of(reason) == "2.7 of 7.6"
+
+
 @pytest.mark.parametrize(
     ("state", "kind", "words"),
     [

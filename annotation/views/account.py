@@ -9,7 +9,9 @@ from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.views import LoginView
+from django.db import IntegrityError, transaction
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -46,17 +48,29 @@ def sign_up(request: HttpRequest) -> HttpResponse:
     inside = url_has_allowed_host_and_scheme(wished, allowed_hosts={request.get_host()})
     guest = request.user if Guest.is_one(request.user) else None
     if request.method == "POST" and form.is_valid():
-        if guest:
-            keeping.keep_as(guest, form.cleaned_data["username"], form.cleaned_data["password1"])
-            login(request, guest, backend=BACKEND)
-            request.session.set_expiry(None)
-            messages.success(request, _("Your takes are now kept under your name."))
-        else:
-            login(request, form.save(), backend=BACKEND)
-        return redirect(wished if inside else "hum")
+        person = _sign_up(form, guest)
+        if person:
+            login(request, person, backend=BACKEND)
+            if guest:
+                request.session.set_expiry(None)
+                messages.success(request, _("Your takes are now kept under your name."))
+            return redirect(wished if inside else "hum")
     takes = guest.hummings.count() if guest else 0
     page = {"form": form, "next": wished if inside else "", "takes": takes}
     return render(request, "registration/sign_up.html", page)
+
+
+def _sign_up(form: SignUpForm, guest: AbstractBaseUser | None) -> AbstractBaseUser | None:
+    """The new account, or the guest as one; None where somebody took the name this very moment, which the form says."""
+    try:
+        if guest is None:
+            with transaction.atomic():
+                return form.save()
+        keeping.keep_as(guest, form.cleaned_data["username"], form.cleaned_data["password1"])
+    except IntegrityError:
+        form.add_error("username", form.instance.unique_error_message(type(form.instance), ["username"]))
+        return None
+    return guest
 
 
 class SignIn(LoginView):

@@ -142,6 +142,9 @@ class KnowSong(APIView):
         sent.is_valid(raise_exception=True)
         song = get_object_or_404(Song.objects.available(), pk=song_id)
         Familiarity.say(request.user, song, sent.validated_data["knows"])
+        # What is lent already was chosen without that word. A take of it is kept all the same.
+        for lease in Lease.objects.live().filter(person=request.user).exclude(slot__fragment__recording__song=song):
+            lease.close(Lease.Outcome.EXPIRED)
         return Response(status=204)
 
 

@@ -92,7 +92,7 @@ def takes(request: HttpRequest) -> HttpResponse:
 @require_safe
 def known_songs(request: HttpRequest) -> HttpResponse:
     """Which songs the person knows, by their own word: those are handed out first."""
-    words = request.GET.get("q", "").strip()
+    words = request.GET.get("q", "").replace("\0", "").strip()
     page = Paginator(songs_to_know(request.user, words), SONGS_A_PAGE).get_page(request.GET.get("page"))
     query = f"{urlencode({'q': words})}&" if words else ""
     seen = {"page": page, "songs": page.object_list, "q": words, "query": query}

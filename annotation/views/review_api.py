@@ -107,7 +107,7 @@ class GiveVerdict(APIView):
     def post(self, request: Request, item_id: UUID) -> Response:
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
-        item = get_object_or_404(ReviewItem.objects.select_for_update(of=("self",)), pk=item_id)
+        item = get_object_or_404(ReviewItem.objects.select_related("humming"), pk=item_id).lock()
         if not item.is_held_by(request.user):
             raise Refused(
                 "The time for this item is over and somebody else may have it. Here is the next.", "lease_over"

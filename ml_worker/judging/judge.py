@@ -97,7 +97,7 @@ def judge_hum(
     found = Findings(melody, measures, sound_reasons(take, leak, signs), leak_estimates(leak))
     if take.voiced_s < limit.LEAST_VOICE_S:
         return judgement(found)
-    known_s = leak.delay_s if leak and latency_s is None else latency_s
+    known_s = leak.delay_s if latency_s is None and leak and tells_latency(leak) else latency_s
     return with_melody(found, reference, Along(reference_start_s, known_s))
 
 
@@ -148,7 +148,12 @@ def word_measures(signs: WordSigns | None) -> Measures:
 
 
 def leak_estimates(leak: Leak | None) -> list[Estimate]:
-    return [Estimate("latency_s", leak.delay_s, "leak", leak.confidence)] if leak else []
+    return [Estimate("latency_s", leak.delay_s, "leak", leak.confidence)] if tells_latency(leak) else []
+
+
+def tells_latency(leak: Leak | None) -> bool:
+    """Whether there is a leak that is loud enough to be believed on the time."""
+    return leak is not None and leak.level_db >= limit.FAINT_LEAK_DB
 
 
 # --- the melody

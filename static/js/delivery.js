@@ -37,9 +37,19 @@ function tell({ item, status, error }) {
   document.dispatchEvent(new CustomEvent(error ? "chad:unsent" : "chad:saved", { detail }));
 }
 
-/** Shows how many takes wait on this device. */
+// What is sent within this time never waited, ms: the badge does not flicker.
+const PATIENCE_MS = 1200;
+let unseen = null;
+
+/** Shows how many takes wait on this device, those that wait for longer than a moment. */
 async function showBadge() {
   const count = (await waiting()).length;
+  clearTimeout(unseen);
+  unseen = count ? setTimeout(() => writeBadge(count), PATIENCE_MS) : null;
+  if (!count) writeBadge(0);
+}
+
+function writeBadge(count) {
   document.querySelectorAll("[data-outbox]").forEach((badge) => {
     badge.hidden = count === 0;
     const words = interpolate(ngettext("%(n)s hum waits", "%(n)s hums wait", count), { n: count });

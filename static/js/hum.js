@@ -292,8 +292,12 @@ async function deviceList() {
 async function devicesChanged() {
   if (!studio || devices === null || (await deviceList()) === devices) return;
   checked = null;
-  if (isAtRest()) await checkAnew();
-  else if (state !== "check") {
+  if (isAtRest()) {
+    const checking = checkAnew();
+    warn("devices", "info", words.DEVICES_CHANGED);
+    await checking;
+    unwarn("devices");
+  } else if (state !== "check") {
     mustCheck = true;
     warn("devices", "warning", words.DEVICES_CHANGED, linkButton(words.LINKS.check, () => checkAnew()));
   }

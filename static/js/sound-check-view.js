@@ -108,7 +108,7 @@ export class SoundCheck {
   async again(before, signal) {
     mark("check-voice", "done");
     mark("check-ears", "now");
-    byId("check-voice-words").textContent = words.CHECK.heard;
+    byId("check-voice-words").textContent = words.CHECK.before;
     say(ears(), words.CHECK.moment);
     const heard = await this.studio.probe({ signal });
     const kind = kindOf({ ...heard, processed: this.studio.processing.length > 0 });
@@ -215,7 +215,7 @@ export class SoundCheck {
       return ask(signal, [words.CHECK.again, "again"], [words.CHECK.wear, "headphones"], [words.CHECK.wearNone, "unsure"]);
     }
     say(ears(), words.CHECK.didYouHear);
-    const heardIt = await ask(signal, [words.CHECK.heardIt, "headphones"], [words.CHECK.heardNothing, "nothing"]);
+    const heardIt = await ask(signal, [words.CHECK.heardIt, "headphones"], [words.CHECK.heardAloud, "unsure"], [words.CHECK.heardNothing, "nothing"]);
     if (heardIt !== "nothing") return heardIt;
     say(ears(), words.CHECK.turnUp);
     return ask(signal, [words.CHECK.again, "again"], [words.CHECK.wear, "headphones"], [words.CHECK.wearNone, "unsure"]);

@@ -12,6 +12,8 @@ from django.core.management.base import CommandParser
 from chad_site.commands import BadInput, ChadCommand
 from ml_worker.bench import BENCHMARKS, Table
 
+WHERE_DATA_ARE = "CHAD_SHARED_DATA names the folder that holds f0/, hums/, songs/ and so on; README says what they are."
+
 
 class Command(ChadCommand):
     help = "Runs the benchmarks, prints a table of each and writes var/bench/<name>.json."
@@ -27,7 +29,10 @@ class Command(ChadCommand):
         folder.mkdir(parents=True, exist_ok=True)
         for name in [options["name"]] if options["name"] else BENCHMARKS:
             self.say(f"{name}: {BENCHMARKS[name].what}")
-            table = BENCHMARKS[name].run()
+            try:
+                table = BENCHMARKS[name].run()
+            except FileNotFoundError as problem:
+                raise BadInput(f"The benchmark {name} needs {problem.filename}. {WHERE_DATA_ARE}") from problem
             (folder / f"{name}.json").write_text(json.dumps(table, indent=2) + "\n")
             self.answer({name: table}, as_text(table), as_json=options["json"])
 
