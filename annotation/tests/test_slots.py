@@ -271,9 +271,8 @@ def test_whatever_happens_to_takes_of_one_phrase_at_once_nobody_waits_in_a_circl
     people = [factories.make_person(f"singer{number}") for number in range(24)]
     takes, late = [], []
     for person in people[:16]:
-        lease = Lease.objects.create(
-            slot=fragment.slots.first(), person=person, expires_at=timezone.now() - timedelta(1), closed_at=timezone.now()
-        )
+        over = {"expires_at": timezone.now() - timedelta(1), "closed_at": timezone.now()}
+        lease = Lease.objects.create(slot=fragment.slots.first(), person=person, **over)
         if len(takes) < 12:
             takes.append(send(person, lease))
             factories.make_check(takes[-1], ok=False, reasons=[{"code": "noise", "sentence": "Noise."}])
