@@ -124,7 +124,8 @@ but 2, from -6 dB on all."""
 
 FAINT_LEAK_DB = -40.0
 """A leak under this, dB against the rest of the take, tells no latency: what stands so faint may be chance. A voice
-that copied the reference's curve exactly was once taken for a leak of -67 dB. Leaks that are told start 16 dB over it."""
+that copied the reference's curve exactly was once taken for a leak of -67 dB. Leaks that are told start
+16 dB over it."""
 
 SOME_LEAK_DB = -24.0
 """The same, from which the singer is told: 2 % of the melody goes at -24 dB. Without a leak none of 188 is told; at -30
