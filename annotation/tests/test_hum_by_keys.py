@@ -186,6 +186,8 @@ def check_the_sound(page: Page) -> None:
     says(page, "The microphone did not hear the sounds. Did you?")
     expect(has_focus(page)).to_have_text("Yes, in my headphones")
     page.keyboard.press("Tab")
+    expect(has_focus(page)).to_have_text("Yes, from a loudspeaker")
+    page.keyboard.press("Tab")
     expect(has_focus(page)).to_have_text("No")
     page.keyboard.press("Enter")
     says(page, "Then the volume is off.")
