@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from annotation import taking
 from annotation.models import Consent, Familiarity, Guest, Lease, Skip, Slot
+from chad_site.errors import TOO_OLD, NotAllowed
 from recordings.models import Humming
 
 TWICE = "Its singer hummed the phrase as a guest and with an account; the account's take is kept."
@@ -28,6 +29,9 @@ class Moved:
 @transaction.atomic
 def keep_as(person: AbstractBaseUser, username: str, password: str) -> None:
     """The guest becomes an account of that name: the same row, so everything is theirs as before."""
+    people = get_user_model().objects.select_for_update(no_key=True)
+    if not (people.get(pk=person.pk).is_active and Guest.objects.filter(person=person).exists()):
+        raise NotAllowed(str(TOO_OLD))  # another tab has made an account of it, or brought it into one
     person.username = username
     person.set_password(password)
     person.save(update_fields=["username", "password"])

@@ -38,9 +38,12 @@ def archive(person: AbstractBaseUser) -> IO[bytes]:
         zipped.writestr("README.txt", READ_ME.format(now=timezone.now().isoformat(timespec="seconds")))
         zipped.writestr("data.json", json.dumps(data_of(person), indent=2, ensure_ascii=False, default=_plain))
         for take in Humming.objects.filter(singer=person).exclude(audio="").iterator():
-            with take.audio.open() as stored, zipped.open(f"takes/{take.pk}.wav", "w") as entry:
-                for chunk in stored.chunks():
-                    entry.write(chunk)
+            try:
+                with take.audio.open() as stored, zipped.open(f"takes/{take.pk}.wav", "w") as entry:
+                    for chunk in stored.chunks():
+                        entry.write(chunk)
+            except FileNotFoundError:
+                zipped.writestr(f"takes/{take.pk}.missing.txt", str(_("The audio of this take is lost.")))
     file.seek(0)
     return file
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import soundfile
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
@@ -24,6 +25,7 @@ ID_TAKEN = _("Another take has this id. Please hum the phrase again.")
 DAMAGED = _("The take was damaged on its way here. It is safe in this browser; send it again.")
 NOT_WAV = _("Takes are WAV files, not %(format)s. Please hum it again.")
 TOO_LONG = _("A take lasts at most %(seconds)d seconds. Please hum it again.")
+ACCOUNT_CLOSED = _("The account that hummed this was closed, so the take cannot be added to it.")
 EMPTY = _("The recording is empty. Check the microphone and hum it again.")
 
 
@@ -76,6 +78,9 @@ def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
     humming.audio.save("take.wav", sent.audio, save=False)
     try:
         _store(humming, lease)
+    except TakeRefused:
+        humming.audio.delete(save=False)
+        raise
     except IntegrityError:
         # Only here is it certain that no row names these bytes: a connection that breaks may have committed.
         humming.audio.delete(save=False)
@@ -89,8 +94,12 @@ def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
 @transaction.atomic
 def _store(humming: Humming, lease: Lease) -> None:
     # The holder is asked anew: a guest may have become somebody with an account meanwhile.
+    people = get_user_model().objects.select_for_update(no_key=True)
+    list(people.filter(pk=lease.person_id))
     Slot.lock(humming.fragment_id)
     lease = Lease.objects.select_for_update(of=("self",)).get(pk=lease.pk)
+    if not get_user_model().objects.filter(pk=lease.person_id, is_active=True).exists():
+        raise TakeRefused(ACCOUNT_CLOSED, "account_closed")
     humming.singer_id = lease.person_id
     humming.save(force_insert=True)
     if Slot.put(humming, lease) is None:

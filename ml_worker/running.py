@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from ml_worker.models import HEARTBEAT, Job
 from ml_worker.work import FUNCTIONS, CannotBeDone
@@ -19,8 +19,12 @@ log = logging.getLogger("chad.jobs")
 Progress = Callable[[float, str], None]
 
 
-def run(job: Job) -> Job:
-    """Runs a claimed job to its end. What fails is stored in words; the traceback goes to the log."""
+def run(job: Job, *, tried_again: bool = False) -> Job:
+    """Runs a claimed job to its end. What fails is stored in words; the traceback goes to the log.
+
+    A database that is away for a moment, or a deadlock, is no fault of the job: where it is `tried_again`, as workers
+    do, it is left without a heartbeat and put back like one whose worker was lost, as often as those are.
+    """
     try:
         with heartbeat(job):
             message, result = FUNCTIONS[job.kind](job, job.report)
@@ -28,6 +32,8 @@ def run(job: Job) -> Job:
         job.fail(str(problem))
     except Exception as problem:
         log.exception("%s failed", job)
+        if tried_again and isinstance(problem, OperationalError):
+            return job
         job.fail(f"Something unforeseen: {type(problem).__name__}: {problem}. The worker's log has the details.")
     else:
         job.finish(message, result)

@@ -36,7 +36,7 @@ def work(queue: str) -> None:
     job = Job.claim(this_worker(), claimable(queue))
     if job is None:
         return
-    run(job)
+    run(job, tried_again=True)
     if claimable(queue).waiting().exists():
         call_for_work(queue)
 

@@ -12,7 +12,7 @@ from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.views import LoginView
 from django.db import IntegrityError, transaction
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -54,7 +54,7 @@ def sign_up(request: HttpRequest) -> HttpResponse:
             if guest:
                 request.session.set_expiry(None)
                 messages.success(request, _("Your takes are now kept under your name."))
-            return redirect(wished if inside else "hum")
+            return HttpResponseRedirect(wished) if inside else redirect("hum")
     takes = guest.hummings.count() if guest else 0
     page = {"form": form, "next": wished if inside else "", "takes": takes}
     return render(request, "registration/sign_up.html", page)
@@ -67,6 +67,9 @@ def _sign_up(form: SignUpForm, guest: AbstractBaseUser | None) -> AbstractBaseUs
             with transaction.atomic():
                 return form.save()
         keeping.keep_as(guest, form.cleaned_data["username"], form.cleaned_data["password1"])
+    except NotAllowed as refusal:
+        form.add_error(None, str(refusal))
+        return None
     except IntegrityError:
         form.add_error("username", form.instance.unique_error_message(type(form.instance), ["username"]))
         return None
@@ -80,9 +83,11 @@ class SignIn(LoginView):
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         guest = self.request.user if Guest.is_one(self.request.user) else None
+        # Before the sign-in, which ends the guest's session: if moving fails, nothing has happened.
+        moved = keeping.move_to(form.get_user(), guest) if guest else None
         response = super().form_valid(form)
-        if guest:
-            self.say(keeping.move_to(form.get_user(), guest))
+        if moved:
+            self.say(moved)
         return response
 
     def say(self, moved: keeping.Moved) -> None:

@@ -239,7 +239,6 @@ class Take(APIView):
 CONFLICTS = {"id_taken", "hummed_already"}
 TICKET_HEADER = "X-Take-Ticket"
 NO_TICKET = _("This take's ticket is not ours or is too old, so we cannot tell whose take it is.")
-ACCOUNT_CLOSED = _("The account that hummed this was closed, so the take cannot be added to it.")
 
 
 def lease_of_ticket(ticket: str) -> Lease:
@@ -248,7 +247,7 @@ def lease_of_ticket(ticket: str) -> Lease:
     if lease is None:
         raise Refused(NO_TICKET, "no_ticket", 403)
     if not lease.person.is_active:
-        raise Refused(ACCOUNT_CLOSED, "account_closed", 410)
+        raise Refused(taking.ACCOUNT_CLOSED, "account_closed", 410)
     if not Consent.given_by(lease.person):
         raise Refused(CONSENT_FIRST, "consent_first", 403)
     return lease

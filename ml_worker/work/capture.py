@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from ml_worker.judging.judge import Estimate
@@ -35,4 +34,6 @@ def by_browser(capture: dict[str, Any]) -> Estimate | None:
 
 def is_number(value: Any) -> bool:
     """The context's facts are the browser's own, so anything may stand there."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared before anything is made of it: an integer may be larger than any float.
+    is_one = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_one and -LONGEST_LATENCY_S <= value <= LONGEST_LATENCY_S

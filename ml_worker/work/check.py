@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ml_worker.work import Outcome
 
 
+DELETED = "Its singer has deleted this take; there is nothing left to check."
+
+
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     humming = Humming.objects.select_related("fragment__recording__song").get(pk=job.subject)
     report(0.1, f"Checking a {humming}")
@@ -38,11 +41,13 @@ def check_hum(humming: Humming) -> HumCheck:
     """Judges a take, stores what was found, and moves the take on. Safe to run twice."""
     before = HumCheck.objects.filter(humming=humming).first()
     if before is None and not humming.audio:
-        raise CannotBeDone("Its singer has deleted this take; there is nothing left to check.")
+        raise CannotBeDone(DELETED)
     if before is None:
         judgement = judge(humming)
         with transaction.atomic():
-            Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
+            # Asked under the lock: its singer may have taken everything along meanwhile.
+            if not Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk).audio:
+                raise CannotBeDone(DELETED)
             before = HumCheck.objects.filter(humming=humming).first() or store(humming, judgement)
     apply_check(humming)
     return before

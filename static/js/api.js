@@ -70,18 +70,18 @@ async function ask(path, options) {
     return response;
   } catch (error) {
     // fetch says TypeError for every failure of the network.
-    if (error instanceof TypeError) throw new ApiError(OFFLINE);
+    if (error instanceof TypeError || error.name === "TimeoutError") throw new ApiError(OFFLINE);
     throw error;
   }
 }
 
 /**
  * One call: data is sent as JSON, or as it is when FormData. options.headers: further ones; options.credentials: "omit"
- * for a call that stands on its own, whoever is signed in. Returns {status, body}; throws ApiError.
+ * for a call that stands on its own, whoever is signed in; options.signal ends it. Returns {status, body}; throws ApiError.
  */
-export async function call(method, path, data, { headers: further = {}, credentials = "same-origin" } = {}) {
+export async function call(method, path, data, { headers: further = {}, credentials = "same-origin", signal } = {}) {
   const { headers, body: sent } = bodyAndHeaders(method, data, credentials !== "omit");
-  const response = await ask(path, { method, credentials, headers: { ...headers, ...further }, body: sent });
+  const response = await ask(path, { method, credentials, signal, headers: { ...headers, ...further }, body: sent });
   // A session that ended redirects to the sign-in page.
   if (response.redirected && !(response.headers.get("content-type") ?? "").includes("json")) {
     throw new ApiError(SIGNED_OUT, { status: 401, code: "signed_out" });

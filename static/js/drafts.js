@@ -12,9 +12,9 @@ export async function discard(id) {
   await delivery.discard(id);
 }
 
-/** Offers what this person hummed; what a guest hummed before agreeing was nobody's, so it is theirs. */
+/** Offers what this person hummed, and what was hummed here by a guest: who has an account now may have been it. */
 export async function offerDrafts(person) {
-  const own = (await delivery.draftsHere()).filter((item) => !item.user || item.user === person);
+  const own = (await delivery.draftsHere()).filter((item) => item.guest || item.user === person);
   for (const item of own) {
     warn(item.id, "info", words.draft(item),
       linkButton(words.LINKS.sendDraft, () => sendDraft(item)),

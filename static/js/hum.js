@@ -377,7 +377,10 @@ async function nextTask(fragment = null) {
 
 async function openTask({ id, ticket, expires_at, fragment }) {
   const [bytes, curve] = await Promise.all([getBytes(fragment.audio_url), get(fragment.curve_url)]);
-  const buffer = await studio.context.decodeAudioData(bytes);
+  // The microphone may have gone while the phrase came.
+  const here = studio;
+  const buffer = await here?.context.decodeAudioData(bytes);
+  if (!here || studio !== here) return;
   endTask();
   task = { id, ticket, fragment, buffer, curve, heard: false };
   lease = new Lease(`/api/hum/task/${id}/extend`, expires_at, leaseTold);
@@ -445,7 +448,7 @@ function follow() {
 
 /** Begins a take; a second press before it has begun is none. */
 async function record() {
-  if (isHeld()) return;
+  if (isHeld() || !studio) return;
   hold(true);
   duet.stop();
   ["earlier", "waited", "skipped"].forEach(unwarn);
@@ -570,7 +573,7 @@ async function packed(of) {
   const capture = captureFacts(of);
   const { ticket, fragment } = task;
   const wav = encodeWav(of.samples, of.sampleRate);
-  return { id: crypto.randomUUID(), user: root.dataset.user, title: of.title, wav, sha256: await sha256(wav), ticket, fragment: fragment.id, capture };
+  return { id: crypto.randomUUID(), user: root.dataset.user, guest: isGuest(), title: of.title, wav, sha256: await sha256(wav), ticket, fragment: fragment.id, capture };
 }
 
 async function keepSafe(item) {

@@ -7,6 +7,9 @@ import { call } from "./api.js";
 const NAME = "chad";
 const STORE = "takes";
 
+// A server that has not answered by then is asked again later, ms: a take of 20 s is 3 MB, half a minute on a slow line.
+const MOST_MS = 90_000;
+
 function settled(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
@@ -74,5 +77,5 @@ export async function send({ id, wav, sha256, ticket, capture }) {
   form.append("audio", new Blob([wav], { type: "audio/wav" }), "take.wav");
   form.append("sha256", sha256);
   form.append("capture", JSON.stringify(capture));
-  return call("PUT", `/api/hums/${id}`, form, { headers: { "X-Take-Ticket": ticket }, credentials: "omit" });
+  return call("PUT", `/api/hums/${id}`, form, { headers: { "X-Take-Ticket": ticket }, credentials: "omit", signal: AbortSignal.timeout(MOST_MS) });
 }

@@ -21,7 +21,13 @@ const MEMORY = "chad-sound-check";
 
 /** What is remembered of the devices that were checked on this device: {key: kind}. */
 function memory() {
-  return JSON.parse(remembered(MEMORY) ?? "{}");
+  try {
+    return Object(JSON.parse(remembered(MEMORY)));
+  } catch (error) {
+    // What stands there is not ours: then nothing is remembered.
+    if (!(error instanceof SyntaxError)) throw error;
+    return {};
+  }
 }
 
 function remind(key, kind) {
