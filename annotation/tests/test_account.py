@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+import uuid
 import zipfile
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 
+from annotation.handing_out import claim
 from annotation.leaving import leave
 from annotation.models import Consent, Familiarity, Guest, ReviewItem
+from annotation.taking import SentTake, TakeRefused, save_take
 from chad_site.errors import NotAllowed
 from recordings.models import HumCheck, Humming, Release, ReleasedVersion
+from recordings.storage import sha256_of
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +141,23 @@ def test_the_last_admin_may_not_leave():
     leave(admin, keep_takes=True)
     admin.refresh_from_db()
     assert not admin.is_superuser
+
+
+def test_a_take_that_arrives_after_its_singer_left_is_not_kept(alice):
+    """The upload began before: its lease was read while the account still was there."""
+    factories.make_fragment()
+    lease = claim(alice)
+    leave(alice, keep_takes=False)
+    audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
+    sent = SentTake(uuid.uuid4(), audio, sha256_of(audio), capture={})
+    with pytest.raises(TakeRefused, match="closed"):
+        save_take(sent, lease)
+    assert not Humming.objects.exists()
+    assert not default_storage.exists(f"hummings/{sent.id}/take.wav")
+
+
+def test_a_take_whose_audio_is_lost_does_not_keep_the_rest_from_its_singer(browser, alice):
+    take = factories.make_humming(None, alice, Humming.State.ACCEPTED)
+    take.audio.storage.delete(take.audio.name)
+    zipped = zipfile.ZipFile(io.BytesIO(b"".join(browser.get("/account/data").streaming_content)))
+    assert f"takes/{take.pk}.missing.txt" in zipped.namelist()

@@ -18,6 +18,7 @@ from annotation.handing_out import claim
 from annotation.models import Consent, Familiarity, Guest, Lease, Skip
 from annotation.taking import SentTake, TakeRefused, save_take
 from annotation.tests.test_slots import together
+from chad_site.errors import NotAllowed
 from recordings.models import Humming
 from recordings.storage import sha256_of
 from recordings.tests import factories
@@ -180,3 +181,16 @@ def test_signing_in_twice_at_once_moves_once_while_the_account_hums_the_same_phr
     assert Humming.objects.filter(singer=guest).count() == 0
     for phrase in phrases:
         assert Humming.objects.counting().filter(singer=ann, fragment=phrase).count() == 1
+
+
+def test_a_guest_who_went_into_an_account_in_another_tab_cannot_become_one_here(browser):
+    guest, ann = guest_of(browser), factories.make_person("ann")
+    keeping.move_to(ann, guest)
+    with pytest.raises(NotAllowed):
+        keeping.keep_as(guest, "bea", PASSWORD)
+    assert not get_user_model().objects.filter(username="bea").exists()
+
+
+def test_where_a_name_leads_after_signing_up_is_an_address_and_never_a_view(browser):
+    sent = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD, "next": "chain"}
+    assert browser.post("/sign-up/", sent)["Location"] == "chain"

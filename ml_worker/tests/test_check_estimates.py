@@ -153,6 +153,10 @@ def test_whatever_the_browser_says_of_itself_breaks_nothing(context: dict[str, A
     assert told is None or 0 <= told.value <= 5
 
 
+def test_an_integer_beyond_every_float_is_no_latency():
+    assert by_browser({"context": {"base_latency_s": 10**4000, "output_latency_s": 0.02}}).value == 0.02
+
+
 def test_headphones_have_no_loopback():
     assert loopback_of({}) is None
     assert loopback_of({"sound_check": None}) is None

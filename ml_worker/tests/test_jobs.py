@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from ml_worker import pending, running, tasks
@@ -84,6 +85,17 @@ def test_an_unforeseen_error_is_stored_and_its_traceback_logged(does, caplog):
     job = running.run(claim(Job.ask(Job.Kind.TRAIN)))
     assert "ZeroDivisionError" in job.failure
     assert "Traceback" in caplog.text
+
+
+def test_a_database_that_is_away_for_a_moment_fails_no_job_of_a_worker(does):
+    def work(job, report):
+        raise OperationalError("server closed the connection unexpectedly")
+
+    does(Job.Kind.CHECK, work)
+    job = running.run(claim(Job.ask(Job.Kind.CHECK, "a hum")), tried_again=True)
+    assert job.state == Job.State.RUNNING, "without a heartbeat it is put back"
+    job.refresh_from_db()
+    assert (job.state, job.failure) == (Job.State.RUNNING, "")
 
 
 def test_progress_is_in_the_row_while_it_runs(does):
