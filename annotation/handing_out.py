@@ -63,9 +63,10 @@ def open_fragments(
 
     A take that the check refused does not count: the phrase may be tried again.
     """
+    hummed = Humming.objects.hummed().filter(singer=person)
     skipped = Skip.objects.filter(person=person)
     found = Fragment.objects.live().filter(Exists(Slot.objects.free().filter(fragment=OuterRef("pk"))))
-    found = found.exclude(pk__in=hummed_by(person).values("fragment")).exclude(pk__in=skipped.values("fragment"))
+    found = found.exclude(pk__in=hummed.values("fragment")).exclude(pk__in=skipped.values("fragment"))
     if fragment_id:
         found = found.filter(pk=fragment_id)
     if song_id:
@@ -73,13 +74,8 @@ def open_fragments(
     return found
 
 
-def hummed_by(person: AbstractBaseUser) -> QuerySet[Humming]:
-    """Takes whose fragment is not offered to the person any more: all but what the check refused."""
-    return Humming.objects.filter(singer=person).exclude(state=Humming.State.REFUSED)
-
-
 def has_hummed(person: AbstractBaseUser, fragment_id: uuid.UUID) -> bool:
-    return hummed_by(person).filter(fragment=fragment_id).exists()
+    return Humming.objects.hummed().filter(singer=person, fragment=fragment_id).exists()
 
 
 def songs_to_know(person: AbstractBaseUser, words: str = "") -> QuerySet[Song]:

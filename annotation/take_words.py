@@ -80,7 +80,7 @@ def in_words(takes: Iterable[Humming]) -> list[TakeInWords]:
     takes = list(takes)
     places = places_of({take.fragment for take in takes})
     hummed = set(
-        Humming.objects.exclude(state=Humming.State.REFUSED)
+        Humming.objects.hummed()
         .filter(singer__in={take.singer_id for take in takes}, fragment__in={take.fragment_id for take in takes})
         .values_list("singer", "fragment")
     )

@@ -24,6 +24,10 @@ class HummingQuerySet(models.QuerySet["Humming"]):
         """Double-checked, and of a song that may be used."""
         return self.filter(state=Humming.State.ACCEPTED, fragment__recording__song__taken_down_at=None)
 
+    def hummed(self) -> Self:
+        """Those whose phrase is not offered to their singer any more: all but what the check refused."""
+        return self.exclude(state=Humming.State.REFUSED)
+
     def counting(self) -> Self:
         """Those of which a person has one a fragment at most: neither refused by the check nor withdrawn."""
         return self.exclude(state__in=Humming.MAY_BE_HUMMED_AGAIN)
