@@ -79,8 +79,16 @@ return await Promise.all(a[0].map(clicks));
 """
 
 
-def snr_db(part: NDArray[np.float64], file: NDArray[np.float64]) -> float:
-    """How much of `part` is the file, wherever in it and however loud; 200 where it is the very samples."""
+def snr_db(heard: NDArray[np.float64], file: NDArray[np.float64], piece: int = 2048) -> float:
+    """How much of `heard` is the file, wherever in it and however loud; 200 where it is the very samples.
+
+    The median over pieces of `piece` samples: a fake microphone on a busy machine loses or repeats a buffer now and
+    then, which spoils the piece where it happens, while resampling and voice processing spoil every one.
+    """
+    return float(np.median([_snr_db(heard[k : k + piece], file) for k in range(0, len(heard) - piece + 1, piece)]))
+
+
+def _snr_db(part: NDArray[np.float64], file: NDArray[np.float64]) -> float:
     at = int(np.argmax(correlate(file, part, "valid")))
     there = file[at : at + len(part)]
     error = part - (part @ there) / (there @ there) * there
