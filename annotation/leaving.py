@@ -67,7 +67,8 @@ def _empty_files(take: Humming) -> list[tuple[Storage, str]]:
 def _forget_words(person: AbstractBaseUser) -> None:
     for lease in Lease.objects.filter(person=person, closed_at=None):
         lease.close(Lease.Outcome.EXPIRED)
-    ReviewItem.objects.filter(leased_to=person).update(leased_to=None, leased_until=None)
+    for item in ReviewItem.objects.held_by(person):
+        item.release()
     Familiarity.objects.filter(person=person).delete()
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()

@@ -14,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from annotation.models import Verdict
-from annotation.models.review import Decision, Reason
+from annotation.models.verdicts import Decision, Reason
 from recordings.models import Fragment, Humming
 
 # A reviewer's reason, as help for the singer.
@@ -147,7 +147,7 @@ def verdicts_in_words(take: Humming) -> list[str]:
 
 
 def counts_against(verdict: Verdict) -> bool:
-    return verdict.undone_at is None and verdict.decision == Decision.REJECT
+    return verdict.undone_at is None and verdict.counts and verdict.decision == Decision.REJECT
 
 
 def help_of(verdict: Verdict) -> str:

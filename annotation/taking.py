@@ -144,7 +144,7 @@ def apply_check(humming: Humming) -> None:
     check = humming.check_result
     if check.ok:
         humming.move_to(Humming.State.CHECKED, why="The automatic check is content.")
-        ReviewItem.objects.get_or_create(humming=humming)
+        ReviewItem.ask_about(humming)
     else:
         why = " ".join(reason["sentence"] for reason in check.reasons)
         humming.move_to(Humming.State.REFUSED, why=why)
@@ -155,8 +155,13 @@ def apply_check(humming: Humming) -> None:
 def withdraw(humming: Humming, person: AbstractBaseUser, why: str = "Withdrawn by its singer.") -> None:
     """The singer takes a take back: it leaves its slot, the double-check and every future release."""
     Slot.lock(humming.fragment_id)
+    item = ReviewItem.objects.select_for_update(of=("self",)).filter(humming=humming).first()
     humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
     if humming.state == Humming.State.WITHDRAWN:
         return
+    if item:
+        item.close(why, person)
+    for control in humming.controls.live():
+        control.retire()
     humming.move_to(Humming.State.WITHDRAWN, why=why, person=person)
     Slot.give_up(humming)

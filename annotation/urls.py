@@ -1,7 +1,22 @@
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import path, register_converter
 
 from annotation.views import account, hum_api, pages, review_api
+
+
+class Side:
+    """One of the two sides of an item."""
+
+    regex = "original|version"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Side, "side")
 
 urlpatterns = [
     path("", pages.home, name="home"),
@@ -25,16 +40,12 @@ urlpatterns = [
     path("api/hums/<uuid:take_id>/curve", hum_api.TakeCurve.as_view(), name="take-curve"),
     path("api/hums/<uuid:take_id>/withdraw", hum_api.WithdrawTake.as_view(), name="withdraw-take"),
     path("api/review/next", review_api.NextItem.as_view(), name="next-item"),
+    path("api/review/extend", review_api.ExtendItems.as_view(), name="extend-items"),
     path("api/review/<uuid:item_id>/verdict", review_api.GiveVerdict.as_view(), name="verdict"),
+    path("api/review/<uuid:item_id>/release", review_api.ReleaseItem.as_view(), name="release-item"),
+    path("api/review/<uuid:item_id>/pass", review_api.PassItem.as_view(), name="pass-item"),
+    path("api/review/<uuid:item_id>/<side:side>/audio", review_api.ItemAudio.as_view(), name="item-audio"),
+    path("api/review/<uuid:item_id>/<side:side>/curve", review_api.ItemCurve.as_view(), name="item-curve"),
+    path("api/review/verdicts", review_api.LastVerdicts.as_view(), name="last-verdicts"),
     path("api/review/verdicts/<int:verdict_id>/undo", review_api.UndoVerdict.as_view(), name="undo-verdict"),
-    path(
-        "api/cover-fragments/<uuid:cover_fragment_id>/audio",
-        review_api.CoverFragmentAudio.as_view(),
-        name="cover-fragment-audio",
-    ),
-    path(
-        "api/cover-fragments/<uuid:cover_fragment_id>/curve",
-        review_api.CoverFragmentCurve.as_view(),
-        name="cover-fragment-curve",
-    ),
 ]

@@ -229,7 +229,9 @@ LOGGING = {
 # --- the domain's few numbers that an instance may set
 
 SLOTS_PER_FRAGMENT = env.int("CHAD_SLOTS_PER_FRAGMENT", default=7)
-VERDICTS_TO_SETTLE = env.int("CHAD_VERDICTS_TO_SETTLE", default=1)
+VERDICTS_TO_SETTLE = env.int("CHAD_VERDICTS_TO_SETTLE", default=2)
+# Whether items of known truth are mixed into the double-check.
+CONTROL_ITEMS = env.bool("CHAD_CONTROL_ITEMS", default=True)
 # A folder with htdemucs as safetensors; without it the weight-free separation is used.
 DEMUCS_WEIGHTS = env("CHAD_DEMUCS_WEIGHTS", default="")
 

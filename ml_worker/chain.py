@@ -31,6 +31,9 @@ STATION_OF = {
     Job.Kind.TRAIN: "training",
     Job.Kind.MINE: "mining",
     Job.Kind.RELEASE: "release",
+    Job.Kind.CONTROLS: "double-check",
+    Job.Kind.CROWD: "double-check",
+    Job.Kind.REASK: "double-check",
 }
 
 
@@ -82,7 +85,7 @@ def hums() -> Station:
 
 def double_check() -> Station:
     waiting = ReviewItem.objects.waiting().count()
-    settled = ReviewItem.objects.exclude(settled_at=None).count()
+    settled = ReviewItem.objects.filter(state=ReviewItem.State.SETTLED).count()
     return Station("double-check", "Double-check", settled, "settled", waiting, "to judge", settled + waiting)
 
 
@@ -118,7 +121,7 @@ SEEN = """
 
 def hums_to_train_on() -> QuerySet[Humming]:
     """Accepted hums of training songs that the latest short checkpoint has not seen."""
-    hums = Humming.objects.accepted().filter(fragment__recording__song__split=Split.TRAIN)
+    hums = Humming.objects.trainable().filter(fragment__recording__song__split=Split.TRAIN)
     latest = latest_checkpoint()
     if latest is None:
         return hums

@@ -55,6 +55,9 @@ class Job(models.Model):
         TRAIN = "train", "train the model"
         MINE = "mine", "mine the covers of a song"
         RELEASE = "release", "export a release"
+        CONTROLS = "controls", "make control items"
+        CROWD = "crowd", "measure the reviewers"
+        REASK = "reask", "ask anew what a reviewer judged"
 
     class State(models.TextChoices):
         WAITING = "waiting"

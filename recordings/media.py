@@ -31,6 +31,13 @@ def cut_flac(audio: FieldFile, start_s: float, end_s: float) -> bytes:
     return cut.getvalue()
 
 
+def whole_as_flac(audio: FieldFile) -> HttpResponseBase:
+    """A stored take's very samples, as FLAC. Takes are at most a minute long, so they fit in memory."""
+    with audio.storage.open(audio.name) as stored, soundfile.SoundFile(stored) as source:
+        length_s = source.frames / source.samplerate
+    return private_file(cut_flac(audio, 0.0, length_s), "audio/flac")
+
+
 def peaks(recording: Recording) -> list[float]:
     """The loudest sample of each of many equal parts of a recording, 0..1, for drawing its waveform."""
     key = f"peaks:{recording.pk}:{recording.audio_sha256}"

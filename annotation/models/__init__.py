@@ -1,9 +1,31 @@
 """What people do."""
 
 from annotation.models.consent import Consent
+from annotation.models.controls import Control, ControlTold
 from annotation.models.familiarity import Familiarity
 from annotation.models.guests import Guest
-from annotation.models.review import ReviewItem, Verdict
+from annotation.models.removals import Removal
+from annotation.models.review import PassedOver, ReviewItem
+from annotation.models.reviewers import Reviewer
 from annotation.models.slots import Lease, Skip, Slot
+from annotation.models.studies import Participation, Study, StudyWork
+from annotation.models.verdicts import Verdict
 
-__all__ = ["Consent", "Familiarity", "Guest", "Lease", "ReviewItem", "Skip", "Slot", "Verdict"]
+__all__ = [
+    "Consent",
+    "Control",
+    "ControlTold",
+    "Familiarity",
+    "Guest",
+    "Lease",
+    "Participation",
+    "PassedOver",
+    "Removal",
+    "ReviewItem",
+    "Reviewer",
+    "Skip",
+    "Slot",
+    "Study",
+    "StudyWork",
+    "Verdict",
+]

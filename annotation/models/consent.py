@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+HUM_LICENCE = "CC-BY-4.0"
 # A changed text gets a new version, and everyone is asked again.
 CONSENT_VERSION = "2026-11"
 CONSENT_TEXT = _(
@@ -20,6 +21,9 @@ class Consent(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="consents")
     version = models.CharField(max_length=20)
     text = models.TextField()
+    licence = models.CharField(max_length=40, default=HUM_LICENCE, help_text="Of the takes: its SPDX identifier")
+    # A wish, not a part of the agreement: it may be changed for what is hummed from then on, and for all takes.
+    ai_training = models.BooleanField(default=True, help_text="Models may be trained on this person's takes")
     at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,95 +1,101 @@
-"""The double-check: items, leases on them, verdicts, and when they settle."""
+"""The double-check: items, leases on them, and when they settle."""
 
 from __future__ import annotations
 
+import random
 import uuid
+from collections.abc import Collection
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, models, transaction
-from django.db.models import Count, Exists, OuterRef, Q
-from django.db.models.functions import Coalesce
+from django.db import models, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from annotation.consensus import settled_decision
+from annotation.crowd import Consensus, Vote, consensus, probability_of_gold
+from annotation.models.controls import Control
+from annotation.models.reviewers import SET_ASIDE_NOW, Reviewer
 from annotation.models.slots import Slot
+from annotation.models.verdicts import Decision, Verdict
 from chad_site.errors import NotAllowed
 from recordings.models import CoverFragment, Humming
+from recordings.models.history import Stateful
 
 REVIEW_LEASE_TIME = timedelta(minutes=10)
+# The item on the desk and the next one, which is loaded before it is needed.
+HELD_AT_ONCE = 2
 # How many items a claim tries before it says that nothing is left: more than people claim in one moment.
 CANDIDATES = 50
 
 
-class Decision(models.TextChoices):
-    ACCEPT = "accept"
-    REJECT = "reject"
-
-
-class Reason(models.TextChoices):
-    """Why a version is not the fragment: first of hums, then of covers, then of both."""
-
-    WRONG_TUNE = "wrong_tune", "wrong tune"
-    OFF_TIME = "off_time", "off in time"
-    WORDS = "words", "words sung"
-    LEAK = "leak", "the reference leaks in"
-    NOISE = "noise", "noise"
-    CLIPPED = "clipped", "clipped"
-    TOO_QUIET = "too_quiet", "too quiet"
-    CUT_OFF = "cut_off", "cut off"
-    SILENT = "silent", "silent"
-    DIFFERENT_SONG = "different_song", "different song"
-    WRONG_SECTION = "wrong_section", "wrong section"
-    INSTRUMENTAL = "instrumental", "instrumental only"
-    MEDLEY = "medley", "medley"
-    TEMPO_CHANGES = "tempo_changes", "tempo changes"
-    BAD_SEPARATION = "bad_separation", "bad separation"
-    UNAVAILABLE = "unavailable", "unavailable"
-    OTHER = "other", "other, in words"
-
-    @classmethod
-    def of_kind(cls, kind: str) -> list[Reason]:
-        """The reasons that are offered for a hum or for a cover."""
-        every = list(cls)
-        of_hums, of_covers = every[:9], every[9:16]
-        return [*(of_hums if kind == "hum" else of_covers), cls.OTHER]
-
-
 class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
     def waiting(self) -> Self:
-        """Not settled, of a song that may be used and a take that was not withdrawn."""
-        return self.filter(settled_at=None).filter(
-            Q(humming__state=Humming.State.CHECKED, humming__fragment__recording__song__taken_down_at=None)
-            | Q(
-                cover_fragment__state=CoverFragment.State.DOUBTFUL,
-                cover_fragment__fragment__recording__song__taken_down_at=None,
-            )
-        )
+        """Those that people are still asked about."""
+        return self.filter(state=ReviewItem.State.WAITING)
+
+    def controls(self) -> Self:
+        """Control items that may be handed out."""
+        return self.filter(state=ReviewItem.State.CONTROL, control__retired_at=None)
+
+    def held_by(self, person: AbstractBaseUser) -> Self:
+        return self.filter(leased_to=person, leased_until__gt=timezone.now())
+
+    def new_to(self, person: AbstractBaseUser) -> Self:
+        """Never one's own take, never one that one has judged or passed over, nor one that somebody else holds."""
+        held_by_others = Q(leased_until__gt=timezone.now()) & ~Q(leased_to=person)
+        judged = Verdict.objects.standing().filter(item=OuterRef("pk"), person=person)
+        passed = PassedOver.objects.filter(item=OuterRef("pk"), person=person)
+        own = Q(humming__singer=person) | Q(control__humming__singer=person)
+        return self.exclude(own).exclude(held_by_others).exclude(Exists(judged)).exclude(Exists(passed))
 
     def for_person(self, person: AbstractBaseUser) -> Self:
-        """Never one's own take, never one that one has judged, nor one that somebody else holds."""
-        held_by_others = Q(leased_until__gt=timezone.now()) & ~Q(leased_to=person)
-        judged = Exists(Verdict.objects.counted().filter(item=OuterRef("pk"), person=person))
-        return self.waiting().exclude(humming__singer=person).exclude(held_by_others).exclude(judged)
+        return self.waiting().new_to(person)
 
     def most_helpful_first(self) -> Self:
-        """Nearest to settled, then least sure, then oldest."""
-        sureness = Coalesce("humming__check_result__similarity", "cover_fragment__correlation", 0.0)
-        counted = Count("verdicts", filter=Q(verdicts__undone_at=None))
-        return self.annotate(counted=counted, sureness=sureness).order_by("-counted", "sureness", "created_at")
+        """Nearest to settled, then where the machine is least sure, then oldest. There is an index of this order."""
+        return self.order_by("missing", "sureness", "created_at")
 
 
-class ReviewItem(models.Model):
-    """A hum or a cover fragment that people are asked about."""
+class ReviewItem(Stateful):
+    """A hum or a cover fragment that people are asked about, or a control item whose truth is known."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        SETTLED = "settled"
+        """People agreed, or an admin overruled them."""
+        DISPUTED = "disputed"
+        """As many were asked as ever are, and they do not agree: an admin decides."""
+        CLOSED = "closed"
+        """There is nothing to judge any more: the take was withdrawn, or the song taken down."""
+        CONTROL = "control"
+        """A control item: asked of everybody, never settled."""
+
+    NEXT = {
+        State.WAITING: {State.SETTLED, State.DISPUTED, State.CLOSED},
+        State.SETTLED: {State.SETTLED, State.WAITING, State.DISPUTED, State.CLOSED},
+        State.DISPUTED: {State.SETTLED, State.WAITING, State.CLOSED},
+        State.CLOSED: {State.WAITING, State.SETTLED},
+        State.CONTROL: {State.CLOSED},
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     humming = models.OneToOneField(Humming, models.CASCADE, null=True, blank=True, related_name="review")
     cover_fragment = models.OneToOneField(CoverFragment, models.CASCADE, null=True, blank=True, related_name="review")
+    control = models.OneToOneField(Control, models.CASCADE, null=True, blank=True, related_name="item")
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_index=True)
     leased_to = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     leased_until = models.DateTimeField(null=True, blank=True)
-    settled_at = models.DateTimeField(null=True, blank=True)
+    # What the order of the queue goes by, kept up by `reconsider`, so that 100,000 items need no counting.
+    missing = models.PositiveSmallIntegerField(default=2, help_text="How many verdicts settle it at the least")
+    sureness = models.FloatField(default=0.0, help_text="0..1, the machine's similarity or correlation")
+    probability = models.FloatField(null=True, blank=True, help_text="That it is good, by the weighted verdicts")
+    overruled_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    settled_at = models.DateTimeField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ReviewItemQuerySet.as_manager()
@@ -97,43 +103,98 @@ class ReviewItem(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(humming=None) ^ Q(cover_fragment=None), name="review_of_a_hum_or_a_cover_fragment"
+                condition=(
+                    Q(humming__isnull=False, cover_fragment=None, control=None)
+                    | Q(humming=None, cover_fragment__isnull=False, control=None)
+                    | Q(humming=None, cover_fragment=None, control__isnull=False)
+                ),
+                name="review_of_one_thing",
             ),
-            models.UniqueConstraint(
-                fields=["leased_to"], condition=Q(leased_to__isnull=False), name="one_item_leased_to_a_person"
+            models.CheckConstraint(
+                condition=Q(control=None) ^ Q(state__in=("control",)) | Q(state="closed"),
+                name="controls_are_never_settled",
             ),
+        ]
+        indexes = [
+            models.Index(
+                name="queue_of_the_double_check",
+                fields=["missing", "sureness", "created_at"],
+                condition=Q(state="waiting"),
+            ),
+            models.Index(fields=["leased_to"], condition=Q(leased_to__isnull=False), name="items_on_desks"),
         ]
 
     def __str__(self) -> str:
         return f"double-check of {self.version}"
 
+    @classmethod
+    def ask_about(cls, version: Humming | CoverFragment) -> ReviewItem:
+        """Puts a checked hum or a doubtful cover fragment into the queue. Twice is once."""
+        if isinstance(version, Humming):
+            of, sureness = {"humming": version}, version.check_result.similarity
+        else:
+            of, sureness = {"cover_fragment": version}, version.correlation
+        first = {"sureness": sureness or 0.0, "missing": settings.VERDICTS_TO_SETTLE}
+        return cls.objects.get_or_create(**of, defaults=first)[0]
+
     @property
     def version(self) -> Humming | CoverFragment:
-        return self.humming or self.cover_fragment
+        return self.humming or self.cover_fragment or self.control.source
 
     @property
     def kind(self) -> str:
+        if self.control:
+            return self.control.kind
         return "hum" if self.humming_id else "cover"
 
-    @classmethod
-    def claim(cls, person: AbstractBaseUser) -> ReviewItem | None:
-        """The item this person holds, or a lease on the next one. None when nothing is left for them."""
-        held = cls.objects.for_person(person).filter(leased_to=person, leased_until__gt=timezone.now()).first()
-        if held:
-            held.lease(person)
-            return held
-        candidates = cls.objects.for_person(person).most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]
-        try:
-            return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
-        except IntegrityError:  # another tab of this person was first, and a person holds one item
-            return cls.objects.for_person(person).filter(leased_to=person).first()
+    @property
+    def fragment(self) -> Any:
+        """What is shown as the original."""
+        return self.control.fragment if self.control else self.version.fragment
+
+    # --- handing out
 
     @classmethod
     @transaction.atomic
+    def claim(cls, person: AbstractBaseUser, holding: Collection[uuid.UUID] = ()) -> ReviewItem | None:
+        """A lease on the next item for this person, beside those that are on their desk (`holding`).
+
+        What they hold without having it on the desk (another tab's, or a page that was loaded anew) comes first. None
+        when nothing is left for them, or when they hold as many as anyone may.
+        """
+        # Two tabs of one person claim in turn, so that nobody hoards.
+        get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
+        held = list(cls.objects.held_by(person).new_to(person).order_by("leased_until"))
+        for item in held:
+            if item.pk not in holding and item.state in (cls.State.WAITING, cls.State.CONTROL):
+                item.lease(person)
+                return item
+        if len(held) >= HELD_AT_ONCE:
+            return None
+        return cls._claim_control(person) or cls._claim_waiting(person)
+
+    @classmethod
+    def _claim_waiting(cls, person: AbstractBaseUser) -> ReviewItem | None:
+        candidates = cls.objects.for_person(person).most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]
+        return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
+
+    @classmethod
+    def _claim_control(cls, person: AbstractBaseUser) -> ReviewItem | None:
+        """A control item, where it is time for one: always while practising, else by chance."""
+        if not settings.CONTROL_ITEMS:
+            return None
+        reviewer = Reviewer.of(person)
+        if not reviewer.gets_feedback and random.random() >= probability_of_gold(*reviewer.score()):
+            return None
+        candidates = cls.objects.controls().new_to(person).order_by("?").values_list("pk", flat=True)[:5]
+        return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
+
+    @classmethod
     def _try_to_lease(cls, item_id: uuid.UUID, person: AbstractBaseUser) -> ReviewItem | None:
         """Locks one item and leases it if it still waits: a lease or a verdict may have come since it was looked up."""
-        item = cls.objects.select_for_update(skip_locked=True).filter(pk=item_id).first()
-        if item and cls.objects.for_person(person).filter(pk=item_id).exists():
+        item = cls.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=item_id).first()
+        still = (cls.State.WAITING, cls.State.CONTROL)
+        if item and cls.objects.new_to(person).filter(pk=item_id, state__in=still).exists():
             item.lease(person)
             return item
         return None
@@ -145,111 +206,170 @@ class ReviewItem(models.Model):
         return ReviewItem.objects.select_for_update(of=("self",)).get(pk=self.pk)
 
     def lease(self, person: AbstractBaseUser) -> None:
-        """This person holds this item now, and no other."""
-        type(self).objects.filter(leased_to=person).exclude(pk=self.pk).update(leased_to=None, leased_until=None)
         self.leased_to, self.leased_until = person, timezone.now() + REVIEW_LEASE_TIME
+        self.save(update_fields=["leased_to", "leased_until"])
+
+    def release(self) -> None:
+        self.leased_to = self.leased_until = None
         self.save(update_fields=["leased_to", "leased_until"])
 
     def is_held_by(self, person: AbstractBaseUser) -> bool:
         return self.leased_to_id == person.pk and self.leased_until is not None and self.leased_until > timezone.now()
 
+    def is_held_by_another(self, person: AbstractBaseUser) -> bool:
+        held = self.leased_to_id is not None and self.leased_until is not None and self.leased_until > timezone.now()
+        return held and self.leased_to_id != person.pk
+
+    # --- judging
+
     @transaction.atomic
     def judge(
-        self, person: AbstractBaseUser, decision: str, *, reason: str = "", words: str = "", nudge_s: float = 0.0
+        self, person: AbstractBaseUser, decision: str, *, reason: str = "", words: str = "", **own: Any
     ) -> Verdict:
-        """Writes a verdict and settles the item if it was the last one needed. The caller has checked the lease."""
-        self.lock()
-        verdict, _ = Verdict.objects.update_or_create(
-            item=self,
+        """Writes a verdict, and settles the item if it was the last one needed. The caller has checked the lease.
+
+        `own` are the reviewer's own values: nudge_s, trim_start_s, trim_end_s, heard_s, took_s. Where the item is a
+        control item and the reviewer practises, `told` of the verdict says what it is.
+        """
+        item = self.lock()
+        reviewer = Reviewer.of(person)
+        verdict = Verdict.objects.create(
+            item=item,
             person=person,
-            defaults={
-                "decision": decision,
-                "reason": reason,
-                "words": words,
-                "nudge_s": nudge_s,
-                "at": timezone.now(),
-                "undone_at": None,
-            },
+            decision=decision,
+            reason=reason,
+            words=words,
+            proposed_offset_s=item.proposed_offset_s,
+            counts=reviewer.counts,
+            why_not="" if reviewer.counts else SET_ASIDE_NOW,
+            **own,
         )
-        self.leased_to = self.leased_until = None
-        self.save(update_fields=["leased_to", "leased_until"])
-        self._settle_if_agreed(person, why=verdict.in_words)
+        item.release()
+        if item.control:
+            verdict.told = item.control.tell(person, verdict) if reviewer.gets_feedback else None
+            reviewer.look_again()
+        item.reconsider(person, why=verdict.in_words)
+        self.refresh_from_db()
         return verdict
 
-    def _settle_if_agreed(self, person: AbstractBaseUser, why: str) -> None:
-        votes = list(self.verdicts.counted().values_list("decision", flat=True))
-        decision = settled_decision(votes, needed=settings.VERDICTS_TO_SETTLE)
-        if decision is None:
+    @property
+    def proposed_offset_s(self) -> float | None:
+        """Where the machine says that the fragment begins in the version."""
+        if self.control:
+            return self.control.offset_s
+        return self.humming.check_result.offset_s if self.humming else 0.0
+
+    def weigh(self) -> Consensus:
+        """What the counted verdicts say, each with its reviewer's measured reliability."""
+        votes = [
+            Vote(person, decision == Decision.ACCEPT)
+            for person, decision in self.verdicts.counted().order_by("at").values_list("person", "decision")
+        ]
+        people = [vote.person for vote in votes]
+        return consensus(votes, Reviewer.reliabilities(people), needed=settings.VERDICTS_TO_SETTLE)
+
+    def reconsider(self, person: AbstractBaseUser | None, why: str) -> None:
+        """Settles, reopens or turns the item as its verdicts now say. Call in a transaction, with the item locked."""
+        if self.state in (self.State.CLOSED, self.State.CONTROL):
             return
+        found = self.weigh()
+        self.missing, self.probability = found.missing, found.probability
+        self.save(update_fields=["missing", "probability"])
+        if self.overruled_by_id:
+            return
+        if found.accepts is not None:
+            self._settle(found.accepts, person, why)
+        elif found.disputed:
+            self._open(self.State.DISPUTED, person, why)
+        else:
+            self._open(self.State.WAITING, person, why)
+
+    def _settle(self, accepts: bool, person: AbstractBaseUser | None, why: str) -> None:
         version = self.version
-        states = type(version).State
-        accepted = decision == Decision.ACCEPT
-        version.move_to(states.ACCEPTED if accepted else states.REJECTED, why=why, person=person)
-        if self.humming and not accepted:
-            Slot.give_up(self.humming)
+        target = type(version).State.ACCEPTED if accepts else type(version).State.REJECTED
+        if self.state == self.State.SETTLED and version.state == target:
+            return
+        if version.state != target:
+            self._move_version(target, person, why)
+        self.move_to(self.State.SETTLED, why=why, person=person)
         self.settled_at = timezone.now()
         self.save(update_fields=["settled_at"])
 
-    def reopen(self, person: AbstractBaseUser) -> None:
-        """A settled item goes back to the queue. Call in a transaction."""
+    def _open(self, state: str, person: AbstractBaseUser | None, why: str) -> None:
+        """The version is doubtful (again), and the item waits for more verdicts or for an admin."""
+        version = self.version
+        undecided = Humming.State.CHECKED if self.humming else CoverFragment.State.DOUBTFUL
+        if version.state != undecided:
+            self._move_version(undecided, person, why)
+        if self.state != state:
+            self.move_to(state, why=why, person=person)
+            self.settled_at = None
+            self.save(update_fields=["settled_at"])
+
+    def _move_version(self, state: str, person: AbstractBaseUser | None, why: str) -> None:
+        """Changes the state of the hum or cover fragment; a hum leaves its slot by rejection, and comes back to one."""
         version = self.version
         if version.state == Humming.State.WITHDRAWN:
             raise NotAllowed("Its singer has withdrawn this take; there is nothing to judge any more.")
-        if self.humming:
-            was_rejected = version.state == Humming.State.REJECTED
-            version.move_to(Humming.State.CHECKED, why="A verdict was taken back.", person=person)
-            if was_rejected and Slot.put(self.humming, lease=None) is None:
-                self.humming.surplus = True
-                self.humming.save(update_fields=["surplus"])
-        else:
-            version.move_to(CoverFragment.State.DOUBTFUL, why="A verdict was taken back.", person=person)
-        self.settled_at = None
-        self.save(update_fields=["settled_at"])
-
-
-class VerdictQuerySet(models.QuerySet["Verdict"]):
-    def counted(self) -> Self:
-        return self.filter(undone_at=None)
-
-
-class Verdict(models.Model):
-    """One person's judgement. A person has one verdict on an item, which they may take back and give again."""
-
-    UNDO_TIME = timedelta(minutes=10)
-
-    item = models.ForeignKey(ReviewItem, models.CASCADE, related_name="verdicts")
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="verdicts")
-    decision = models.CharField(max_length=10, choices=Decision)
-    reason = models.CharField(max_length=20, choices=Reason, blank=True)
-    words = models.TextField(blank=True)
-    # The reviewer's own correction of the offset; the machine's value stays as it is.
-    nudge_s = models.FloatField(default=0.0)
-    at = models.DateTimeField(default=timezone.now)
-    undone_at = models.DateTimeField(null=True, blank=True)
-
-    objects = VerdictQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-at"]
-        constraints = [models.UniqueConstraint(fields=["item", "person"], name="one_verdict_a_person")]
-
-    def __str__(self) -> str:
-        return f"{self.person_id}: {self.in_words}"
-
-    @property
-    def in_words(self) -> str:
-        if self.decision == Decision.ACCEPT:
-            return "Double-checked: the same and in step."
-        return f"Double-checked: {self.words or Reason(self.reason).label}."
+        was_rejected = version.state == Humming.State.REJECTED
+        version.move_to(state, why=why, person=person)
+        if not self.humming:
+            return
+        if state == Humming.State.REJECTED:
+            Slot.give_up(self.humming)
+        elif was_rejected and Slot.put(self.humming, lease=None) is None:
+            self.humming.surplus = True
+            self.humming.save(update_fields=["surplus"])
 
     @transaction.atomic
-    def undo(self) -> None:
-        """Takes the verdict back; the item returns to the queue if this verdict had settled it."""
-        item = self.item.lock()
-        self.undone_at = timezone.now()
-        self.save(update_fields=["undone_at"])
-        if item.settled_at:
-            item.reopen(self.person)
-        held_by_another = item.leased_until and item.leased_until > timezone.now() and item.leased_to != self.person
-        if not held_by_another:
-            item.lease(self.person)
+    def overrule(self, admin: AbstractBaseUser, decision: str, why: str) -> None:
+        """An admin decides, whatever the verdicts say; it stands until an admin decides otherwise."""
+        item = self.lock()
+        if item.state in (self.State.CLOSED, self.State.CONTROL):
+            raise NotAllowed(f"This item is {item.state}; there is nothing to decide.")
+        item.overruled_by = admin
+        item.save(update_fields=["overruled_by"])
+        words = f"Overruled by an admin: {why}"
+        if item.state == self.State.SETTLED and item.version.state == decision_state(item.version, decision):
+            item.move_to(self.State.SETTLED, why=words, person=admin)  # the decision stands, and now by an admin's word
+        else:
+            item._settle(decision == Decision.ACCEPT, admin, words)
+        if item.leased_to_id:
+            item.release()
+        self.refresh_from_db()
+
+    @transaction.atomic
+    def close(self, why: str, person: AbstractBaseUser | None = None) -> None:
+        """There is nothing to judge any more. Call with the slots locked."""
+        item = ReviewItem.objects.select_for_update(of=("self",)).get(pk=self.pk)
+        if item.state != self.State.CLOSED:
+            item.move_to(self.State.CLOSED, why=why, person=person)
+            item.release()
+
+    @transaction.atomic
+    def open_again(self, why: str, person: AbstractBaseUser | None = None) -> None:
+        """What was closed is asked again, or settles as its verdicts say."""
+        item = self.lock()
+        if item.state == self.State.CLOSED:
+            item.move_to(self.State.WAITING, why=why, person=person)
+            item.reconsider(person, why=why)
+
+
+def decision_state(version: Humming | CoverFragment, decision: str) -> str:
+    states = type(version).State
+    return states.ACCEPTED if decision == Decision.ACCEPT else states.REJECTED
+
+
+class PassedOver(models.Model):
+    """A person could not tell, and leaves the item to others."""
+
+    item = models.ForeignKey(ReviewItem, models.CASCADE, related_name="passed_over")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "passed over"
+        constraints = [models.UniqueConstraint(fields=["item", "person"], name="passed_over_once")]
+
+    def __str__(self) -> str:
+        return f"{self.person_id} passed {self.item_id} over"

@@ -18,7 +18,7 @@ from annotation import figures, take_words
 from annotation.handing_out import songs_to_know
 from annotation.models import Consent
 from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
-from annotation.models.review import Reason
+from annotation.models.verdicts import Reason
 from annotation.roles import Person, may_review
 
 TAKES_A_PAGE = 30

@@ -1,4 +1,4 @@
-"""The review page's calls: the next item, a verdict, and taking it back."""
+"""The review page's calls: the next item, both sides of it, a verdict, and taking it back."""
 
 from __future__ import annotations
 
@@ -6,83 +6,118 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
-from django.utils import timezone
 from rest_framework import serializers
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation.models import ReviewItem, Verdict
-from annotation.models.review import Decision, Reason
+from annotation import desk, verdict_words
+from annotation.models import PassedOver, Reviewer, ReviewItem, Verdict
+from annotation.models.review import HELD_AT_ONCE
+from annotation.models.verdicts import Decision, Reason
 from annotation.roles import IsReviewer
 from chad_site.errors import Refused
-from recordings import media
-from recordings.models import CoverFragment, Humming
 
-# How far a reviewer may move a version against its original, seconds.
+# How far a reviewer may move a version against its original, and cut off its ends, seconds.
 LARGEST_NUDGE_S = 5.0
+LARGEST_TRIM_S = 60.0
+# The shortest hearing that an acceptance needs, seconds; of a shorter version its half.
+LEAST_HEARD_S = 1.5
+# Nobody reads an exact number beyond this, and counting it would cost time.
+MOST_LEFT_COUNTED = 1000
+LAST_VERDICTS = 50
+
+NOT_YOURS = "This item is not yours to judge any more. Here is the next."
+LEASE_OVER = "The time for this item is over and somebody else may have it. Here is the next."
+UNHEARD = "Listen to it before you accept it."
+SETTLED = "This item is settled by now, so the verdict stays. An admin can overrule it."
+PRACTICE = "This was practice, and you were told what it is, so the answer stays."
 
 
-def describe_item(item: ReviewItem) -> dict[str, Any]:
-    version = item.version
-    fragment = version.fragment
-    phrase, phrases = fragment.place
+def on_the_desk(request: Request, item_id: UUID) -> ReviewItem:
+    """The item, locked, if this person holds it."""
+    found = get_object_or_404(ReviewItem.objects.select_related("humming", "control", "cover_fragment"), pk=item_id)
+    item = found.lock()
+    if not item.is_held_by(request.user):
+        raise Refused(LEASE_OVER, "lease_over")
+    if not ReviewItem.objects.new_to(request.user).filter(pk=item.pk).exists():
+        raise Refused(NOT_YOURS, "not_yours")
+    if item.state not in (item.State.WAITING, item.State.CONTROL):
+        raise Refused(NOT_YOURS, "not_yours")
+    return item
+
+
+def described(item: ReviewItem | None) -> dict[str, Any] | None:
+    return desk.describe(ReviewItem.objects.select_related(*desk.WITH_ALL).get(pk=item.pk)) if item else None
+
+
+def queue_of(request: Request) -> dict[str, Any]:
+    """What the page tells of the queue and of the reviewer."""
+    left = ReviewItem.objects.for_person(request.user)[: MOST_LEFT_COUNTED + 1].count()
+    reviewer = Reviewer.of(request.user)
     return {
-        "id": item.id,
-        "kind": item.kind,
-        "song": fragment.song.title,
-        "artist": fragment.song.artist,
-        "phrase": phrase,
-        "phrases": phrases,
-        "expires_at": item.leased_until,
-        "original": {
-            "audio_url": reverse("fragment-audio", args=[fragment.id]),
-            "curve_url": reverse("fragment-curve", args=[fragment.id]),
-            "duration_s": fragment.duration_s,
-        },
-        **(describe_hum(version) if isinstance(version, Humming) else describe_cover(version)),
-    }
-
-
-def describe_hum(humming: Humming) -> dict[str, Any]:
-    check = humming.check_result
-    return {
-        "similarity": check.similarity,
-        "version": {
-            "audio_url": reverse("take-audio", args=[humming.id]),
-            "curve_url": reverse("take-curve", args=[humming.id]),
-            "duration_s": humming.duration_s,
-            "offset_s": check.offset_s,
-            "tempo_ratio": check.tempo_ratio,
-            "transposition": check.transposition,
-        },
-    }
-
-
-def describe_cover(cover: CoverFragment) -> dict[str, Any]:
-    return {
-        "similarity": cover.correlation,
-        "version": {
-            "audio_url": reverse("cover-fragment-audio", args=[cover.id]),
-            "curve_url": reverse("cover-fragment-curve", args=[cover.id]),
-            "duration_s": cover.end_s - cover.start_s,
-            "offset_s": 0.0,
-            "tempo_ratio": cover.tempo_ratio,
-            "transposition": cover.transposition,
-        },
+        "left": min(left, MOST_LEFT_COUNTED),
+        "left_is_more": left > MOST_LEFT_COUNTED,
+        "standing": {"state": reviewer.state, "words": verdict_words.standing(reviewer)},
     }
 
 
 class NextItem(APIView):
+    """A lease on the next item. `holding` are those that are on the desk already."""
+
+    permission_classes = [IsReviewer]
+
+    class Input(serializers.Serializer):
+        holding = serializers.ListField(
+            child=serializers.UUIDField(), required=False, default=list, max_length=HELD_AT_ONCE
+        )
+
+    def post(self, request: Request) -> Response:
+        sent = self.Input(data=request.data)
+        sent.is_valid(raise_exception=True)
+        item = ReviewItem.claim(request.user, sent.validated_data["holding"])
+        return Response({"item": described(item), **queue_of(request)})
+
+
+class ExtendItems(APIView):
+    """The reviewer is still at it: what is on the desk stays there."""
+
     permission_classes = [IsReviewer]
 
     def post(self, request: Request) -> Response:
-        item = ReviewItem.claim(request.user)
-        left = ReviewItem.objects.for_person(request.user).count()
-        return Response({"item": describe_item(item) if item else None, "left": left})
+        held = list(ReviewItem.objects.held_by(request.user))
+        if not held:
+            raise Refused(LEASE_OVER, "lease_over")
+        for item in held:
+            item.lease(request.user)
+        return Response({"expires_at": held[0].leased_until})
+
+
+class ReleaseItem(APIView):
+    """Off the desk again, for whoever comes next; what this person does not hold is left alone."""
+
+    permission_classes = [IsReviewer]
+
+    def post(self, request: Request, item_id: UUID) -> Response:
+        for item in ReviewItem.objects.held_by(request.user).filter(pk=item_id):
+            item.release()
+        return Response(status=204)
+
+
+class PassItem(APIView):
+    """The reviewer cannot tell: others shall, and it does not come again."""
+
+    permission_classes = [IsReviewer]
+
+    @transaction.atomic
+    def post(self, request: Request, item_id: UUID) -> Response:
+        item = on_the_desk(request, item_id)
+        PassedOver.objects.get_or_create(item=item, person=request.user)
+        item.release()
+        return Response(status=204)
 
 
 class GiveVerdict(APIView):
@@ -95,6 +130,10 @@ class GiveVerdict(APIView):
         nudge_s = serializers.FloatField(
             required=False, default=0.0, min_value=-LARGEST_NUDGE_S, max_value=LARGEST_NUDGE_S
         )
+        trim_start_s = serializers.FloatField(required=False, default=0.0, min_value=0.0, max_value=LARGEST_TRIM_S)
+        trim_end_s = serializers.FloatField(required=False, default=0.0, min_value=0.0, max_value=LARGEST_TRIM_S)
+        heard_s = serializers.FloatField(required=False, default=0.0, min_value=0.0, max_value=1e5)
+        took_s = serializers.FloatField(required=False, allow_null=True, default=None, min_value=0.0, max_value=1e5)
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
             if attrs["decision"] == Decision.REJECT and not attrs["reason"]:
@@ -107,47 +146,73 @@ class GiveVerdict(APIView):
     def post(self, request: Request, item_id: UUID) -> Response:
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
-        item = get_object_or_404(ReviewItem.objects.select_related("humming"), pk=item_id).lock()
-        if not item.is_held_by(request.user):
-            raise Refused(
-                "The time for this item is over and somebody else may have it. Here is the next.", "lease_over"
-            )
-        if not ReviewItem.objects.for_person(request.user).filter(pk=item.pk).exists():
-            raise Refused("This item is not yours to judge any more. Here is the next.", "not_yours")
-        if sent.validated_data["decision"] == Decision.ACCEPT:
-            sent.validated_data["reason"] = sent.validated_data["words"] = ""
-        elif sent.validated_data["reason"] not in Reason.of_kind(item.kind):
-            raise serializers.ValidationError(f"That is no reason against a {item.kind}.")
-        verdict = item.judge(request.user, **sent.validated_data)
-        return Response({"verdict": verdict.pk, "settled": item.settled_at is not None})
+        item = on_the_desk(request, item_id)
+        given = fitting(item, sent.validated_data)
+        verdict = item.judge(request.user, **given)
+        reviewer = Reviewer.of(request.user)
+        return Response(
+            {
+                "verdict": verdict.pk,
+                "settled": item.state == item.State.SETTLED,
+                "undo_s": 0 if verdict.told else Verdict.UNDO_TIME.total_seconds(),
+                "practice": verdict.told,
+                "standing": {"state": reviewer.state, "words": verdict_words.standing(reviewer)},
+            }
+        )
+
+
+def fitting(item: ReviewItem, given: dict[str, Any]) -> dict[str, Any]:
+    """The verdict as it is kept, or a refusal of what does not fit this item."""
+    length_s = desk.proposal(item.control or item.version)["duration_s"]
+    if given["trim_start_s"] + given["trim_end_s"] >= length_s:
+        raise serializers.ValidationError(f"Nothing would be left of the {item.kind}: trim less than {length_s:.1f} s.")
+    if given["decision"] == Decision.ACCEPT:
+        if given["heard_s"] < min(LEAST_HEARD_S, length_s / 2):
+            raise Refused(UNHEARD, "unheard", 400)
+        return given | {"reason": "", "words": ""}
+    if given["reason"] not in Reason.of_kind(item.kind):
+        raise serializers.ValidationError(f"That is no reason against a {item.kind}.")
+    return given
+
+
+class LastVerdicts(APIView):
+    """What the person judged last, and what may still be taken back."""
+
+    permission_classes = [IsReviewer]
+
+    def get(self, request: Request) -> Response:
+        return Response({"verdicts": verdict_words.last_verdicts(request.user, LAST_VERDICTS)})
 
 
 class UndoVerdict(APIView):
     permission_classes = [IsReviewer]
 
+    @transaction.atomic
     def post(self, request: Request, verdict_id: int) -> Response:
-        verdict = get_object_or_404(Verdict.objects.counted(), pk=verdict_id, person=request.user)
-        if timezone.now() - verdict.at > Verdict.UNDO_TIME:
-            minutes = int(Verdict.UNDO_TIME.total_seconds() // 60)
-            raise Refused(
-                f"A verdict can be taken back for {minutes} minutes. Ask an admin to overrule it.", "too_late"
-            )
-        verdict.undo()
-        left = ReviewItem.objects.for_person(request.user).count()
-        return Response({"item": describe_item(ReviewItem.objects.get(pk=verdict.item_id)), "left": left})
+        own = Verdict.objects.standing().select_related("item__control", "item__humming")
+        verdict = get_object_or_404(own, pk=verdict_id, person=request.user)
+        verdict.item = verdict.item.lock()
+        if not verdict.may_be_undone:
+            told = verdict.item.control_id and verdict.item.control.told(request.user)
+            raise Refused(PRACTICE if told else SETTLED, "too_late")
+        verdict.undo(request.user)
+        return Response({"item": described(on_the_desk(request, verdict.item_id)), **queue_of(request)})
 
 
-class CoverFragmentAudio(APIView):
-    permission_classes = [IsReviewer]
+class ItemSide(APIView):
+    """One side of an item, for whom it lies on the desk, or who has judged it."""
 
-    def get(self, request: Request, cover_fragment_id: UUID) -> HttpResponse:
-        cover = get_object_or_404(CoverFragment.objects.select_related("recording"), pk=cover_fragment_id)
-        return media.interval_audio(cover.recording, cover.start_s, cover.end_s)
+    permission_classes = [IsAuthenticated, IsReviewer]
+
+    def item(self, request: Request, item_id: UUID) -> ReviewItem:
+        return get_object_or_404(desk.hearable_items(request.user), pk=item_id)
 
 
-class CoverFragmentCurve(APIView):
-    permission_classes = [IsReviewer]
+class ItemAudio(ItemSide):
+    def get(self, request: Request, item_id: UUID, side: str) -> HttpResponseBase:
+        return desk.audio(self.item(request, item_id), side)
 
-    def get(self, request: Request, cover_fragment_id: UUID) -> Response:
-        cover = get_object_or_404(CoverFragment.objects.select_related("recording"), pk=cover_fragment_id)
-        return Response(media.interval_curve(cover.recording, cover.start_s, cover.end_s))
+
+class ItemCurve(ItemSide):
+    def get(self, request: Request, item_id: UUID, side: str) -> Response:
+        return Response(desk.curve(self.item(request, item_id), side))

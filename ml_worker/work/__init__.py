@@ -30,5 +30,8 @@ def _of(module: str) -> Work:
 
 
 FUNCTIONS: dict[str, Work] = {
-    kind: _of(kind) for kind in ("render", "fetch", "ingest", "analyse", "check", "train", "mine", "release")
+    kind: _of(kind)
+    for kind in (
+        "render", "fetch", "ingest", "analyse", "check", "train", "mine", "release", "controls", "crowd", "reask",
+    )
 }

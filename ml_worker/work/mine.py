@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
-from annotation.models import ReviewItem
+from annotation.models import ReviewItem, Verdict
 from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
 from ml_worker.fingerprint.fingerprinter import fingerprint
 from ml_worker.mining.align import NETWORK_TEMPI, at_any_tempo
@@ -90,8 +91,10 @@ def mine_cover(original: Recording, cover: Recording, miner: Miner) -> Counter[s
     found = find_all(original, cover, miner)
     with transaction.atomic():
         Recording.objects.select_for_update(of=("self",)).get(pk=cover.pk)
-        judged = cover.cover_fragments.filter(state__in=(CoverFragment.State.ACCEPTED, CoverFragment.State.REJECTED))
-        cover.cover_fragments.exclude(pk__in=judged).delete()
+        people_said = Q(state__in=(CoverFragment.State.ACCEPTED, CoverFragment.State.REJECTED))
+        # One verdict of two is a person's work already.
+        judged = cover.cover_fragments.filter(people_said | Exists(Verdict.objects.of_cover(OuterRef("pk"))))
+        cover.cover_fragments.exclude(pk__in=judged.values("pk")).delete()
         known = list(judged)
         for fragment, one in found:
             if not any(same_place(one, before) for before in known if before.fragment_id == fragment.pk):
@@ -133,7 +136,7 @@ def store(fragment: Fragment, cover: Recording, found: AlignedFragment, miner: M
         null_level=miner.settings.null.floor_at(found.a[1] - found.a[0]),
     )
     if row.state == CoverFragment.State.DOUBTFUL:
-        ReviewItem.objects.create(cover_fragment=row)
+        ReviewItem.ask_about(row)
     return row
 
 

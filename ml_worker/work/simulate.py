@@ -19,7 +19,7 @@ from django.core.files.base import ContentFile
 
 from annotation.handing_out import claim
 from annotation.models import Consent, ReviewItem
-from annotation.models.review import Decision, Reason
+from annotation.models.verdicts import Decision, Reason
 from annotation.roles import make_reviewer
 from annotation.taking import SentTake, save_take
 from ml_worker.audio.sound import Sound

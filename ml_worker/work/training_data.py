@@ -14,7 +14,7 @@ from recordings.models.songs import Split
 def hummed_pairs(split: str = Split.TRAIN) -> list[AlignedPair]:
     """Double-checked hums of a split's songs, each with the original of its fragment."""
     hums = (
-        Humming.objects.accepted()
+        Humming.objects.trainable()
         .filter(fragment__recording__song__split=split, surplus=False)
         .select_related("fragment__recording__song", "check_result")
         .order_by("pk")

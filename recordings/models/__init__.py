@@ -4,6 +4,7 @@ from recordings.models.estimates import Estimate, most_trusted
 from recordings.models.history import StateChange
 from recordings.models.releases import Release, ReleasedVersion
 from recordings.models.songs import Analysis, Fragment, Recording, Song
+from recordings.models.training import TrainingUse
 from recordings.models.versions import CoverFragment, HumCheck, Humming
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "ReleasedVersion",
     "Song",
     "StateChange",
+    "TrainingUse",
     "most_trusted",
 ]

@@ -10,6 +10,9 @@ class Release(models.Model):
 
     version = models.CharField(max_length=40, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    exported_at = models.DateTimeField(
+        null=True, blank=True, help_text="When it was first written out whole; from then on it never changes"
+    )
     settings = models.JSONField(
         default=dict, help_text="Columns, texts, counts, encoder, and the pseudonyms' key, which is never published"
     )

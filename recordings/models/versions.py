@@ -24,6 +24,10 @@ class HummingQuerySet(models.QuerySet["Humming"]):
         """Double-checked, and of a song that may be used."""
         return self.filter(state=Humming.State.ACCEPTED, fragment__recording__song__taken_down_at=None)
 
+    def trainable(self) -> Self:
+        """Accepted, and its singer lets models be trained on it."""
+        return self.accepted().filter(ai_training=True)
+
     def hummed(self) -> Self:
         """Those whose phrase is not offered to their singer any more: all but what the check refused."""
         return self.exclude(state=Humming.State.REFUSED)
@@ -68,7 +72,10 @@ class Humming(Stateful):
     state = models.CharField(max_length=10, choices=State, default=State.SAVED, db_index=True)
     surplus = models.BooleanField(default=False, help_text="Came when every slot was filled; kept all the same")
     simulated = models.BooleanField(default=False, help_text="Made by a simulated singer")
+    # What its singer agreed to when it was hummed.
     consent_version = models.CharField(max_length=20)
+    licence = models.CharField(max_length=40, default="CC-BY-4.0", help_text="SPDX identifier")
+    ai_training = models.BooleanField(default=True, help_text="Its singer lets models be trained on it")
 
     audio = models.FileField(upload_to=take_name)
     audio_sha256 = models.CharField(max_length=64)

@@ -1,0 +1,135 @@
+"""Control items: accepted pairs as they are, or spoiled in a known way, mixed in to see who listens."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from annotation.models.verdicts import Decision, Reason, Verdict
+from recordings.models import CoverFragment, Fragment, Humming
+
+
+def control_audio_name(control: Control, filename: str) -> str:
+    return f"controls/{control.id}/version.flac"
+
+
+class ControlQuerySet(models.QuerySet["Control"]):
+    def live(self) -> Self:
+        return self.filter(retired_at=None)
+
+
+class Control(models.Model):
+    """A pair whose truth is known. To a reviewer it looks like any other item."""
+
+    class Fault(models.TextChoices):
+        AS_IS = "as_is", "the same and in step"
+        SHIFTED = "shifted", "shifted in time"
+        SWAPPED = "swapped", "another fragment"
+        TRANSPOSED = "transposed", "transposed from the middle on"
+        CUT = "cut", "cut short"
+
+    REASON = {
+        Fault.SHIFTED: Reason.OFF_TIME,
+        Fault.SWAPPED: Reason.WRONG_TUNE,
+        Fault.TRANSPOSED: Reason.WRONG_TUNE,
+        Fault.CUT: Reason.CUT_OFF,
+    }
+    EXPLAINED = {
+        Fault.AS_IS: "It is the phrase, and in step: people agreed on it before.",
+        Fault.SHIFTED: "It was moved by {shift_ms} ms, so the two are not in step.",
+        Fault.SWAPPED: "The original was exchanged for another phrase, so the tunes differ.",
+        Fault.TRANSPOSED: "From its middle on it was moved by {semitones} semitones, so the tune breaks there.",
+        Fault.CUT: "Its last part was cut off, so the phrase does not end.",
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # The accepted pair that it was made of: one of the two.
+    humming = models.ForeignKey(Humming, models.CASCADE, null=True, blank=True, related_name="controls")
+    cover_fragment = models.ForeignKey(CoverFragment, models.CASCADE, null=True, blank=True, related_name="controls")
+    # What is shown as the original: the pair's own fragment, or another one.
+    fragment = models.ForeignKey(Fragment, models.CASCADE, related_name="controls")
+    fault = models.CharField(max_length=12, choices=Fault)
+    facts = models.JSONField(default=dict, blank=True, help_text='What was done: {"shift_ms", "semitones", …}')
+    # The version as it is shown. Its audio is the source's own where nothing was done to it.
+    audio = models.FileField(upload_to=control_audio_name, blank=True)
+    curve = models.JSONField(help_text='{"hop_s", "pitch"}')
+    duration_s = models.FloatField()
+    offset_s = models.FloatField()
+    tempo_ratio = models.FloatField()
+    transposition = models.FloatField(null=True, blank=True)
+    similarity = models.FloatField(null=True, blank=True, help_text="Shown; of the order of those that wait")
+    created_at = models.DateTimeField(auto_now_add=True)
+    retired_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ControlQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(humming=None) ^ Q(cover_fragment=None), name="control_of_one_pair"),
+            models.UniqueConstraint(
+                fields=["humming", "fault"], condition=Q(humming__isnull=False), name="one_control_of_a_hum_and_fault"
+            ),
+            models.UniqueConstraint(
+                fields=["cover_fragment", "fault"],
+                condition=Q(cover_fragment__isnull=False),
+                name="one_control_of_a_cover_and_fault",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.get_fault_display()}"
+
+    @property
+    def source(self) -> Humming | CoverFragment:
+        return self.humming or self.cover_fragment
+
+    @property
+    def kind(self) -> str:
+        return "hum" if self.humming_id else "cover"
+
+    @property
+    def expected(self) -> str:
+        return Decision.ACCEPT if self.fault == self.Fault.AS_IS else Decision.REJECT
+
+    def is_right(self, verdict: Verdict) -> bool:
+        """Whether a verdict is what the item is. The reason is free: what one hears first differs."""
+        return verdict.decision == self.expected
+
+    def told(self, person: AbstractBaseUser) -> bool:
+        """Whether this person was told what it is."""
+        return ControlTold.objects.filter(control=self, person=person).exists()
+
+    def tell(self, person: AbstractBaseUser, verdict: Verdict) -> dict[str, Any]:
+        """What practice says of an answer; from then on the answer stands."""
+        ControlTold.objects.get_or_create(control=self, person=person)
+        return {
+            "right": self.is_right(verdict),
+            "expected": self.expected,
+            "words": self.EXPLAINED[self.fault].format(**{"shift_ms": 0, "semitones": 0, **self.facts}),
+        }
+
+    def retire(self) -> None:
+        """It is shown to nobody any more: its source may not be used, or it was found to be wrong."""
+        self.retired_at = timezone.now()
+        self.save(update_fields=["retired_at"])
+
+
+class ControlTold(models.Model):
+    """A person was told what a control item is."""
+
+    control = models.ForeignKey(Control, models.CASCADE, related_name="told_to")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "controls told"
+        constraints = [models.UniqueConstraint(fields=["control", "person"], name="told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.control_id} told to {self.person_id}"

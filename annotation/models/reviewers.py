@@ -1,0 +1,134 @@
+"""Reviewers: how far each can be relied on, as control items and agreement with others show it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from typing import Self
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import models
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
+
+from annotation.crowd import UNPROVEN, Reliability, counts, gives_feedback, standing
+from annotation.crowd import Standing as CrowdStanding
+from annotation.models.verdicts import Verdict
+from recordings.models.history import Stateful
+
+WHY = {
+    CrowdStanding.TRUSTED: "The control items were judged well.",
+    CrowdStanding.SET_ASIDE: "Too many control items were judged otherwise than they are.",
+}
+PUT_BACK = "Given while its reviewer judged control items wrongly; the item is asked anew."
+SET_ASIDE_NOW = "Its reviewer practises again; it is kept and does not count."
+
+
+class ReviewerQuerySet(models.QuerySet["Reviewer"]):
+    def with_verdicts_to_put_back(self) -> Self:
+        """Those who were set aside and whose verdicts of that time still count."""
+        of_that_time = Verdict.objects.counted().filter(person=OuterRef("person"), at__gte=OuterRef("put_back_from"))
+        return self.filter(state=Reviewer.State.SET_ASIDE).filter(Exists(of_that_time))
+
+
+class Reviewer(Stateful):
+    """A person who judges: their standing, and their reliability as it was last measured."""
+
+    class State(models.TextChoices):
+        NEW = CrowdStanding.NEW.value, "learning"
+        """Control items come first and are explained; the verdicts count."""
+        TRUSTED = CrowdStanding.TRUSTED.value, "trusted"
+        """Control items come in between, silently."""
+        SET_ASIDE = CrowdStanding.SET_ASIDE.value, "practising again"
+        """Control items are explained again; the verdicts do not count until they go well."""
+
+    NEXT = {
+        State.NEW: {State.TRUSTED, State.SET_ASIDE},
+        State.TRUSTED: {State.SET_ASIDE},
+        State.SET_ASIDE: {State.TRUSTED},
+    }
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reviewer")
+    state = models.CharField(max_length=10, choices=State, default=State.NEW, db_index=True)
+    changed_at = models.DateTimeField(default=timezone.now)
+    put_back_from = models.DateTimeField(null=True, blank=True, help_text="Verdicts from here on were put back")
+
+    # By Dawid and Skene over everybody's verdicts; empty until it was first measured.
+    accepts_good = models.FloatField(null=True, blank=True, help_text="P(accept | good)")
+    rejects_bad = models.FloatField(null=True, blank=True, help_text="P(reject | bad)")
+    measured_verdicts = models.PositiveIntegerField(default=0)
+    measured_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ReviewerQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.person}, {self.get_state_display()}"
+
+    @classmethod
+    def of(cls, person: AbstractBaseUser) -> Reviewer:
+        return cls.objects.get_or_create(person=person)[0]
+
+    @classmethod
+    def reliabilities(cls, people: Iterable[int]) -> dict[int, Reliability]:
+        """Measured reliabilities by person, of those that have one."""
+        measured = cls.objects.filter(person__in=list(people)).exclude(measured_at=None)
+        return {one.person_id: one.reliability for one in measured}
+
+    @property
+    def standing(self) -> CrowdStanding:
+        return CrowdStanding(self.state)
+
+    @property
+    def counts(self) -> bool:
+        """Whether verdicts that are given now count."""
+        return counts(self.standing)
+
+    @property
+    def gets_feedback(self) -> bool:
+        return gives_feedback(self.standing)
+
+    @property
+    def reliability(self) -> Reliability:
+        if self.accepts_good is None or self.rejects_bad is None:
+            return UNPROVEN
+        return Reliability(self.accepts_good, self.rejects_bad)
+
+    def answers(self) -> models.QuerySet[Verdict]:
+        """Verdicts on control items, oldest first."""
+        return Verdict.objects.of_controls().filter(person=self.person).select_related("item__control").order_by("at")
+
+    def score(self) -> tuple[int, int]:
+        """How many control items were judged right and wrong since the standing last changed."""
+        right = [answer.item.control.is_right(answer) for answer in self.answers().filter(at__gte=self.changed_at)]
+        return sum(right), len(right) - sum(right)
+
+    def look_again(self) -> None:
+        """After a control item: a change of standing where the answers call for one."""
+        since = list(self.answers().filter(at__gte=self.changed_at))
+        new = standing(self.standing, [answer.item.control.is_right(answer) for answer in since])
+        if new == self.standing:
+            return
+        self.move_to(new.value, why=WHY[new])
+        self.changed_at = timezone.now()
+        if new == CrowdStanding.SET_ASIDE:
+            self.put_back_from = since[-min(len(since), RECENT_ANSWERS)].at
+        self.save(update_fields=["changed_at", "put_back_from"])
+
+    def verdicts_to_put_back(self) -> models.QuerySet[Verdict]:
+        if self.state != self.State.SET_ASIDE or self.put_back_from is None:
+            return Verdict.objects.none()
+        return Verdict.objects.counted().filter(person=self.person, at__gte=self.put_back_from).order_by("pk")
+
+    def put_back_recent(self) -> int:
+        """Everything judged while the control items went wrong is asked anew: how many verdicts. Safe to run twice."""
+        verdicts = list(self.verdicts_to_put_back())
+        for verdict in verdicts:
+            verdict.discount(PUT_BACK)
+        return len(verdicts)
+
+
+# Falling under the bar is seen in this many answers at most, so what was judged beside them is doubted.
+RECENT_ANSWERS = 20
+

@@ -1,0 +1,57 @@
+"""What reviewers read of their own verdicts and standing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from annotation import desk
+from annotation.models import Reviewer, ReviewItem, Verdict
+from annotation.models.verdicts import Reason
+
+LEARNING = "Practice: some items are ones whose answer we know. After each of them you are told what it is."
+SET_ASIDE = (
+    "Several items whose answer we know were judged otherwise than they are, so your verdicts since {since} are asked "
+    "anew, and new ones do not count for now. Go on: you are told the answers again, and when they go well your "
+    "verdicts count."
+)
+SETTLED_WORDS = {True: "settled", False: "waits for others"}
+
+
+def standing(reviewer: Reviewer) -> str:
+    """A notice about the person's standing; empty where there is nothing to be told."""
+    if reviewer.state == Reviewer.State.SET_ASIDE:
+        since = reviewer.put_back_from or reviewer.changed_at
+        return SET_ASIDE.format(since=f"{since:%-d %B, %H:%M} UTC")
+    if reviewer.state == Reviewer.State.NEW and ReviewItem.objects.controls().new_to(reviewer.person).exists():
+        return LEARNING
+    return ""
+
+
+def last_verdicts(person: AbstractBaseUser, most: int) -> list[dict[str, Any]]:
+    """The latest verdicts, control items among them unless they were explained: silence shows in no list."""
+    verdicts = Verdict.objects.filter(person=person).order_by("-at")
+    with_items = verdicts.select_related("person", *(f"item__{name}" for name in desk.WITH_ALL))[:most]
+    return [describe(verdict) for verdict in with_items]
+
+
+def describe(verdict: Verdict) -> dict[str, Any]:
+    item = verdict.item
+    practice = bool(item.control and item.control.told(verdict.person))
+    return {
+        "id": verdict.pk,
+        "item": item.pk,
+        "kind": item.kind,
+        "song": item.fragment.song.title,
+        "phrase": item.fragment.place[0],
+        "decision": verdict.decision,
+        "why": verdict.words or (Reason(verdict.reason).label if verdict.reason else ""),
+        "at": verdict.at,
+        "practice": practice,
+        "undone": verdict.undone_at is not None,
+        "counts": verdict.counts,
+        "why_not": verdict.why_not,
+        "state": "practice" if practice else SETTLED_WORDS[item.state == ReviewItem.State.SETTLED],
+        "may_be_undone": verdict.may_be_undone,
+    }
