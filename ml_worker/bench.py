@@ -35,5 +35,9 @@ BENCHMARKS = {
         "hums made from the scores of real songs (simulated singer): where the check and DTW find them",
         "ml_worker.judging.measure.scores",
     ),
+    "crowd": Benchmark(
+        "labels by weighted consensus against plain majority (simulated crowd)", "annotation.crowd.simulation"
+    ),
+    "review": Benchmark("the queue of the double-check at up to 100,000 items (made up)", "ml_worker.review_bench"),
     "mining": Benchmark("mined fragments against true time maps (synthetic)", "ml_worker.mining.measure"),
 }

@@ -178,6 +178,9 @@ def what_helps_most(stations: list[Station], running: list[dict[str, Any]]) -> s
         return f"{ready}{can}; the others are being prepared."
     if checks.waiting:
         return f"{checks.waiting} {plural(checks.waiting, 'version waits', 'versions wait')} for the double-check."
+    disputed = ReviewItem.objects.filter(state=ReviewItem.State.DISPUTED).count()
+    if disputed:
+        return f"{disputed} {plural(disputed, 'item is', 'items are')} disputed: an admin has to decide."
     if training.waiting and Job.Kind.TRAIN not in kinds:
         return f"{training.waiting} {training.waiting_words} since the latest checkpoint: train on them."
     if mining.waiting and Job.Kind.MINE not in kinds:

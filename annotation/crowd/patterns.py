@@ -83,8 +83,7 @@ def _all_alike(judged: Sequence[Judged], accept_share: float) -> Iterator[Patter
         return
     code, verb, share = ("all_yes", "accept", accept_share) if accepted else ("all_no", "reject", 1 - accept_share)
     if share**many < IMPROBABLE:
-        sentence = f"All {many} recent verdicts {verb}; of everybody's, {share:.0%} do."
-        yield Pattern(code, sentence)
+        yield Pattern(code, f"All {many} recent verdicts {verb}; of everybody's, {share:.0%} do.")
 
 
 def _too_fast(judged: Sequence[Judged]) -> Iterator[Pattern]:

@@ -11,9 +11,10 @@ are shares of all items. A row's errors and verdicts are set against two curves 
   majority      of a fixed number of verdicts, whatever they are
   k alike       asking until k agree, without a look at who they are: the rule that CHAD had before, with k = 2
 
-and it saves the share of verdicts by which it needs fewer than these for the same error. Where a way errs less than
-the curve does anywhere, the curve's end is taken, and it saves more than is said. Verdicts on control items cost as
-much as others and are counted apart, and then in.
+"errs" is what the curve errs with as many verdicts; "saves" is the share of verdicts by which a way needs fewer than
+the curve for the same error (where it errs less than the curve does anywhere, the curve's end is taken, and it saves
+more than is said). "All in" counts control items too, which cost as much as others; most of the practice is done by
+people whose verdicts would spoil the labels.
 """
 
 from __future__ import annotations
@@ -92,12 +93,14 @@ class Labels:
 
     Attributes:
         accepts: (I,) float, 1 for an accepted item, 0 for a rejected one, 1/2 where a coin has to decide.
-        verdicts, controls: given, on items and on control items, for each item.
+        verdicts: given on items, for each item.
+        practice, controls: given on control items, for each item: by people who practise, and in between, unseen.
         disputed: the share of items left to an admin; here they have the label that is more probable.
     """
 
     accepts: NDArray[np.float64]
     verdicts: float
+    practice: float = 0.0
     controls: float = 0.0
     disputed: float = 0.0
 
@@ -173,12 +176,12 @@ class Desk:
     def run(self) -> Labels:
         """Lets reviewers come until nothing is open. Of a crowd too small for that, items stay as they are."""
         patience = 100 * len(self.world.good)
-        while (self._fill_hand() or self.in_hand) and patience:
+        while self._fill_hand() and patience:
             self._turn(int(self.rng.integers(len(self.reviewers))))
             patience -= 1
-        accepts = [self._found(item).probability for item in range(len(self.votes))]
-        decided = [self._found(item).accepts for item in range(len(self.votes))]
-        best = [chance > 0.5 if settled is None else settled for chance, settled in zip(accepts, decided, strict=True)]
+        # As it was decided then, by the reliabilities of that day.
+        found = [self.found.get(item) or self._found(item) for item in range(len(self.votes))]
+        best = [one.probability > 0.5 if one.accepts is None else one.accepts for one in found]
         return self._counted(np.array(best, np.float64))
 
     def by_posterior(self) -> Labels:
@@ -187,9 +190,10 @@ class Desk:
 
     def _counted(self, accepts: NDArray[np.float64]) -> Labels:
         many = len(self.votes)
-        controls = sum(len(reviewer.answers) for reviewer in self.reviewers)
+        practice = sum(reviewer.practised for reviewer in self.reviewers)
+        controls = sum(len(reviewer.answers) for reviewer in self.reviewers) - practice
         disputed = sum(found.disputed for found in self.found.values())
-        return Labels(accepts, self.verdicts / many, controls / many, disputed / many)
+        return Labels(accepts, self.verdicts / many, practice / many, controls / many, disputed / many)
 
     def _fill_hand(self) -> bool:
         while len(self.in_hand) < IN_HAND and self.begun < len(self.votes):
@@ -258,6 +262,7 @@ class Desk:
 class _Reviewer:
     standing: Standing = Standing.NEW
     answers: list[tuple[bool, bool]] = field(default_factory=list)  # is the control item good, was it accepted
+    practised: int = 0  # of these, how many were practice
     since: list[bool] = field(default_factory=list)  # right answers since the standing changed
     seen: set[int] = field(default_factory=set)
     judged_at: list[tuple[int, int]] = field(default_factory=list)  # answers given before, and the item
@@ -276,6 +281,7 @@ class _Reviewer:
     def answer(self, good: bool, accepts: bool) -> list[int]:
         """Answers a control item; whoever is set aside by it has the verdicts put back that were given meanwhile."""
         self.answers.append((good, accepts))
+        self.practised += gives_feedback(self.standing)
         self.since.append(good == accepts)
         before, self.standing = self.standing, standing(self.standing, self.since)
         if self.standing is before:
@@ -304,15 +310,16 @@ def all_ways(world: World, seed: int) -> Ways:
     ways = {f"majority of {many}": majority(world, many) for many in MAJORITIES[:4]}
     ways |= {f"{many} alike": alike(world, many) for many in ALIKE[1:4]}
     ways |= {f"Dawid-Skene of {many}": dawid_skene(world, many) for many in (2, 3, 5)}
-    ways["weighted, 2 at least, no control items"] = Desk(world, np.random.default_rng(seed), controls=False).run()
-    for needed in (1, 2, 3):
+    for needed in (2, 3):
+        desk = Desk(world, np.random.default_rng(seed), needed, controls=False)
+        ways[f"weighted, {needed} at least, no control items"] = desk.run()
+    for needed in (2, 3):
         desk = Desk(world, np.random.default_rng(seed), needed)
         ways[f"CHAD: weighted, {needed} at least, control items"] = desk.run()
         ways[f"CHAD, {needed} at least, then Dawid-Skene"] = desk.by_posterior()
     known = dict(enumerate(world.people))
-    ways["weighted, 2 at least, reliabilities known"] = Desk(
-        world, np.random.default_rng(seed), controls=False, known=known
-    ).run()
+    desk = Desk(world, np.random.default_rng(seed), controls=False, known=known)
+    ways["weighted, 2 at least, reliabilities known"] = desk.run()
     return ways
 
 
@@ -326,22 +333,24 @@ def figures(labels: Labels, world: World) -> dict[str, float]:
     wrong = np.abs(labels.accepts - world.good)
     of_majority = [majority(world, many) for many in MAJORITIES]
     of_alike = [alike(world, many) for many in ALIKE]
-    total = labels.verdicts + labels.controls
-    needs_majority, needs_alike = (verdicts_for(error(labels, world), c, world) for c in (of_majority, of_alike))
-    return {
+    total = labels.verdicts + labels.practice + labels.controls
+    row = {
         "verdicts": labels.verdicts,
+        "practice": labels.practice,
         "controls": labels.controls,
         "error": float(wrong.mean()),
         "bad accepted": float(wrong[~world.good].mean()),
-        "good rejected": float(wrong[world.good].mean()),
         "disputed": labels.disputed,
-        "majority's error": error_at(labels.verdicts, of_majority, world),
-        "alike's error": error_at(labels.verdicts, of_alike, world),
-        "saves on majority": 1 - labels.verdicts / needs_majority,
-        "with controls": 1 - total / needs_majority,
-        "saves on alike": 1 - labels.verdicts / needs_alike,
-        "with controls ": 1 - total / needs_alike,
     }
+    for name, curve in (("majority", of_majority), ("alike", of_alike)):
+        needs = verdicts_for(row["error"], curve, world)
+        row |= {
+            f"{name} errs": error_at(labels.verdicts, curve, world),
+            f"{name} errs, all in": error_at(total, curve, world),
+            f"saves on {name}": 1 - labels.verdicts / needs,
+            f"saves on {name}, all in": 1 - total / needs,
+        }
+    return row
 
 
 def error_at(verdicts: float, curve: Sequence[Labels], world: World) -> float:

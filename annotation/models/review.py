@@ -19,6 +19,7 @@ from annotation.crowd import Consensus, Vote, consensus, probability_of_gold
 from annotation.models.controls import Control
 from annotation.models.reviewers import SET_ASIDE_NOW, Reviewer
 from annotation.models.slots import Slot
+from annotation.models.studies import StudyWork
 from annotation.models.verdicts import Decision, Verdict
 from chad_site.errors import NotAllowed
 from recordings.models import CoverFragment, Humming
@@ -29,6 +30,8 @@ REVIEW_LEASE_TIME = timedelta(minutes=10)
 HELD_AT_ONCE = 2
 # How many items a claim tries before it says that nothing is left: more than people claim in one moment.
 CANDIDATES = 50
+# Of control items any will do.
+FEW = 5
 
 
 class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
@@ -175,7 +178,8 @@ class ReviewItem(Stateful):
 
     @classmethod
     def _claim_waiting(cls, person: AbstractBaseUser) -> ReviewItem | None:
-        candidates = cls.objects.for_person(person).most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]
+        others = cls.objects.for_person(person).exclude(pk__in=cls.objects.held_by(person).values("pk"))
+        candidates = others.most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]
         return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
 
     @classmethod
@@ -186,8 +190,15 @@ class ReviewItem(Stateful):
         reviewer = Reviewer.of(person)
         if not reviewer.gets_feedback and random.random() >= probability_of_gold(*reviewer.score()):
             return None
-        candidates = cls.objects.controls().new_to(person).order_by("?").values_list("pk", flat=True)[:5]
-        return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
+        others = cls.objects.controls().new_to(person).exclude(pk__in=cls.objects.held_by(person).values("pk"))
+        # Half of them good, so that neither always accepting nor always rejecting goes well.
+        good_ones, wants_good = Q(control__fault=Control.Fault.AS_IS), random.random() < 0.5
+        for wanted in (good_ones, ~good_ones) if wants_good else (~good_ones, good_ones):
+            candidates = others.filter(wanted).order_by("?").values_list("pk", flat=True)[:FEW]
+            leased = next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
+            if leased:
+                return leased
+        return None
 
     @classmethod
     def _try_to_lease(cls, item_id: uuid.UUID, person: AbstractBaseUser) -> ReviewItem | None:
@@ -244,6 +255,7 @@ class ReviewItem(Stateful):
             why_not="" if reviewer.counts else SET_ASIDE_NOW,
             **own,
         )
+        StudyWork.bind_verdict(verdict)
         item.release()
         if item.control:
             verdict.told = item.control.tell(person, verdict) if reviewer.gets_feedback else None

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from annotation.crowd import UNPROVEN, Reliability, counts, gives_feedback, standing
 from annotation.crowd import Standing as CrowdStanding
+from annotation.crowd.gold import RECENT as RECENT_ANSWERS
 from annotation.models.verdicts import Verdict
 from recordings.models.history import Stateful
 
@@ -100,8 +101,9 @@ class Reviewer(Stateful):
         return Verdict.objects.of_controls().filter(person=self.person).select_related("item__control").order_by("at")
 
     def score(self) -> tuple[int, int]:
-        """How many control items were judged right and wrong since the standing last changed."""
-        right = [answer.item.control.is_right(answer) for answer in self.answers().filter(at__gte=self.changed_at)]
+        """How many of the latest control items were judged right and wrong; older ones would hide a change."""
+        latest = self.answers().order_by("-at")[:RECENT_ANSWERS]
+        right = [answer.item.control.is_right(answer) for answer in latest]
         return sum(right), len(right) - sum(right)
 
     def look_again(self) -> None:
@@ -127,8 +129,3 @@ class Reviewer(Stateful):
         for verdict in verdicts:
             verdict.discount(PUT_BACK)
         return len(verdicts)
-
-
-# Falling under the bar is seen in this many answers at most, so what was judged beside them is doubted.
-RECENT_ANSWERS = 20
-
