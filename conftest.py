@@ -16,4 +16,9 @@ own_home.make()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads do not spin beside the tests' own services
 own_home.set_up_django()
 
-pytest_plugins = ("chad_site.tests.services", "chad_site.tests.browser", "chad_site.tests.nothing_skipped")
+pytest_plugins = (
+    "chad_site.tests.services",
+    "chad_site.tests.browser",
+    "chad_site.tests.nothing_skipped",
+    "chad_site.tests.limits",
+)

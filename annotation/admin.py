@@ -2,14 +2,28 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from annotation.models import Consent, Familiarity, Guest, Lease, ReviewItem, Skip, Slot, Verdict
+from annotation import limits
+from annotation.models import (
+    Consent,
+    Familiarity,
+    Guest,
+    Lease,
+    Participation,
+    Removal,
+    ReviewItem,
+    Skip,
+    Slot,
+    Study,
+    StudyWork,
+    Verdict,
+)
 from recordings.rows_admin import RowsAdmin
 
 
 @admin.register(Consent)
 class ConsentAdmin(RowsAdmin):
-    list_display = ("person", "version", "at")
-    list_filter = ("version", "at")
+    list_display = ("person", "version", "licence", "ai_training", "at")
+    list_filter = ("version", "ai_training", "at")
     search_fields = ("person__username",)
     list_select_related = ("person",)
 
@@ -20,6 +34,15 @@ class GuestAdmin(RowsAdmin):
     list_filter = ("created_at",)
     search_fields = ("person__username",)
     list_select_related = ("person",)
+
+
+@admin.register(Removal)
+class RemovalAdmin(RowsAdmin):
+    list_display = ("kind", "subject", "subject_id", "person", "why", "at", "lifted_at")
+    list_filter = ("kind", ("lifted_at", admin.EmptyFieldListFilter), "at")
+    search_fields = ("subject", "subject_id", "why")
+    list_select_related = ("person",)
+    date_hierarchy = "at"
 
 
 @admin.register(Familiarity)
@@ -93,3 +116,32 @@ class VerdictAdmin(RowsAdmin):
     @admin.display(description="of")
     def item_of(self, verdict: Verdict) -> str:
         return f"{verdict.item.kind}: {verdict.item.version.fragment}"
+
+
+@admin.register(Study)
+class StudyAdmin(RowsAdmin):
+    list_display = ("name", "kind", "platform", "pieces", "places", "created_at", "closed_at")
+    list_filter = ("kind", "platform", ("closed_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "completion_code")
+
+
+@admin.register(Participation)
+class ParticipationAdmin(RowsAdmin):
+    list_display = ("participant_id", "study", "person", "started_at", "completed_at")
+    list_filter = (("completed_at", admin.EmptyFieldListFilter), "study__platform", "started_at")
+    search_fields = ("participant_id", "session_id", "person__username", "study__name")
+    list_select_related = ("study", "person")
+
+
+@admin.register(StudyWork)
+class StudyWorkAdmin(RowsAdmin):
+    list_display = ("participation", "humming", "verdict", "at")
+    list_filter = (("humming", admin.EmptyFieldListFilter), "at")
+    search_fields = ("participation__participant_id", "participation__study__name")
+    list_select_related = (
+        "participation__study", "humming__fragment__recording__song", "verdict",
+    )  # fmt: skip
+
+
+# The admin's own sign-in guesses passwords no faster than the other one.
+admin.site.login = limits.sign_ins(admin.site.login)  # type: ignore[method-assign]

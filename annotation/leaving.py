@@ -10,7 +10,7 @@ from django.core.files.storage import Storage
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from annotation import taking
+from annotation import removing
 from annotation.models import Familiarity, Guest, Lease, ReviewItem, Skip, Slot
 from chad_site.errors import NotAllowed
 from recordings.models import Humming, ReleasedVersion
@@ -30,8 +30,11 @@ def leave(person: AbstractBaseUser, *, keep_takes: bool) -> None:
         get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
         if person.is_superuser and not _others_rule(person):
             raise NotAllowed(LAST_ADMIN)
-        audio: list[tuple[Storage, str]] = [] if keep_takes else _withdraw_all(person)
+        takes = [] if keep_takes else _lock_takes(person)
+        touched = removing.touched_by_account(person, keep_takes)
+        audio = _withdraw_all(takes, person)
         _forget_words(person)
+        removing.note_account(person, keep_takes, touched)
         _forget_name(person)
     # After the commit: bytes that a row still names must never be gone, bytes that no row names only take room.
     for storage, name in audio:
@@ -43,12 +46,19 @@ def _others_rule(person: AbstractBaseUser) -> bool:
     return rulers.exclude(pk=person.pk).exists()
 
 
-def _withdraw_all(person: AbstractBaseUser) -> list[tuple[Storage, str]]:
-    """Withdraws every take and empties its files: the files that are then to be deleted."""
+def _lock_takes(person: AbstractBaseUser) -> list[Humming]:
+    """Every take, with the slots locked that it may leave."""
     takes = list(Humming.objects.filter(singer=person).select_related("check_result").order_by("fragment_id", "pk"))
     Slot.lock(*{take.fragment_id for take in takes})
+    return takes
+
+
+def _withdraw_all(takes: list[Humming], person: AbstractBaseUser) -> list[tuple[Storage, str]]:
+    """Withdraws every take and empties its files: the files that are then to be deleted."""
     for take in takes:
-        taking.withdraw(take, person, why=GONE)
+        removing.take_back(take, person, why=GONE)
+    removing.discard_snapshots([take.pk for take in takes])
+    # What is left is in a release that is out.
     out = ReleasedVersion.objects.filter(version_id__in=[take.pk for take in takes])
     released = set(out.values_list("version_id", flat=True))
     return [file for take in takes if take.pk not in released for file in _empty_files(take)]

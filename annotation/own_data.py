@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotation import take_words
-from annotation.models import Consent, Familiarity, Lease, Skip, Verdict
+from annotation.models import Consent, Familiarity, Lease, Removal, Skip, Verdict
 from recordings.models import Humming
 
 # Larger archives go to the disk while they are made, bytes.
@@ -25,7 +25,8 @@ READ_ME = _(
     """Everything that CHAD keeps of you, as of {now}.
 
 data.json     your account, what you agreed to, your takes with what was found in them, the phrases that were lent to
-              you, what you skipped and which songs you said you know, and what you judged in the double-check
+              you, what you skipped and which songs you said you know, what you judged in the double-check, and what you
+              withdrew
 takes/        your takes as they were recorded, one WAV file each, named by the id that data.json gives
 """
 )
@@ -57,7 +58,7 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
             "since": person.date_joined,
             "last_sign_in": person.last_login,
         },
-        "consents": _rows(Consent.objects.filter(person=person), "version", "text", "at"),
+        "consents": _rows(Consent.objects.filter(person=person), "version", "text", "licence", "ai_training", "at"),
         "takes": [_take(one) for one in take_words.in_words(take_words.takes_of(person))],
         "phrases_lent": _rows(
             Lease.objects.filter(person=person), "slot__fragment", "issued_at", "closed_at", "outcome"
@@ -67,6 +68,7 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
         "verdicts": _rows(
             Verdict.objects.filter(person=person), "item", "decision", "reason", "words", "nudge_s", "at", "undone_at"
         ),
+        "removals": _rows(Removal.objects.filter(person=person), "kind", "subject_id", "why", "touched", "at"),
     }
 
 
@@ -83,6 +85,8 @@ def _take(one: take_words.TakeInWords) -> dict[str, Any]:
         "spare": take.surplus,
         "sent_at": take.created_at,
         "consent_version": take.consent_version,
+        "licence": take.licence,
+        "ai_training": take.ai_training,
         "sha256": take.audio_sha256,
         "sample_rate": take.sample_rate,
         "frames": take.frames,

@@ -14,8 +14,8 @@ from django.db import IntegrityError, transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from annotation.models import Lease, ReviewItem, Slot
-from annotation.models.consent import CONSENT_VERSION
+from annotation import removing
+from annotation.models import Consent, Lease, ReviewItem, Slot, StudyWork
 from recordings.models import CoverFragment, Fragment, Humming
 from recordings.storage import sha256_of
 
@@ -26,6 +26,7 @@ DAMAGED = _("The take was damaged on its way here. It is safe in this browser; s
 NOT_WAV = _("Takes are WAV files, not %(format)s. Please hum it again.")
 TOO_LONG = _("A take lasts at most %(seconds)d seconds. Please hum it again.")
 ACCOUNT_CLOSED = _("The account that hummed this was closed, so the take cannot be added to it.")
+CONSENT_FIRST = _("Please read and agree to what happens with your hums first.")
 EMPTY = _("The recording is empty. Check the microphone and hum it again.")
 
 
@@ -50,7 +51,7 @@ class SentTake:
 
 
 def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
-    """Stores a take of the lease's holder and gives it a slot.
+    """Stores a take of the lease's holder, under the newest consent that they have given, and gives it a slot.
 
     Sending it again returns the first one: (take, whether it is new).
     """
@@ -67,7 +68,6 @@ def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
         fragment=lease.slot.fragment,
         singer=lease.person,
         simulated=sent.simulated,
-        consent_version=CONSENT_VERSION,
         audio_sha256=sent.sha256.lower(),
         sample_rate=sample_rate,
         frames=frames,
@@ -101,11 +101,22 @@ def _store(humming: Humming, lease: Lease) -> None:
     if not get_user_model().objects.filter(pk=lease.person_id, is_active=True).exists():
         raise TakeRefused(ACCOUNT_CLOSED, "account_closed")
     humming.singer_id = lease.person_id
+    _put_under_consent(humming)
     humming.save(force_insert=True)
     if Slot.put(humming, lease) is None:
         humming.surplus = True
         humming.save(update_fields=["surplus"])
     lease.close(Lease.Outcome.TAKEN)
+    StudyWork.bind_take(humming)
+
+
+def _put_under_consent(humming: Humming) -> None:
+    """The newest text that its singer agreed to: for a take that waited on a device, maybe not the present one."""
+    consent = Consent.latest_of(humming.singer)
+    if consent is None:
+        raise TakeRefused(CONSENT_FIRST, "consent_first")
+    humming.consent_version, humming.licence = consent.version, consent.licence
+    humming.ai_training = consent.ai_training
 
 
 def _same_take(before: Humming, sent: SentTake, lease: Lease) -> Humming:
@@ -144,7 +155,9 @@ def apply_check(humming: Humming) -> None:
     check = humming.check_result
     if check.ok:
         humming.move_to(Humming.State.CHECKED, why="The automatic check is content.")
-        ReviewItem.ask_about(humming)
+        item = ReviewItem.ask_about(humming)
+        if humming.fragment.song.taken_down_at:
+            item.close(removing.SONG_DOWN)  # asked about when the song is put back
     else:
         why = " ".join(reason["sentence"] for reason in check.reasons)
         humming.move_to(Humming.State.REFUSED, why=why)
@@ -153,15 +166,13 @@ def apply_check(humming: Humming) -> None:
 
 @transaction.atomic
 def withdraw(humming: Humming, person: AbstractBaseUser, why: str = "Withdrawn by its singer.") -> None:
-    """The singer takes a take back: it leaves its slot, the double-check and every future release."""
+    """The singer takes a take back: it leaves its slot, the double-check and every future release. Twice is once."""
     Slot.lock(humming.fragment_id)
-    item = ReviewItem.objects.select_for_update(of=("self",)).filter(humming=humming).first()
+    list(ReviewItem.objects.select_for_update(of=("self",)).filter(humming=humming))
     humming = Humming.objects.select_for_update(of=("self",)).get(pk=humming.pk)
     if humming.state == Humming.State.WITHDRAWN:
         return
-    if item:
-        item.close(why, person)
-    for control in humming.controls.live():
-        control.retire()
-    humming.move_to(Humming.State.WITHDRAWN, why=why, person=person)
-    Slot.give_up(humming)
+    touched = removing.touched_by_take(humming)
+    removing.take_back(humming, person, why)
+    removing.discard_snapshots([humming.pk])
+    removing.note_take(humming, person, why, touched)

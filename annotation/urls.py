@@ -1,7 +1,8 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 
-from annotation.views import account, hum_api, pages, review_api
+from annotation import limits
+from annotation.views import account, hum_api, manage, manage_review_api, manage_studies, pages, review_api, studies
 
 
 class Side:
@@ -20,16 +21,23 @@ register_converter(Side, "side")
 
 urlpatterns = [
     path("", pages.home, name="home"),
-    path("sign-in/", account.SignIn.as_view(), name="sign-in"),
+    path("sign-in/", limits.sign_ins(account.SignIn.as_view()), name="sign-in"),
     path("sign-out/", LogoutView.as_view(), name="sign-out"),
-    path("sign-up/", account.sign_up, name="sign-up"),
+    path("sign-up/", limits.sign_ups(account.sign_up), name="sign-up"),
     path("account/", account.account, name="account"),
     path("account/data", account.download, name="own-data"),
     path("account/leave/", account.leave, name="leave"),
+    path("account/training/", account.training_wish, name="training-wish"),
     path("hum/", pages.hum, name="hum"),
     path("hum/songs/", pages.known_songs, name="known-songs"),
     path("takes/", pages.takes, name="takes"),
-    path("review/", pages.review, name="review"),
+    path("review/", studies.or_to_the_code(pages.review), name="review"),
+    path("study/<str:token>/", limits.study_starts(studies.study), name="study"),
+    path("study/<str:token>/done", studies.done, name="study-done"),
+    path("api/study", studies.StudyNow.as_view(), name="study-now"),
+    path("manage/studies/", manage_studies.studies, name="studies"),
+    path("manage/studies/<uuid:study_id>/", manage_studies.study, name="manage-study"),
+    path("manage/studies/<uuid:study_id>/payments.csv", manage_studies.payments, name="study-payments"),
     path("api/hum/consent", hum_api.GiveConsent.as_view(), name="consent"),
     path("api/hum/task", hum_api.NextTask.as_view(), name="next-task"),
     path("api/hum/task/<uuid:lease_id>/extend", hum_api.ExtendTask.as_view(), name="extend-task"),
@@ -38,7 +46,15 @@ urlpatterns = [
     path("api/hums/<uuid:take_id>", hum_api.Take.as_view(), name="take"),
     path("api/hums/<uuid:take_id>/audio", hum_api.TakeAudio.as_view(), name="take-audio"),
     path("api/hums/<uuid:take_id>/curve", hum_api.TakeCurve.as_view(), name="take-curve"),
+    path("api/hums/<uuid:take_id>/withdrawal", hum_api.Withdrawal.as_view(), name="withdrawal"),
     path("api/hums/<uuid:take_id>/withdraw", hum_api.WithdrawTake.as_view(), name="withdraw-take"),
+    path("manage/double-check/", manage.double_check, name="agreement"),
+    path("manage/items/", manage.review_items, name="review-items"),
+    path("manage/items/<uuid:item_id>/", manage.review_item, name="review-item"),
+    path("manage/reviewers/<uuid:reviewer_id>/", manage.reviewer, name="reviewer"),
+    path("api/manage/agreement", manage_review_api.Figures.as_view(), name="agreement-figures"),
+    path("api/manage/items/<uuid:item_id>/overrule", manage_review_api.Overrule.as_view(), name="overrule"),
+    path("api/manage/reviewers/<uuid:reviewer_id>/standing", manage_review_api.Standing.as_view(), name="standing"),
     path("api/review/next", review_api.NextItem.as_view(), name="next-item"),
     path("api/review/extend", review_api.ExtendItems.as_view(), name="extend-items"),
     path("api/review/<uuid:item_id>/verdict", review_api.GiveVerdict.as_view(), name="verdict"),

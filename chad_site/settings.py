@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "annotation.returning.ByIdAlone",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -85,6 +86,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "annotation.roles.roles",
+                "annotation.studies.study_bar",
             ],
         },
     },
@@ -211,10 +213,27 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chad_site.parsers.SafeJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["annotation.limits.Calls"],
     "EXCEPTION_HANDLER": "chad_site.errors.as_sentence",
     # Whose address counts: the proxy's word on it where there is one, else the connection's own.
     "NUM_PROXIES": 1 if BEHIND_TLS else 0,
-    "DEFAULT_THROTTLE_RATES": {"guests": env("CHAD_GUEST_RATE", default="60/hour")},
+}
+
+# --- limits: how often (annotation/limits.py); "off" for none
+
+LIMITS = {
+    # by address
+    "guests": env("CHAD_GUEST_RATE", default="60/hour"),
+    "sign-up": env("CHAD_SIGN_UP_RATE", default="60/hour"),
+    "sign-in-address": env("CHAD_SIGN_IN_ADDRESS_RATE", default="60/10min"),
+    "study": env("CHAD_STUDY_RATE", default="60/hour"),
+    # by the name that is tried
+    "sign-in-name": env("CHAD_SIGN_IN_NAME_RATE", default="20/10min"),
+    # by person
+    "calls": env("CHAD_CALL_RATE", default="600/min"),
+    "tasks": env("CHAD_TASK_RATE", default="60/min"),
+    "takes": env("CHAD_TAKE_RATE", default="240/hour"),
+    "verdicts": env("CHAD_VERDICT_RATE", default="60/min"),
 }
 
 LOGGING = {

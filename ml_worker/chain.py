@@ -7,15 +7,22 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import CharField, Count, Exists, OuterRef, Q, QuerySet
-from django.db.models.expressions import RawSQL
-from django.db.models.functions import Cast
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from annotation.models import ReviewItem, Slot
 from ml_worker.jobs_in_words import described, uuids
 from ml_worker.models import Checkpoint, Job
 from ml_worker.song_list import job_failure
-from recordings.models import CoverFragment, Fragment, Humming, Recording, Release, ReleasedVersion, Song
+from recordings.models import (
+    CoverFragment,
+    Fragment,
+    Humming,
+    Recording,
+    Release,
+    ReleasedVersion,
+    Song,
+    TrainingUse,
+)
 from recordings.models.songs import Split
 
 # How many of the latest failures and results the page lists.
@@ -113,19 +120,13 @@ def latest_checkpoint() -> dict[str, Any] | None:
     return Checkpoint.objects.filter(kind="short").order_by("-created_at").values("name", "created_at").first()
 
 
-# The ids, as text, of the hums that a checkpoint was trained on; they stay in the database.
-SEEN = """
-    SELECT version ->> 2 FROM ml_worker_checkpoint, jsonb_array_elements(data -> 'versions') AS version WHERE name = %s
-"""
-
-
 def hums_to_train_on() -> QuerySet[Humming]:
     """Accepted hums of training songs that the latest short checkpoint has not seen."""
     hums = Humming.objects.trainable().filter(fragment__recording__song__split=Split.TRAIN)
     latest = latest_checkpoint()
     if latest is None:
         return hums
-    return hums.alias(as_text=Cast("pk", CharField())).exclude(as_text__in=RawSQL(SEEN, [latest["name"]]))
+    return hums.exclude(Exists(TrainingUse.objects.filter(version_id=OuterRef("pk"), checkpoint=latest["name"])))
 
 
 def songs_not_mined() -> QuerySet[Song]:

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from annotation.models import Reviewer
 from ml_worker.models import Job
 from recordings.models import Humming, Recording, Song
 
@@ -81,6 +82,8 @@ def table_of(kind: str) -> QuerySet | None:
         return Song.objects.all()
     if kind == Job.Kind.CHECK:
         return Humming.objects.select_related("fragment__recording__song")
+    if kind == Job.Kind.REASK:
+        return Reviewer.objects.select_related("person")
     return None
 
 
@@ -109,6 +112,10 @@ def about(kind: str, subject: str, row: Model | None) -> About:
         return About(row.title, reverse("song", args=[row.pk]))
     if isinstance(row, Humming):
         return About(row.fragment.song.title, reverse("song", args=[row.fragment.recording.song_id]))
+    if isinstance(row, Reviewer):
+        return About(row.person.get_username(), reverse("agreement"))
+    if kind in (Job.Kind.CONTROLS, Job.Kind.CROWD):
+        return About("the double-check", reverse("agreement"))
     if kind == Job.Kind.TRAIN:
         return About(f"the {subject or 'short'} network", reverse("checkpoints"))
     if kind == Job.Kind.RELEASE:

@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import astuple, dataclass
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
-from ml_worker.jobs_in_words import uuids
+from ml_worker.chain import plural
 from ml_worker.models import Checkpoint, Job
-from recordings.models import CoverFragment, Humming, Release
+from recordings.models import CoverFragment, Humming, Release, TrainingUse
 
 # Spans at which the page tells the null level, seconds: the shortest fragment, a usual one, the longest.
 TOLD_SPANS_S = (4.0, 10.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Gone:
+    """How many of the versions that trained a checkpoint may not be trained on any more, each for one reason."""
+
+    withdrawn: int = 0
+    taken_down: int = 0
+    unwilling: int = 0
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+    @property
+    def in_words(self) -> str:
+        """The mark of the checkpoint, in a sentence; "" where nothing is gone."""
+        parts = []
+        if self.withdrawn:
+            parts.append(f"{hums_in_words(self.withdrawn)} {'was' if self.withdrawn == 1 else 'were'} withdrawn")
+        if self.taken_down:
+            parts.append(f"{self.taken_down} {plural(self.taken_down, 'version')} whose song was taken down")
+        if self.unwilling:
+            whose = "whose singer has" if self.unwilling == 1 else "whose singers have"
+            words = f"{self.unwilling} {plural(self.unwilling, 'hum')} {whose} said no to AI training"
+            parts.append(words)
+        if not parts:
+            return ""
+        return f"Trained on {listed(parts)} since; train anew to leave {'it' if self.total == 1 else 'them'} out."
+
+    @property
+    def total(self) -> int:
+        return sum(astuple(self))
+
+
+def hums_in_words(number: int) -> str:
+    return f"{number} {plural(number, 'hum')} that"
+
+
+def listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 @dataclass(frozen=True)
@@ -21,7 +62,7 @@ class ShownCheckpoint:
 
     Attributes:
         is_latest: it is the one that is used, of its kind.
-        gone: hums that it was trained on and that were withdrawn since, or whose song was taken down.
+        gone: what it was trained on and what may not be trained on any more, by the reason.
         found: cover fragments that were found with it.
     """
 
@@ -29,7 +70,7 @@ class ShownCheckpoint:
     is_latest: bool
     songs: int
     hums: int
-    gone: int
+    gone: Gone
     found: int
 
     @property
@@ -65,10 +106,11 @@ def checkpoints() -> list[ShownCheckpoint]:
     """All of them, the latest first."""
     rows = list(Checkpoint.objects.select_related("job"))
     latest = {row.kind: row.pk for row in reversed(rows)}
-    return [shown_checkpoint(row, latest[row.kind] == row.pk) for row in rows]
+    gone = taken_away()
+    return [shown_checkpoint(row, latest[row.kind] == row.pk, gone.get(row.pk, Gone())) for row in rows]
 
 
-def shown_checkpoint(row: Checkpoint, is_latest: bool) -> ShownCheckpoint:
+def shown_checkpoint(row: Checkpoint, is_latest: bool, gone: Gone) -> ShownCheckpoint:
     versions = row.data["versions"]
     songs, hums = {song for song, _, _ in versions}, {hum for _, _, hum in versions}
     return ShownCheckpoint(
@@ -76,15 +118,26 @@ def shown_checkpoint(row: Checkpoint, is_latest: bool) -> ShownCheckpoint:
         is_latest=is_latest,
         songs=len(songs),
         hums=len(hums),
-        gone=taken_away(hums),
+        gone=gone,
         found=CoverFragment.objects.filter(checkpoint=row.name).count(),
     )
 
 
-def taken_away(hums: set[str]) -> int:
-    """How many of these hums were withdrawn, or are of a song that was taken down."""
+def taken_away() -> dict[str, Gone]:
+    """What trained each checkpoint and may not be trained on any more; a version counts for its first reason."""
     down = Q(fragment__recording__song__taken_down_at__isnull=False)
-    return Humming.objects.filter(Q(state=Humming.State.WITHDRAWN) | down, pk__in=uuids(hums)).count()
+    withdrawn = Q(state=Humming.State.WITHDRAWN)
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for reason, versions in (
+        ("withdrawn", Humming.objects.filter(withdrawn)),
+        ("taken_down", Humming.objects.filter(down).exclude(withdrawn)),
+        ("taken_down", CoverFragment.objects.filter(down)),
+        ("unwilling", Humming.objects.filter(ai_training=False).exclude(withdrawn | down)),
+    ):
+        uses = TrainingUse.objects.filter(version_id__in=versions.order_by().values("pk"))
+        for checkpoint, number in uses.values_list("checkpoint").annotate(n=Count("pk")):
+            counts[checkpoint][reason] += number
+    return {checkpoint: Gone(**of_it) for checkpoint, of_it in counts.items()}
 
 
 @dataclass(frozen=True)

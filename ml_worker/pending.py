@@ -1,20 +1,31 @@
-"""What lower parts wait for, made into jobs: a recording without audio, one without an analysis, a hum without a check.
+"""What lower parts wait for, made into jobs: a recording without audio, one without an analysis, a hum without a check,
+a reviewer whose verdicts are doubted; and, now and then, control items to be made and reviewers to be measured.
 
-A subject whose last job failed is not tried again by itself: a person reads the sentence and starts it anew.
+It is asked every few seconds, so what it asks stays small however much there is. A subject whose last job failed is
+not tried again by itself: a person reads the sentence and starts it anew.
 """
 
 from __future__ import annotations
 
-from django.db.models import CharField, Exists, OuterRef, QuerySet
-from django.db.models.functions import Cast
+from datetime import datetime, timedelta
 
+from django.db.models import CharField, Count, Exists, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
+from django.utils import timezone
+
+from annotation.control_items import WANTED, doubtful
+from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker.models import Job
-from recordings.models import Humming, Recording
+from recordings.models import CoverFragment, Humming, Recording
 
 # Somebody is looking at the screen.
 PERSON_WAITS = 100
 # Makes songs that can be hummed.
 ORIGINALS = 50
+# Labels that may be wrong wait to be asked anew.
+DOUBTED = 40
+# Control items are made, and reviewers measured, not more often than this.
+NOW_AND_THEN = timedelta(minutes=10)
 
 KIND_OF_SOURCE = {
     Recording.Source.GENERATED: Job.Kind.RENDER,
@@ -43,3 +54,50 @@ def make_jobs() -> None:
             Job.ask(kind, recording.pk, priority=priority_of(recording))
     for recording in without_job(Recording.objects.without_analysis(), Job.Kind.ANALYSE):
         Job.ask(Job.Kind.ANALYSE, recording.pk, priority=priority_of(recording))
+    for reviewer in without_job(Reviewer.objects.with_verdicts_to_put_back(), Job.Kind.REASK):
+        Job.ask(Job.Kind.REASK, reviewer.pk, priority=DOUBTED)
+    if controls_are_due():
+        Job.ask(Job.Kind.CONTROLS, priority=Job.UNHURRIED)
+    if measuring_is_due():
+        Job.ask(Job.Kind.CROWD, priority=Job.UNHURRIED)
+
+
+def asked_since(kind: str, when: datetime) -> bool:
+    """Whether an unhurried job of this kind was made since then. (All states are named for the index's sake.)"""
+    jobs = Job.objects.filter(state__in=Job.State.values, priority=Job.UNHURRIED, created_at__gte=when)
+    return jobs.filter(kind=kind).exists()
+
+
+def controls_are_due() -> bool:
+    """Some have to be retired; or there are too few, and since they were last made pairs were accepted or some left."""
+    known = Control.objects.aggregate(
+        live=Count("pk", filter=Q(retired_at=None)),
+        doubtful=Count("pk", filter=Q(retired_at=None) & doubtful()),
+        retired_at=Max("retired_at"),
+    )
+    a_while_ago = timezone.now() - NOW_AND_THEN
+    if known["doubtful"]:
+        return not asked_since(Job.Kind.CONTROLS, a_while_ago)
+    if known["live"] >= WANTED:
+        return False
+    news = [when for when in (latest_acceptance(), known["retired_at"]) if when]
+    return bool(news) and not asked_since(Job.Kind.CONTROLS, min(max(news), a_while_ago))
+
+
+def latest_acceptance() -> datetime | None:
+    """When people last accepted a pair."""
+    accepted = Q(humming__state=Humming.State.ACCEPTED) | Q(cover_fragment__state=CoverFragment.State.ACCEPTED)
+    settled = ReviewItem.objects.filter(accepted, state=ReviewItem.State.SETTLED, settled_at__isnull=False)
+    return settled.order_by("-settled_at").values_list("settled_at", flat=True).first()
+
+
+def measuring_is_due() -> bool:
+    """Verdicts were given since the reviewers were last measured, and that was a while ago."""
+    measured_at = Reviewer.objects.aggregate(latest=Max("measured_at"))["latest"]
+    a_while_ago = timezone.now() - NOW_AND_THEN
+    if measured_at and measured_at > a_while_ago:
+        return False
+    new = Verdict.objects.standing().filter(Q(counts=True) | Q(item__control__isnull=False))
+    if measured_at:
+        new = new.filter(at__gt=measured_at)
+    return new.exists() and not asked_since(Job.Kind.CROWD, a_while_ago)

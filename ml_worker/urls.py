@@ -1,11 +1,14 @@
 from django.urls import path
 
-from ml_worker.views import manage_api, pages
+from ml_worker.views import manage_api, pages, removals
 
 urlpatterns = [
     path("manage/", pages.chain, name="chain"),
     path("manage/songs/", pages.songs, name="songs"),
     path("manage/songs/<uuid:song_id>/", pages.song, name="song"),
+    path("manage/songs/<uuid:song_id>/take-down/", removals.take_down, name="take-down-song"),
+    path("manage/songs/<uuid:song_id>/put-back/", removals.put_back, name="put-back-song"),
+    path("manage/removals/", removals.removals, name="removals"),
     path("manage/import/", pages.import_recording, name="import-recording"),
     path("manage/jobs/", pages.jobs, name="jobs"),
     path("manage/checkpoints/", pages.checkpoints, name="checkpoints"),

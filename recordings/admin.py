@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils import timezone
 
 from recordings.models import (
     Analysis,
@@ -17,6 +14,7 @@ from recordings.models import (
     ReleasedVersion,
     Song,
     StateChange,
+    TrainingUse,
 )
 from recordings.rows_admin import RowsAdmin, seconds
 
@@ -34,17 +32,7 @@ class SongAdmin(RowsAdmin):
     search_fields = ("title", "artist", "origin", "id")
     date_hierarchy = "created_at"
     changeable = ("title", "artist", "origin", "year")
-    actions = ("take_down", "put_back")
-
-    @admin.action(permissions=["act"], description="Take down: leaves humming, training and every future release")
-    def take_down(self, request: HttpRequest, songs: QuerySet[Song]) -> None:
-        number = songs.filter(taken_down_at=None).update(taken_down_at=timezone.now())
-        self.message_user(request, f"Taken down: {number}.")
-
-    @admin.action(permissions=["act"], description="Put back what was taken down")
-    def put_back(self, request: HttpRequest, songs: QuerySet[Song]) -> None:
-        number = songs.exclude(taken_down_at=None).update(taken_down_at=None)
-        self.message_user(request, f"Put back: {number}.")
+    # Taking down touches more than this row: it is done on the song's own page under /manage/.
 
 
 @admin.register(Recording)
@@ -78,9 +66,10 @@ class FragmentAdmin(RowsAdmin):
 @admin.register(Humming)
 class HummingAdmin(RowsAdmin):
     list_display = (
-        "song", "singer", "state", seconds("duration_s"), "surplus", "simulated", "consent_version", "created_at",
+        "song", "singer", "state", seconds("duration_s"), "surplus", "simulated", "consent_version", "ai_training",
+        "created_at",
     )  # fmt: skip
-    list_filter = ("state", "surplus", "simulated", "consent_version", "created_at")
+    list_filter = ("state", "surplus", "simulated", "consent_version", "ai_training", "created_at")
     search_fields = ("fragment__recording__song__title", "singer__username", "id")
     list_select_related = ("fragment__recording__song", "singer")
     date_hierarchy = "created_at"
@@ -132,7 +121,7 @@ class CoverFragmentAdmin(RowsAdmin):
 
 @admin.register(Release)
 class ReleaseAdmin(RowsAdmin):
-    list_display = ("version", "created_at", "songs", "versions_in_it")
+    list_display = ("version", "created_at", "exported_at", "songs", "versions_in_it")
     search_fields = ("version",)
     secret_keys = ("pseudonym_key",)
 
@@ -151,6 +140,13 @@ class ReleasedVersionAdmin(RowsAdmin):
     list_filter = ("release", "audio_type")
     search_fields = ("version_id", "audio")
     list_select_related = ("release",)
+
+
+@admin.register(TrainingUse)
+class TrainingUseAdmin(RowsAdmin):
+    list_display = ("version_id", "checkpoint")
+    list_filter = ("checkpoint",)
+    search_fields = ("version_id", "checkpoint")
 
 
 @admin.register(StateChange)

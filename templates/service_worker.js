@@ -5,13 +5,13 @@ import { NAME, deliverAll } from "{% static 'js/deliver-all.js' %}";
 const pages = new BroadcastChannel(NAME);
 
 async function sendWaiting() {
-  const stuck = await deliverAll(({ item, status, error }) => {
+  const asked_ms = await deliverAll(({ item, status, error }) => {
     // Audio is no part of the message: pages want to know which take it was.
     const { id, user, title } = item;
     if (!error) pages.postMessage({ item: { id, user, title }, status });
   });
   // A rejected promise makes the browser try again later.
-  if (stuck) throw new Error("a take still waits");
+  if (asked_ms !== null) throw new Error("a take still waits");
 }
 
 self.addEventListener("install", () => self.skipWaiting());

@@ -14,6 +14,7 @@ from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from annotation.models.slots import Lease
+from annotation.models.studies import Participation
 
 # A guest has no password: the browser's cookie alone says who it is, so it lasts long.
 GUEST_SESSION = timedelta(days=365)
@@ -23,10 +24,11 @@ IDLE_AFTER = timedelta(days=30)
 
 class GuestQuerySet(models.QuerySet["Guest"]):
     def idle(self) -> Self:
-        """Agreed long ago and was never handed a phrase: nothing on any device can still come from them."""
+        """Agreed long ago, was never handed a phrase and is in no study: nothing on any device can come from them."""
         before = timezone.now() - IDLE_AFTER
         leases = Lease.objects.filter(person=OuterRef("person"))
-        return self.filter(created_at__lt=before).exclude(Exists(leases))
+        studies = Participation.objects.filter(person=OuterRef("person"))
+        return self.filter(created_at__lt=before).exclude(Exists(leases)).exclude(Exists(studies))
 
 
 class Guest(models.Model):

@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.test import Client
+from django.utils import timezone
 
 from annotation.handing_out import claim
 from annotation.leaving import leave
@@ -98,7 +99,7 @@ def test_a_take_without_its_audio_is_shown_and_not_heard(browser, alice):
 
 def test_what_a_published_release_holds_stays_for_it(alice):
     take = factories.make_humming(None, alice, Humming.State.ACCEPTED)
-    release = Release.objects.create(version="1.0")
+    release = Release.objects.create(version="1.0", exported_at=timezone.now())
     ReleasedVersion.objects.create(release=release, version_id=take.pk, audio_type="humming", row={}, source={})
     leave(alice, keep_takes=False)
     take = Humming.objects.get()
@@ -125,7 +126,7 @@ def test_without_the_password_nobody_deletes_an_account(browser, alice):
 
 def test_a_guest_leaves_without_a_password():
     client = Client()
-    client.post("/api/hum/consent")
+    client.post("/api/hum/consent", {"ai_training": True}, content_type="application/json")
     guest = get_user_model().objects.get(pk=client.session["_auth_user_id"])
     assert client.post("/account/leave/", {"takes": "keep"}).status_code == 302
     guest.refresh_from_db()

@@ -49,7 +49,8 @@ def keep_a_take(page: Page) -> None:
     page.goto("/hum/")
     page.evaluate("async () => { await navigator.serviceWorker.ready; }")
     token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
-    page.request.post("/api/hum/consent", headers={"X-CSRFToken": token, "Referer": page.url})
+    headers = {"X-CSRFToken": token, "Referer": page.url, "Content-Type": "application/json"}
+    page.request.post("/api/hum/consent", headers=headers, data='{"ai_training": true}')
     token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
     headers = {"X-CSRFToken": token, "Referer": page.url, "Content-Type": "application/json"}
     ticket = page.request.post("/api/hum/task", headers=headers, data="{}").json()["task"]["ticket"]

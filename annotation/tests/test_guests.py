@@ -5,17 +5,18 @@ from __future__ import annotations
 import contextlib
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.test import Client
 from django.utils import timezone
 
-from annotation import keeping
+from annotation import keeping, taking
 from annotation.handing_out import claim
-from annotation.models import Consent, Familiarity, Guest, Lease, Skip
+from annotation.models import Consent, Familiarity, Guest, Lease, ReviewItem, Skip, Verdict
+from annotation.roles import make_reviewer
 from annotation.taking import SentTake, TakeRefused, save_take
 from annotation.tests.test_slots import together
 from chad_site.errors import NotAllowed
@@ -29,16 +30,19 @@ PASSWORD = "mm-mm-da-da-dum"
 
 
 @pytest.fixture(autouse=True)
-def nobody_came_yet(settings) -> None:
+def storage(settings) -> None:
     settings.STORAGES = {**settings.STORAGES, "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"}}
-    cache.clear()
+
+
+def agree(client: Client, *, ai_training: bool = True) -> Any:
+    return client.post("/api/hum/consent", {"ai_training": ai_training}, content_type="application/json")
 
 
 @pytest.fixture
 def browser() -> Client:
     """A guest's browser, who has agreed."""
     client = Client()
-    assert client.post("/api/hum/consent").status_code == 200
+    assert agree(client).status_code == 200
     return client
 
 
@@ -47,6 +51,7 @@ def guest_of(client: Client):
 
 
 def hum(person, fragment=None) -> Humming:
+    Consent.give(person)
     lease = claim(person, fragment and fragment.pk)
     audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
     return save_take(SentTake(uuid.uuid4(), audio, sha256_of(audio), capture={}), lease)[0]
@@ -63,23 +68,22 @@ def test_who_agrees_without_an_account_is_a_guest_and_gets_a_phrase(browser):
 
 
 def test_agreeing_again_makes_no_second_guest(browser):
-    assert browser.post("/api/hum/consent").json() == {"person": guest_of(browser).pk, "guest": True}
+    assert agree(browser).json() == {"person": guest_of(browser).pk, "guest": True}
     assert Guest.objects.count() == 1
 
 
 def test_another_site_cannot_make_a_guest_of_a_visitor():
-    assert Client(enforce_csrf_checks=True).post("/api/hum/consent").status_code == 403
+    assert agree(Client(enforce_csrf_checks=True)).status_code == 403
     assert not Guest.objects.exists()
 
 
-def test_too_many_guests_from_one_address_are_asked_to_wait(settings, monkeypatch):
-    from annotation.views.hum_api import NewGuests
-
-    monkeypatch.setattr(NewGuests, "THROTTLE_RATES", {"guests": "3/hour"})
-    answers = [Client().post("/api/hum/consent") for _ in range(4)]
+def test_too_many_guests_from_one_address_are_asked_to_wait(settings):
+    settings.LIMITS = {**settings.LIMITS, "guests": "3/hour"}
+    answers = [agree(Client()) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert int(answers[-1]["Retry-After"]) > 0
     assert answers[-1].json()["error"].endswith("try again.")
+    assert answers[-1].json()["code"] == "throttled"
     assert Guest.objects.count() == 3
 
 
@@ -194,3 +198,138 @@ def test_a_guest_who_went_into_an_account_in_another_tab_cannot_become_one_here(
 def test_where_a_name_leads_after_signing_up_is_an_address_and_never_a_view(browser):
     sent = {"username": "ann", "password1": PASSWORD, "password2": PASSWORD, "next": "chain"}
     assert browser.post("/sign-up/", sent)["Location"] == "chain"
+
+
+# --- one person, one vote
+
+
+def checked(take: Humming) -> ReviewItem:
+    factories.make_check(take)
+    taking.apply_check(take)
+    return ReviewItem.objects.get(humming=take)
+
+
+@pytest.fixture
+def ann(settings):
+    settings.CONTROL_ITEMS = False
+    person = factories.make_person("ann")
+    Consent.give(person)
+    make_reviewer(person)
+    return person
+
+
+def an_agreed_guest():
+    guest = Guest.arrive()
+    Consent.give(guest)
+    return guest
+
+
+def test_who_judged_a_take_and_turns_out_to_be_its_singer_is_not_its_judge(ann):
+    factories.make_fragment()
+    guest, bea = an_agreed_guest(), factories.make_person("bea")
+    take = hum(guest)
+    item = checked(take)
+    own = item.judge(ann, "accept")
+    item.judge(bea, "accept")
+    take.refresh_from_db()
+    assert take.state == Humming.State.ACCEPTED
+    keeping.move_to(ann, guest)
+    for row in (own, take, item):
+        row.refresh_from_db()
+    assert take.singer == ann
+    assert not own.counts
+    assert "nobody judges an own take" in own.why_not
+    assert (take.state, item.state, item.missing) == ("checked", "waiting", 1)
+    assert not ReviewItem.objects.for_person(ann).exists()
+    item.judge(factories.make_person("cyd"), "accept")
+    take.refresh_from_db()
+    assert take.state == Humming.State.ACCEPTED
+    assert take.slot, "it has kept its slot"
+
+
+def test_a_rejection_of_ones_own_take_counts_no_more_and_the_take_comes_back_to_a_slot(ann):
+    factories.make_fragment()
+    guest, bea = an_agreed_guest(), factories.make_person("bea")
+    take = hum(guest)
+    item = checked(take)
+    item.judge(ann, "reject", reason="noise")
+    item.judge(bea, "reject", reason="noise")
+    keeping.move_to(ann, guest)
+    take.refresh_from_db()
+    assert take.state == Humming.State.CHECKED
+    assert take.slot
+
+
+def test_a_judged_take_of_a_phrase_that_the_account_has_hummed_too_is_withdrawn(ann):
+    phrase = factories.make_fragment()
+    hum(ann, phrase)
+    guest = an_agreed_guest()
+    take = hum(guest, phrase)
+    item = checked(take)
+    item.judge(ann, "accept")
+    item.judge(factories.make_person("bea"), "accept")
+    assert keeping.move_to(ann, guest) == keeping.Moved(1, 1)
+    for row in (take, item):
+        row.refresh_from_db()
+    assert (take.state, item.state) == ("withdrawn", "closed")
+
+
+def test_a_guest_and_an_account_that_judged_one_item_have_one_vote(ann):
+    """Guests judge in a study; where they then sign in to an account, its verdict stands."""
+    guest, fragment = an_agreed_guest(), factories.make_fragment()
+    both, alone, of_ann = (
+        ReviewItem.objects.create(humming=factories.make_humming(fragment, singer, state=Humming.State.CHECKED))
+        for singer in (None, None, ann)
+    )
+    cover = ReviewItem.objects.create(cover_fragment=factories.make_cover_fragment(fragment, state="doubtful"))
+    for item in (both, cover):
+        item.judge(ann, "accept")
+    second = [item.judge(guest, "accept") for item in (both, cover, of_ann)]
+    kept = alone.judge(guest, "accept")
+    assert ReviewItem.objects.filter(state="settled").count() == 2
+    keeping.move_to(ann, guest)
+    for verdict in [*second, kept]:
+        verdict.refresh_from_db()
+    assert [verdict.counts for verdict in second] == [False] * 3
+    assert "one vote" in second[0].why_not
+    assert "own take" in second[2].why_not
+    assert (kept.person, kept.counts) == (ann, True)
+    assert not ReviewItem.objects.filter(state="settled").exists()
+    for item in (both, cover):
+        assert item.verdicts.counted().get().person == ann
+
+
+def test_what_an_admin_decided_stands_although_a_verdict_falls(ann):
+    factories.make_fragment()
+    guest = an_agreed_guest()
+    take = hum(guest)
+    item = checked(take)
+    item.judge(ann, "reject", reason="noise")
+    item.overrule(factories.make_person("root", is_staff=True), "accept", "It is fine.")
+    keeping.move_to(ann, guest)
+    take.refresh_from_db()
+    assert take.state == Humming.State.ACCEPTED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_merging_while_others_judge_ends_in_order(settings):
+    """Whoever waits for whom: nobody waits in a circle, and no own vote is left."""
+    settings.CONTROL_ITEMS = False
+    recording = factories.make_recording(seconds=40)
+    phrases = [factories.make_fragment(recording, s, s + 5) for s in (1, 8, 15, 22)]
+    guest, ann = an_agreed_guest(), factories.make_person("ann")
+    items = [checked(hum(guest, phrase)) for phrase in phrases]
+    for item in items:
+        item.judge(ann, "accept")
+    others = [factories.make_person(f"other{n}") for n in range(3)]
+
+    def act(number: int) -> None:
+        if number == 0:
+            keeping.move_to(ann, guest)
+        else:
+            for item in items[:: 1 if number % 2 else -1]:
+                ReviewItem.objects.get(pk=item.pk).judge(others[number - 1], "accept")
+
+    together(4, act)
+    assert not Verdict.objects.counted().filter(person=ann).exists()
+    assert Humming.objects.filter(singer=ann, state=Humming.State.ACCEPTED).count() == 4

@@ -78,7 +78,8 @@ def test_without_consent_nothing_is_handed_out():
     answer = client.post("/api/hum/task", {}, content_type="application/json")
     assert answer.status_code == 403
     assert answer.json()["code"] == "consent_first"
-    assert client.post("/api/hum/consent").json() == {"person": person.pk, "guest": False}
+    agreed = client.post("/api/hum/consent", {"ai_training": True}, content_type="application/json")
+    assert agreed.json() == {"person": person.pk, "guest": False}
     assert client.post("/api/hum/task", {}, content_type="application/json").json()["task"]
 
 

@@ -87,7 +87,7 @@ def test_a_visit_by_keyboard_alone(open_browser: OpenBrowser, size: dict[str, in
     page = context.new_page()
     page.goto("/")
     choose(page, page.get_by_role("main").get_by_role("link", name="Hum a phrase"))
-    choose(page, page.get_by_role("button", name="I agree, turn on the microphone"))
+    choose(page, page.get_by_role("button", name="I agree, with AI training"))
     if size is PHONE:
         check_the_sound(page)
     else:

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Request, Response, Route, expect
 
 from annotation import taking
 from annotation.handing_out import claim
-from annotation.models import Lease
+from annotation.models import Consent, Lease
 from annotation.tests.hum_stage import (
     OpenBrowser,
     alice,
@@ -140,7 +140,7 @@ def test_a_take_of_a_session_that_ended_is_saved_in_its_singers_name(hummed: Pag
     badge_says(hummed, None)
     expect(hummed.locator("#notices")).to_contain_text("Please sign in first.")
     hummed.get_by_role("button", name="Go on as a guest").click()
-    hummed.get_by_role("button", name="I agree").click()
+    hummed.get_by_role("button", name="I agree, with AI training").click()
     hummed.get_by_role("button", name="Skip the check").click()
     state_is(hummed, "ready")
     assert Lease.objects.live().exclude(person=alice).count() == 1
@@ -157,7 +157,9 @@ def test_a_take_whose_lease_is_over_is_kept_as_a_spare_when_its_slot_is_taken(
     Lease.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
     of_bob = taking.SentTake(uuid.uuid4(), audio, sha256_of(audio), capture={})
-    taking.save_take(of_bob, claim(factories.make_person("bob")))
+    bob = factories.make_person("bob")
+    Consent.give(bob)
+    taking.save_take(of_bob, claim(bob))
     send(page)
     sent(page)
     take = Humming.objects.get(singer=alice)

@@ -78,7 +78,7 @@ def test_a_stranger_hums_a_first_take_with_headphones(
     page.goto("/")
     began = time.monotonic()
     page.get_by_role("main").get_by_role("link", name="Hum a phrase").click()
-    page.get_by_role("button", name="I agree, turn on the microphone").click()
+    page.get_by_role("button", name="I agree, with AI training").click()
     state_is(page, "check")
     # The fake device's loudspeaker does not reach its microphone, as with headphones.
     page.get_by_role("button", name="Yes, in my headphones").click()
@@ -126,7 +126,7 @@ def test_without_headphones_the_loudspeaker_is_heard_and_measured(open_browser: 
     make_phrases(2)
     page = open_browser(loop=LOOP).new_page()
     page.goto("/hum/")
-    page.get_by_role("button", name="I agree, turn on the microphone").click()
+    page.get_by_role("button", name="I agree, with AI training").click()
     expect(page.locator("#check-voice")).to_have_attribute("data-step", "done", timeout=30_000)
     page.evaluate("madeMicrophone.voice(false)")
     told_ms = loudspeaker_ms(page)
@@ -183,7 +183,7 @@ def test_a_narrow_band_microphone_is_told(
         microphone_file(tmp_path, telephone), loop=True, **PHONE, base_url=live_server.url
     ).new_page()
     page.goto("/hum/")
-    page.get_by_role("button", name="I agree, turn on the microphone").click()
+    page.get_by_role("button", name="I agree, with AI training").click()
     words = page.locator("#check-voice-words")
     expect(words).to_contain_text("This microphone sounds like a telephone call", timeout=30_000)
     expect(page.locator("#check-voice")).to_have_attribute("data-step", "done")

@@ -27,6 +27,7 @@ def three_slots(settings) -> None:
 
 
 def send(singer, lease: Lease, take_id: uuid.UUID | None = None) -> Humming:
+    Consent.give(singer)
     audio = ContentFile(factories.audio_file(factories.tone(5.0)), "take.wav")
     sent = SentTake(take_id or uuid.uuid4(), audio, sha256_of(audio), capture={})
     return save_take(sent, lease)[0]

@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from annotation import take_words
 from annotation.models import ReviewItem
-from annotation.models.review import Decision, Reason
+from annotation.models.verdicts import Decision, Reason
 from annotation.views.pages import TAKES_A_PAGE
 from recordings.models import Humming
 from recordings.tests import factories
@@ -20,6 +20,7 @@ from recordings.tests import factories
 @pytest.fixture(autouse=True)
 def storage(settings, tmp_path) -> None:
     factories.use_storage(settings, tmp_path / "storage")
+    settings.VERDICTS_TO_SETTLE = 1
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def words_of(take: Humming) -> take_words.TakeInWords:
 
 def judged(take: Humming, reason: str, words: str = "") -> Humming:
     """The take, rejected by a reviewer."""
-    item = ReviewItem.objects.create(humming=take)
+    item = ReviewItem.ask_about(take)
     reviewer = factories.make_person(f"reviewer-{take.pk}")
     item.judge(reviewer, Decision.REJECT, reason=reason, words=words)
     take.refresh_from_db()
@@ -119,7 +120,8 @@ def test_every_reason_for_hums_has_help():
 
 def test_a_verdict_that_was_taken_back_says_nothing(alice):
     take = judged(factories.make_humming(singer=alice, state=Humming.State.CHECKED), Reason.NOISE)
-    take.review.verdicts.get().undo()
+    verdict = take.review.verdicts.get()
+    verdict.undo(verdict.person)
     take.refresh_from_db()
     assert words_of(take).state == "waiting for the double-check"
     assert take_words.verdicts_in_words(take) == []

@@ -12,6 +12,7 @@ from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.views import LoginView
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -20,11 +21,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation import figures, keeping, leaving, own_data
+from annotation import figures, keeping, leaving, own_data, removal_words, removing, wishes
 from annotation.models import Consent, Guest
 from chad_site.errors import NotAllowed
+from recordings.models import Humming
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -110,8 +112,40 @@ class SignIn(LoginView):
 @never_cache
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
-    consents = Consent.objects.filter(person=request.user).order_by("-at")
-    return render(request, "account.html", {"consents": consents, "progress": figures.progress_of(request.user)})
+    consents = Consent.objects.filter(person=request.user).order_by("-version")
+    takes = Humming.objects.filter(singer=request.user).exclude(state=Humming.State.WITHDRAWN).values("ai_training")
+    counts = dict(takes.order_by().values_list("ai_training").annotate(n=Count("pk")))
+    shown = {"consents": consents, "latest": consents.first(), "progress": figures.progress_of(request.user)}
+    return render(request, "account.html", shown | {"with_ai": counts.get(True, 0), "without_ai": counts.get(False, 0)})
+
+
+class TrainingWishForm(forms.Form):
+    """Whether models may be trained on one's hums: on those to come, or on all."""
+
+    ai_training = forms.ChoiceField(choices=[("yes", ""), ("no", "")])
+    takes = forms.ChoiceField(choices=[("new", ""), ("all", "")])
+
+
+@login_required
+@require_POST
+def training_wish(request: HttpRequest) -> HttpResponse:
+    form = TrainingWishForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Choose yes or no, then press one of the two buttons."))
+        return redirect("account")
+    all_takes = form.cleaned_data["takes"] == "all"
+    try:
+        changed = wishes.wish(request.user, form.cleaned_data["ai_training"] == "yes", all_takes=all_takes)
+    except NotAllowed as refusal:
+        messages.error(request, str(refusal))
+        return redirect("account")
+    said = ngettext(
+        "Saved, for new hums and for all that you have hummed: %(n)d take changed.",
+        "Saved, for new hums and for all that you have hummed: %(n)d takes changed.",
+        changed,
+    )
+    messages.success(request, said % {"n": changed} if all_takes else _("Saved, for what you hum from now on."))
+    return redirect("account")
 
 
 @login_required
@@ -156,4 +190,6 @@ def leave(request: HttpRequest) -> HttpResponseBase:
             messages.success(request, _("Your account is deleted. Thank you for having been here."))
             return redirect("home")
     status = 200 if request.method != "POST" else 422
-    return render(request, "leave.html", {"form": form, "progress": figures.progress_of(request.user)}, status=status)
+    preview = removal_words.of_an_account(removing.touched_by_account(request.user, keep_takes=False))
+    page = {"form": form, "progress": figures.progress_of(request.user), "withdrawing": preview}
+    return render(request, "leave.html", page, status=status)

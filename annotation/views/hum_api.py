@@ -18,13 +18,13 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny, BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import AnonRateThrottle
 from rest_framework.views import APIView
 
-from annotation import figures, take_words, taking, tickets
+from annotation import figures, limits, removal_words, removing, take_words, taking, tickets
 from annotation.handing_out import claim
 from annotation.models import Consent, Familiarity, Guest, Lease, Skip
 from annotation.models.guests import GUEST_SESSION
+from annotation.returning import by_id_alone
 from chad_site.celery import nudge
 from chad_site.errors import Refused
 from chad_site.parsers import safe_json
@@ -34,27 +34,31 @@ from recordings.models import Humming, Song
 NOTHING_LEFT = _("You have hummed everything that is open right now. Thank you. New songs come; look in again.")
 TOO_LARGE = _("A take is at most %(megabytes)d MB. Please hum a shorter one.")
 LEASE_OVER = _("The time for this phrase is over. What you have hummed can still be sent.")
-CONSENT_FIRST = _("Please read and agree to what happens with your hums first.")
-
-
-class NewGuests(AnonRateThrottle):
-    """How many guests may arrive from one address: a school behind one router, not a script."""
-
-    scope = "guests"
+SAY_WHETHER = _("Please say whether AI models may be trained on your hums: ai_training is true or false.")
 
 
 class GiveConsent(APIView):
-    """Agreeing to the present text. Who is not signed in becomes a guest by it, and hums at once."""
+    """Agreeing to the present text, with the wish about AI training: it is asked, and never supposed.
+
+    Who is not signed in becomes a guest by it, and hums at once.
+    """
 
     permission_classes = [AllowAny]
-    throttle_classes = [NewGuests]
+    throttle_classes = [limits.Calls, limits.NewGuests]
 
     def post(self, request: Request) -> Response:
         if not request.user.is_authenticated:
             SessionAuthentication().enforce_csrf(request)
+        wish = request.data.get("ai_training") if isinstance(request.data, dict) else None
+        if not isinstance(wish, bool):
+            raise Refused(SAY_WHETHER, "say_whether", 400)
+        if not request.user.is_authenticated:
             arrive_as_guest(request)
-        Consent.give(request.user)
-        return Response({"person": request.user.pk, "guest": Guest.is_one(request.user)})
+        # Who came back by a participant id alone may agree, and changes nothing that was said before.
+        if not (by_id_alone(request) and Consent.given_by(request.user)):
+            Consent.give(request.user, ai_training=wish)
+        guest = Guest.is_one(request.user) and not by_id_alone(request)
+        return Response({"person": request.user.pk, "guest": guest})
 
 
 def arrive_as_guest(request: Request) -> None:
@@ -87,6 +91,8 @@ def describe_task(lease: Lease) -> dict[str, Any]:
 class NextTask(APIView):
     """A lease on a slot: of the named fragment or song, or of what helps most."""
 
+    throttle_classes = [limits.Calls, limits.Tasks]
+
     class Input(serializers.Serializer):
         fragment = serializers.UUIDField(required=False, allow_null=True, default=None)
         song = serializers.UUIDField(required=False, allow_null=True, default=None)
@@ -95,7 +101,7 @@ class NextTask(APIView):
 
     def post(self, request: Request) -> Response:
         if not Consent.given_by(request.user):
-            raise Refused(CONSENT_FIRST, "consent_first", 403)
+            raise Refused(taking.CONSENT_FIRST, "consent_first", 403)
         wish = self.Input(data=request.data)
         wish.is_valid(raise_exception=True)
         asked = wish.validated_data
@@ -215,6 +221,8 @@ class Take(APIView):
     def put(self, request: Request, take_id: UUID) -> Response:
         # Both before anything is read.
         lease = lease_of_ticket(request.headers.get(TICKET_HEADER, ""))
+        # Refused, it waits in the outbox and is sent again after Retry-After.
+        limits.refuse_beyond("takes", lease.person_id)
         refuse_large(int(request.META.get("CONTENT_LENGTH") or 0) - FORM_BYTES)
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
@@ -241,14 +249,14 @@ NO_TICKET = _("This take's ticket is not ours or is too old, so we cannot tell w
 
 
 def lease_of_ticket(ticket: str) -> Lease:
-    """The lease that the take is of; its holder has agreed, and still is with us."""
+    """The lease that the take is of; its holder has agreed, to this text or an older one, and still is with us."""
     lease = tickets.lease_of(ticket)
     if lease is None:
         raise Refused(NO_TICKET, "no_ticket", 403)
     if not lease.person.is_active:
         raise Refused(taking.ACCOUNT_CLOSED, "account_closed", 410)
-    if not Consent.given_by(lease.person):
-        raise Refused(CONSENT_FIRST, "consent_first", 403)
+    if Consent.latest_of(lease.person) is None:
+        raise Refused(taking.CONSENT_FIRST, "consent_first", 403)
     return lease
 
 
@@ -302,6 +310,15 @@ class TakeCurve(APIView):
     def get(self, request: Request, take_id: UUID) -> Response:
         humming = get_object_or_404(hearable_takes(request).filter(check_result__melody__gt=""), pk=take_id)
         return Response(media.read_curve(humming.check_result.melody))
+
+
+class Withdrawal(APIView):
+    """What withdrawing an own take would touch, in sentences."""
+
+    def get(self, request: Request, take_id: UUID) -> Response:
+        humming = get_object_or_404(Humming.objects.filter(singer=request.user), pk=take_id)
+        touched = removing.touched_by_take(humming)
+        return Response({"touched": touched.as_dict(), "sentences": removal_words.of_a_take(touched)})
 
 
 class WithdrawTake(APIView):

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from annotation import figures, take_words
 from annotation.handing_out import songs_to_know
 from annotation.models import Consent
-from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
+from annotation.models.consent import CONSENT_SINCE, CONSENT_TEXT, CONSENT_VERSION
 from annotation.models.verdicts import Reason
 from annotation.roles import Person, may_review
 
@@ -74,7 +74,9 @@ def growth_in_words(totals: dict[str, int]) -> str:
 def hum(request: HttpRequest) -> HttpResponse:
     """For everyone: who is not signed in becomes a guest by agreeing."""
     agreed = request.user.is_authenticated and Consent.given_by(request.user)
-    consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "needed": not agreed}
+    before = Consent.latest_of(request.user) if request.user.is_authenticated and not agreed else None
+    consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "since": CONSENT_SINCE}
+    consent |= {"needed": not agreed, "before": before}
     return render(request, "hum.html", {"consent": consent})
 
 

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation import desk, verdict_words
+from annotation import desk, limits, verdict_words
 from annotation.models import PassedOver, Reviewer, ReviewItem, Verdict
 from annotation.models.review import HELD_AT_ONCE
 from annotation.models.verdicts import Decision, Reason
@@ -122,6 +122,7 @@ class PassItem(APIView):
 
 class GiveVerdict(APIView):
     permission_classes = [IsReviewer]
+    throttle_classes = [limits.Calls, limits.Verdicts]
 
     class Input(serializers.Serializer):
         decision = serializers.ChoiceField(Decision.choices)
@@ -196,7 +197,9 @@ class UndoVerdict(APIView):
             told = verdict.item.control_id and verdict.item.control.told(request.user)
             raise Refused(PRACTICE if told else SETTLED, "too_late")
         verdict.undo(request.user)
-        return Response({"item": described(on_the_desk(request, verdict.item_id)), **queue_of(request)})
+        item = ReviewItem.objects.get(pk=verdict.item_id)
+        # Somebody else may have it on the desk by now: then it is taken back, and theirs to judge.
+        return Response({"item": described(item) if item.is_held_by(request.user) else None, **queue_of(request)})
 
 
 class ItemSide(APIView):

@@ -7,13 +7,19 @@ tested by annotation/tests/test_hum_by_keys.py.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.resources import files
 from typing import Any
 
 import pytest
+from django.core.cache import cache
+from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from annotation import taking
+from annotation.models import Reviewer, ReviewItem, Verdict
+from annotation.roles import make_reviewer
+from annotation.tests.desks import make_control
 from annotation.tests.hum_stage import (
     DESKTOP,
     PHONE,
@@ -109,7 +115,7 @@ def test_the_humming_page_in_every_state(open_browser: OpenBrowser) -> None:
     page.goto("/hum/")
     look_at(page, "consent")
     page.evaluate("madeMicrophone.error = 'NotFoundError'")
-    page.get_by_role("button", name="I agree, turn on the microphone").click()
+    page.get_by_role("button", name="I agree, with AI training").click()
     state_is(page, "microphone")
     look_at(page, "microphone, with a trouble")
     page.evaluate("madeMicrophone.error = null; madeMicrophone.voice(false)")
@@ -172,6 +178,65 @@ def test_the_pages_of_who_is_signed_in(open_browser: OpenBrowser, alice) -> None
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("This is not your password.")).to_be_visible()
     look_at(page, "leaving, with an error")
+
+
+def test_the_admins_pages_of_the_double_check(open_browser: OpenBrowser) -> None:
+    page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
+    for address in ("/manage/double-check/", "/manage/items/"):
+        page.goto(address)
+        look_at(page, f"{address} without data")
+    cache.clear()
+    judges = [factories.make_person(name) for name in ("ann", "bo")]
+    for number in range(3):
+        take = factories.make_humming(state=Humming.State.CHECKED)
+        factories.make_analysis(take.fragment.recording)
+        item = ReviewItem.ask_about(take)
+        for judge, decision in zip(judges, ("accept", "reject"), strict=True):
+            verdict = item.judge(judge, decision, reason="noise" if decision == "reject" else "")
+            Verdict.objects.filter(pk=verdict.pk).update(at=timezone.now() - timedelta(weeks=number))
+    facts = {"accepts_good": 0.9, "rejects_bad": 0.8, "measured_at": timezone.now()}
+    Reviewer.objects.update(**facts)
+    for address in (
+        "/manage/double-check/", "/manage/items/?state=waiting", "/manage/items/?q=nothing",
+        f"/manage/items/{item.pk}/", f"/manage/reviewers/{judges[0].reviewer.pk}/",
+    ):  # fmt: skip
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        look_at(page, address)
+    page.goto(f"/manage/items/{item.pk}/")
+    page.get_by_role("button", name="Decide").click()
+    look_at(page, "an item, with an error")
+    cache.clear()
+
+
+def test_the_double_check_page_in_every_state(open_browser: OpenBrowser) -> None:
+    rita = factories.make_person("rita")
+    make_reviewer(rita)
+    take = factories.make_humming(state=Humming.State.CHECKED)
+    factories.make_analysis(take.fragment.recording)
+    ReviewItem.ask_about(take)
+    make_control("shifted", shift_ms=300)
+    page = open_browser(rita).new_page()
+    page.goto("/review/")
+    expect(page.locator("#what:visible")).to_be_visible(timeout=30_000)
+    look_at(page, "the double-check, with a notice")
+    page.keyboard.press("w")
+    page.keyboard.press("0")
+    look_at(page, "the double-check, trimmed, with a reason in words")
+    page.keyboard.press("Escape")
+    page.locator("#what").focus()
+    page.keyboard.press("2")
+    expect(page.locator("#practice")).to_be_visible(timeout=30_000)
+    look_at(page, "the double-check, practice")
+    page.keyboard.press("v")
+    expect(page.locator("#last-rows tr")).to_have_count(1)
+    look_at(page, "the double-check, my last verdicts")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+    expect(page.locator("#practice")).to_be_hidden()
+    page.keyboard.press("2")
+    page.get_by_role("heading", name="Nothing to double-check").wait_for()
+    look_at(page, "the double-check, nothing left")
 
 
 def test_the_pages_of_strangers(open_browser: OpenBrowser) -> None:

@@ -17,6 +17,7 @@ from django.core.files import File
 from django.core.management import call_command
 from playwright.sync_api import BrowserContext, Page, expect
 
+from annotation.models.verdicts import Decision
 from annotation.roles import make_reviewer
 from chad_site.celery import nudge
 from chad_site.tests.services import Worker, wait_until
@@ -55,7 +56,7 @@ def look_until_analysed(recording: Recording) -> bool:
 
 def account(name: str) -> None:
     person = get_user_model().objects.create_user(name, password=PASSWORD)
-    if name == "reviewer":
+    if name.endswith("reviewer"):
         make_reviewer(person)
 
 
@@ -115,8 +116,13 @@ def test_a_hum_goes_from_the_microphone_into_a_release(
     assert desk.locator('[data-act="accept"]').is_disabled(), "it has not been heard yet"
     desk.keyboard.press("d")
     expect(desk.locator('[data-play="both"]')).to_have_attribute("aria-pressed", "true")
+    expect(desk.locator('[data-act="accept"]')).to_be_enabled(timeout=PATIENCE_MS)
     desk.keyboard.press("y")
     expect(desk.get_by_role("heading", name="Nothing to double-check")).to_be_visible(timeout=PATIENCE_MS)
+    humming.refresh_from_db()
+    assert humming.state == Humming.State.CHECKED, "one verdict settles nothing"
+    account("second-reviewer")
+    humming.review.judge(get_user_model().objects.get(username="second-reviewer"), Decision.ACCEPT)
     humming.refresh_from_db()
     assert humming.state == Humming.State.ACCEPTED
 

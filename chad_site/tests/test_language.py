@@ -194,7 +194,7 @@ def test_the_calls_refuse_in_german(client, path, signed_in, sentence):
 
 
 def test_what_a_person_agrees_to_is_kept_in_their_language(client, alice):
-    client.post("/api/hum/consent", {}, content_type="application/json")
+    client.post("/api/hum/consent", {"ai_training": True}, content_type="application/json")
     assert Consent.objects.get(person=alice).text.startswith("Was du summst, wird Teil von CHAD")
 
 

@@ -22,7 +22,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from annotation.models import Consent, Guest, Lease, ReviewItem, Slot, Verdict
+from annotation.models import Consent, Guest, Lease, ReviewItem, Slot, Study, Verdict
 from annotation.roles import make_reviewer
 from annotation.tickets import ticket_for
 from ml_worker.models import Job
@@ -73,6 +73,9 @@ def world() -> World:
     rows["item"].lease(people["reviewer"])
     judged = ReviewItem.objects.create(humming=factories.make_humming(hummed, state=Humming.State.CHECKED))
     rows["verdict"] = judged.judge(people["reviewer"], "accept")
+    rows["judge"] = people["reviewer"].reviewer
+    rows["study"] = Study.objects.create(name="Winter", kind=Study.Kind.HUM, platform=Study.Platform.PROLIFIC)
+    rows["not_on_the_desk"] = ReviewItem.ask_about(factories.make_humming(hummed, state=Humming.State.CHECKED))
     Slot.lay_out()
     expires_at = timezone.now() + timedelta(minutes=5)
     rows["lease"] = Lease.objects.create(slot=leased.slots.first(), person=people["singer"], expires_at=expires_at)
@@ -94,8 +97,16 @@ def of(name: str) -> Arguments:
     return lambda rows: [rows[name].pk]
 
 
+def side(name: str, which: str) -> Arguments:
+    return lambda rows: [rows[name].pk, which]
+
+
 def a_new_id(rows: dict[str, Any]) -> list[Any]:
     return [uuid.uuid4()]
+
+
+def a_token(rows: dict[str, Any]) -> list[Any]:
+    return [rows["study"].token]
 
 
 def a_take(rows: dict[str, Any]) -> dict[str, Any]:
@@ -167,47 +178,77 @@ TABLE = [
     Row("takes", "GET", SIGNED_IN_PAGE),
     Row("account", "GET", SIGNED_IN_PAGE),
     Row("own-data", "GET", SIGNED_IN_PAGE),
+    Row("training-wish", "POST", (302, 302, 302, 302, 302), form=True),
     Row("leave", "GET", SIGNED_IN_PAGE),
     Row("leave", "POST", (302, 422, 422, 422, 422), form=True),
-    Row("consent", "POST", ANYONE),
+    Row("consent", "POST", ANYONE, body=lambda rows: {"ai_training": True}),
     Row("next-task", "POST", (401, 200, 200, 200, 200)),
     Row("extend-task", "POST", (401, 200, 404, 404, 404), of("lease")),
     Row("skip-task", "POST", (401, 204, 404, 404, 404), of("lease"), lambda rows: {"why": "other"}),
-    Row("take", "GET", (401, 200, 404, 200, 200), of("take")),
+    Row("take", "GET", (401, 200, 404, 404, 200), of("take")),
     Row("know-song", "PUT", (401, 204, 204, 204, 204), of("song"), lambda rows: {"knows": True}),
     # Whoever holds the lease's ticket stores its holder's take; without one nobody does.
     Row("take", "PUT", (201, 201, 201, 201, 201), a_new_id, a_take, form=True, ticket=True),
     Row("take", "PUT", (403, 403, 403, 403, 403), a_new_id, a_take, form=True),
-    Row("take-audio", "GET", (401, 200, 404, 200, 200), of("take")),
-    Row("take-curve", "GET", (401, 200, 404, 200, 200), of("take")),
+    # A reviewer hears a take as a side of an item that is on the desk, and not by its own address.
+    Row("take-audio", "GET", (401, 200, 404, 404, 200), of("take")),
+    Row("take-curve", "GET", (401, 200, 404, 404, 200), of("take")),
+    Row("withdrawal", "GET", (401, 200, 404, 404, 404), of("take")),
     Row("withdraw-take", "POST", (401, 204, 404, 404, 404), of("take")),
     Row("fragment-audio", "GET", (401, 200, 200, 200, 200), of("fragment")),
     Row("fragment-curve", "GET", (401, 200, 200, 200, 200), of("fragment")),
+    # a participant of a study: the link alone lets nobody in, and the code is for who has done the work
+    Row("study", "GET", (400, 400, 400, 400, 400), a_token),
+    Row("study", "POST", (400, 400, 400, 400, 400), a_token, form=True),
+    Row("study-done", "GET", (403, 403, 403, 403, 403), a_token),
+    Row("study-now", "GET", (401, 400, 400, 400, 400)),
     # the reviewer
     Row("review", "GET", REVIEW_PAGE),
     Row("next-item", "POST", REVIEWERS_CALL),
-    Row("verdict", "POST", (401, 403, 403, 200, 409), of("item"), lambda rows: {"decision": "accept"}),
+    Row("verdict", "POST", (401, 403, 403, 200, 409), of("item"), lambda rows: {"decision": "accept", "heard_s": 5}),
     Row("undo-verdict", "POST", (401, 403, 403, 200, 404), of("verdict")),
-    Row("cover-fragment-audio", "GET", REVIEWERS_CALL, of("cover")),
-    Row("cover-fragment-curve", "GET", REVIEWERS_CALL, of("cover")),
+    Row("extend-items", "POST", (401, 403, 403, 200, 409)),
+    Row("release-item", "POST", (401, 403, 403, 204, 204), of("item")),
+    Row("pass-item", "POST", (401, 403, 403, 204, 409), of("item")),
+    Row("last-verdicts", "GET", REVIEWERS_CALL),
+    Row("item-audio", "GET", REVIEWERS_CALL, side("item", "version")),
+    Row("item-audio", "GET", (401, 403, 403, 404, 200), side("not_on_the_desk", "original")),
+    Row("item-curve", "GET", REVIEWERS_CALL, side("item", "original")),
     # the admin
     Row("chain", "GET", ADMIN_PAGE),
     Row("songs", "GET", ADMIN_PAGE),
     Row("song", "GET", ADMIN_PAGE, of("song")),
+    Row("take-down-song", "GET", ADMIN_PAGE, of("song")),
+    Row("take-down-song", "POST", (302, 403, 403, 403, 302), of("song"), lambda rows: {"why": "Asked to."}, form=True),
+    Row("put-back-song", "POST", (302, 403, 403, 403, 302), of("song"), form=True),
+    Row("removals", "GET", ADMIN_PAGE),
     Row("import-recording", "GET", ADMIN_PAGE),
     Row("import-recording", "POST", (302, 403, 403, 403, 422), form=True),
     Row("jobs", "GET", ADMIN_PAGE),
+    Row("agreement", "GET", ADMIN_PAGE),
+    Row("review-items", "GET", ADMIN_PAGE),
+    Row("review-item", "GET", ADMIN_PAGE, of("item")),
+    Row("reviewer", "GET", ADMIN_PAGE, of("judge")),
     Row("checkpoints", "GET", ADMIN_PAGE),
     Row("releases", "GET", ADMIN_PAGE),
+    Row("studies", "GET", ADMIN_PAGE),
+    Row("studies", "POST", (302, 403, 403, 403, 422), form=True),
+    Row("manage-study", "GET", ADMIN_PAGE, of("study")),
+    Row("manage-study", "POST", (302, 403, 403, 403, 302), of("study"), form=True),
+    Row("study-payments", "GET", ADMIN_PAGE, of("study")),
     Row("manage-help", "GET", ADMIN_PAGE),
     Row("chain-now", "GET", ADMIN_CALL),
     Row("start-step", "POST", ADMIN_MAKES, body=lambda rows: {"step": "train"}),
     Row("job-again", "POST", ADMIN_CALL, of("job")),
+    Row("agreement-figures", "GET", ADMIN_CALL),
+    Row("overrule", "POST", ADMIN_CALL, of("item"), lambda rows: {"decision": "reject", "why": "Another song."}),
+    Row("standing", "POST", ADMIN_CALL, of("judge"), lambda rows: {"state": "set_aside", "why": "All alike."}),
     Row("fragments", "GET", ADMIN_CALL, of("recording")),
     Row("fragments", "POST", ADMIN_MAKES, of("recording"), bounds(2, 8)),
     Row("fragment", "PATCH", ADMIN_CALL, of("fragment"), bounds(1, 6)),
     Row("fragment", "DELETE", (401, 403, 403, 403, 204), of("fragment")),
     Row("fragment", "POST", ADMIN_CALL, of("fragment")),
+    Row("cover-fragment-audio", "GET", ADMIN_CALL, of("cover")),
     Row("recording-audio", "GET", ADMIN_CALL, of("recording")),
     Row("recording-peaks", "GET", ADMIN_CALL, of("recording")),
     Row("recording-curve", "GET", ADMIN_CALL, of("recording")),

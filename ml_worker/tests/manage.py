@@ -8,7 +8,7 @@ from typing import Any
 from django.core.files.base import ContentFile
 
 from ml_worker.models import Checkpoint
-from recordings.models import Humming
+from recordings.models import Humming, TrainingUse
 
 FIGURES = {
     "steps": 3, "seconds": 1.5, "loss_first": 4.0, "loss_last": 1.0, "losses": [4.0, 2.0, 1.0],
@@ -21,4 +21,8 @@ def make_checkpoint(name: str = "short-0123456789ab", hums: Iterable[Humming] = 
     versions = [[str(hum.fragment.recording.song_id), str(hum.fragment_id), str(hum.pk)] for hum in hums]
     facts = {"kind": name.split("-")[0], "settings": {"tau": 0.05, "augmentation": {"splice": 0.3}}, "figures": FIGURES}
     data = {"versions": versions, "sha256": "ab" * 32}
-    return Checkpoint.objects.create(name=name, data=data, file=ContentFile(b"weights", "w"), **{**facts, **fields})
+    checkpoint = Checkpoint.objects.create(
+        name=name, data=data, file=ContentFile(b"weights", "w"), **{**facts, **fields}
+    )
+    TrainingUse.objects.bulk_create(TrainingUse(version_id=hum.pk, checkpoint=name) for hum in hums)
+    return checkpoint

@@ -10,9 +10,11 @@ import json
 import pytest
 from django.core.management import call_command
 
+from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker.models import Checkpoint, FingerprintSet, Job
 from ml_worker.running import run_here
 from ml_worker.work.mine import mine_song
+from ml_worker.work.simulate import SIMULATED
 from recordings.models import CoverFragment, Humming, Song
 from recordings.models.songs import Split
 
@@ -22,8 +24,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 @pytest.fixture
 def simulated(capsys: pytest.CaptureFixture[str]) -> dict:
     """One round on eight songs, and its figures."""
-    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, rounds=1, steps=80, json=True)
+    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=80, json=True)
     said = capsys.readouterr()
+    assert "3 reviewers judge instead of 1: with fewer, a split is never settled." in said.err
     with capsys.disabled():
         print("\n" + "\n".join(line for line in said.err.splitlines() if "precision" in line))
     return json.loads(said.out)
@@ -47,6 +50,20 @@ def test_mined_fragments_agree_with_the_true_time_maps(simulated: dict) -> None:
     assert all(one.checkpoint == checkpoint.name and one.mining_settings and one.null_level for one in fragments)
     assert all(hum.simulated for hum in Humming.objects.all())
     assert FingerprintSet.objects.filter(checkpoint=checkpoint).exists()
+
+    # The double-check of a simulated crowd: control items were met, and show who judges by no truth.
+    assert not ReviewItem.objects.waiting().exists()
+    assert Control.objects.live().exists()
+    standings = {one.person.username: one for one in Reviewer.objects.select_related("person")}
+    careful = [one for name, one in standings.items() if name.startswith("simulated-reviewer")]
+    assert Reviewer.State.SET_ASIDE not in {one.state for one in careful}
+    assert standings["simulated-spammer-1"].rejects_bad < min(one.rejects_bad for one in careful)
+    assert {one.person.groups.filter(name=SIMULATED).exists() for one in standings.values()} == {True}
+    verdicts = Verdict.objects.standing()
+    assert all(one.took_s and one.heard_s and one.took_s > one.heard_s for one in verdicts)
+    assert verdicts.exclude(nudge_s=0).exists()
+    # Nobody has two verdicts on an item.
+    assert len(set(verdicts.values_list("item", "person"))) == verdicts.count()
 
     # Mining again changes nothing: the same fragments under the same ids.
     before = set(fragments.values_list("pk", "state"))

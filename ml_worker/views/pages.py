@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from annotation.views.pages import admins_only
 from chad_site.celery import nudge
 from ml_worker import chain as chain_now
-from ml_worker import made, song_list, song_page
+from ml_worker import made, removal_page, song_list, song_page
 from ml_worker.forms import ImportForm
 from ml_worker.jobs_in_words import duration_of, what_they_are_about
 from ml_worker.models import Job
@@ -84,6 +84,7 @@ def song(request: HttpRequest, song_id: UUID) -> HttpResponse:
             "takes": song_page.takes_in_words(shown),
             "found": song_page.cover_fragments_of(shown, recordings),
             "why_not_mine": song_page.why_not_mine(shown),
+            "removal": removal_page.standing_removal(shown) if shown.taken_down_at else None,
             "mining": mined if mined and mined.state in Job.OPEN else None,
             "mine_failure": mined.failure if mined and mined.state == Job.State.FAILED else "",
             "editor": song_page.editor_data(original, describe_fragments(original)) if can_edit else None,

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     from ml_worker.work import CannotBeDone
-    from recordings.release import ReleaseRefused, export, freeze
+    from recordings.release import ReleaseRefused, publish
 
     folder = Path(settings.CHAD_HOME) / "releases" / job.subject
     try:
-        counts = export(freeze(job.subject), folder, report)
+        counts = publish(job.subject, folder, report)
     except ReleaseRefused as problem:
         raise CannotBeDone(str(problem)) from problem
     return f"Release {job.subject} is exported.", counts

@@ -20,14 +20,15 @@ Row = dict[str, str]
 
 
 def released_pairs(folder: Path, split: str = Split.TRAIN) -> list[AlignedPair]:
-    """A split's hums in a release, each with its original, where the release holds the audio of both.
+    """A split's hums in a release, each with its original, where the release holds the audio of both, and its singer
+    lets models be trained on it.
 
     Raises:
         CannotBeDone: the folder is no release, or its audio cannot be read.
     """
     try:
         with (folder / VERSIONS).open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] == split and row["audio"]]
+            rows = [row for row in csv.DictReader(file) if row["split"] == split and row["audio"] and may_train(row)]
     except (OSError, KeyError, UnicodeDecodeError) as problem:
         raise CannotBeDone(f"{folder} is no release: {VERSIONS} cannot be read ({problem}).") from problem
     originals = {row["fragment_id"]: row for row in rows if row["audio_type"] == ORIGINAL}
@@ -41,6 +42,11 @@ def released_pairs(folder: Path, split: str = Split.TRAIN) -> list[AlignedPair]:
         for row in rows
         if row["audio_type"] == HUMMING and row["fragment_id"] in originals
     ]
+
+
+def may_train(row: Row) -> bool:
+    """Whether a row's singer lets models be trained on it. Releases from before that was asked do not say."""
+    return row.get("ai_training") != "False"
 
 
 def melody_in(folder: Path, row: Row, *, mixture: bool) -> Melody:

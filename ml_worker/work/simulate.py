@@ -6,19 +6,26 @@ All that they make is marked as simulated and is to be called synthetic wherever
 from __future__ import annotations
 
 import io
+import math
 import random
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
 
 import numpy as np
 import soundfile
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser, Group
 from django.core.files.base import ContentFile
+from django.db.models import Q, QuerySet
 
+from annotation.control_items import WANTED
 from annotation.handing_out import claim
-from annotation.models import Consent, ReviewItem
+from annotation.models import Consent, Control, ReviewItem
+from annotation.models import Reviewer as Standings
 from annotation.models.verdicts import Decision, Reason
 from annotation.roles import make_reviewer
 from annotation.taking import SentTake, save_take
@@ -36,6 +43,20 @@ SIMULATED = "simulated"
 BAD_TAKES = 1 / 12
 # How often a simulated reviewer errs.
 REVIEWER_ERRORS = 0.03
+# The faults of the simulated singer, as reviewers name them.
+REASON_OF_FAULT = {
+    "silence": Reason.SILENT,
+    "clipped": Reason.CLIPPED,
+    "too short": Reason.CUT_OFF,
+    "noise": Reason.NOISE,
+}
+# How long a careful one takes, how often one moves what is accepted, and by how much, in steps of the review page.
+USUAL_TIME_S = 6.0
+NUDGES, NUDGE_SPREAD_S, NUDGE_STEP_S = 0.4, 0.012, 0.005
+# Items that are judged before there are control items; between two of these, and control items at the end, each.
+FIRST_ITEMS, ITEMS_BETWEEN, CONTROLS_AT_THE_END = 20, 5, 5
+# More reviewers than that are not called in for what stays open.
+MOST_CALLED_IN = 5
 
 Report = Callable[[float, str], None]
 
@@ -105,37 +126,176 @@ def wav_of(sound: Sound) -> bytes:
     return file.getvalue()
 
 
+class Habit(StrEnum):
+    """How a simulated reviewer goes about it."""
+
+    CAREFUL = "careful"
+    SAYS_YES = "says always yes"
+    FLIPS_A_COIN = "flips a coin"
+
+
+SPAMMERS = (Habit.SAYS_YES, Habit.FLIPS_A_COIN)
+
+
 @dataclass(frozen=True)
 class Reviewer:
-    """Judges simulated takes and generated covers by the truth, and errs now and then."""
+    """Judges simulated takes and generated covers: most by the truth, and err now and then; spammers by no truth."""
 
     name: str
     seed: int
+    habit: Habit = Habit.CAREFUL
+
+    @cached_property
+    def me(self) -> AbstractBaseUser:
+        someone = person(self.name)
+        make_reviewer(someone)
+        return someone
+
+    @cached_property
+    def chance(self) -> random.Random:
+        return random.Random(f"reviewer {self.name} {self.seed}")
+
+    def judge(self, item: ReviewItem, good: bool) -> None:
+        """Gives a verdict on an item that is good or bad in truth."""
+        item.lease(self.me)
+        if self.accepts(good):
+            item.judge(self.me, Decision.ACCEPT, **self.manner(), nudge_s=self.nudge())
+        else:
+            item.judge(self.me, Decision.REJECT, reason=reason_against(item), **self.manner())
+
+    def accepts(self, good: bool) -> bool:
+        if self.habit == Habit.SAYS_YES:
+            return True
+        if self.habit == Habit.FLIPS_A_COIN:
+            return self.chance.random() < 0.5
+        return good != (self.chance.random() < REVIEWER_ERRORS)
+
+    def manner(self) -> dict[str, float]:
+        """How long it took and how much was heard: spammers hear no more than has to be heard."""
+        if self.habit in SPAMMERS:
+            heard_s = self.chance.uniform(1.5, 1.8)
+            return {"heard_s": round(heard_s, 2), "took_s": round(heard_s + self.chance.uniform(0.1, 0.5), 2)}
+        took_s = self.chance.lognormvariate(math.log(USUAL_TIME_S), 0.35)
+        return {"heard_s": round(took_s * self.chance.uniform(0.6, 0.95), 2), "took_s": round(took_s, 2)}
+
+    def nudge(self) -> float:
+        """Now and then an accepted version is moved a little, in the steps of the review page."""
+        if self.habit in SPAMMERS or self.chance.random() > NUDGES:
+            return 0.0
+        return round(round(self.chance.gauss(0, NUDGE_SPREAD_S) / NUDGE_STEP_S) * NUDGE_STEP_S, 3)
+
+    def answer_controls(self, most: int) -> int:
+        """Judges up to so many control items that this reviewer has not met yet: how many."""
+        new = ReviewItem.objects.controls().new_to(self.me).filter(made_of_simulated_pairs()).order_by("pk")
+        items = list(new.select_related("control__humming", "control__cover_fragment")[:most])
+        for item in items:
+            self.judge(item, item.control.expected == Decision.ACCEPT)
+        return len(items)
+
+
+def careful_reviewer(number: int) -> Reviewer:
+    return Reviewer(f"simulated-reviewer-{number}", number)
+
+
+@dataclass
+class Crowd:
+    """Simulated reviewers at one queue."""
+
+    reviewers: list[Reviewer]
+
+    @classmethod
+    def of(cls, reviewers: int, spammers: int = 0) -> Crowd:
+        careful = [careful_reviewer(n) for n in range(1, reviewers + 1)]
+        habits = [(n, SPAMMERS[(n - 1) % len(SPAMMERS)]) for n in range(1, spammers + 1)]
+        return cls([*careful, *(Reviewer(f"simulated-spammer-{n}", n, habit) for n, habit in habits)])
 
     def judge_all(self) -> int:
-        """Judges what is in the queue, as far as the truth is known: how many verdicts there were."""
-        me, chance = person(self.name), random.Random(f"reviewer {self.seed}")
-        make_reviewer(me)
-        verdicts = 0
-        for item in self.judgeable(me):
-            item.lease(me)
-            good = is_good(item)
-            if chance.random() < REVIEWER_ERRORS:
-                good = not good
-            if good:
-                item.judge(me, Decision.ACCEPT)
-            else:
-                item.judge(me, Decision.REJECT, reason=Reason.WRONG_TUNE if item.humming else Reason.WRONG_SECTION)
-            verdicts += 1
+        """Judges until nothing waits that one of them may judge, control items in between: how many verdicts.
+
+        Who is set aside meanwhile has the recent verdicts asked anew. For what stays open when all have judged it, more
+        careful reviewers are called in. Everybody is measured at the end.
+        """
+        if not self.reviewers:
+            return 0
+        verdicts = self.judge_waiting(FIRST_ITEMS)  # pairs to make control items of
+        stock_up()
+        verdicts += self.judge_waiting() + self.answer_controls(CONTROLS_AT_THE_END)
+        while self.put_back():
+            verdicts += self.judge_waiting()
+        for _ in range(MOST_CALLED_IN):
+            if not waiting_for_simulated().exists():
+                break
+            self.call_in_one_more()
+            verdicts += self.judge_waiting()
+        stock_up()
+        if verdicts:
+            run_here(Job.Kind.CROWD)
         return verdicts
 
-    @staticmethod
-    def judgeable(me: AbstractBaseUser) -> list[ReviewItem]:
-        """What waits for this reviewer and is simulated; real hums are for real people."""
-        waiting = ReviewItem.objects.for_person(me).order_by("pk")
-        hums = waiting.filter(humming__simulated=True)
-        covers = waiting.filter(cover_fragment__recording__truth__isnull=False)
-        return [*hums, *covers]
+    def call_in_one_more(self) -> None:
+        careful = sum(reviewer.habit == Habit.CAREFUL for reviewer in self.reviewers)
+        self.reviewers.append(careful_reviewer(careful + 1))
+
+    def judge_waiting(self, most: int | None = None) -> int:
+        """Judges what waits, as far as the truth is known, each item by one after the other until it is settled."""
+        verdicts = 0
+        for number, item in enumerate(waiting_for_simulated().order_by("pk")[:most], start=1):
+            verdicts += self.judge(item)
+            if number % ITEMS_BETWEEN == 0:
+                verdicts += self.answer_controls(1)
+        return verdicts
+
+    def judge(self, item: ReviewItem) -> int:
+        """How many of them it took; an item may stay open when all have judged it."""
+        good, verdicts = is_good(item), 0
+        before = set(item.verdicts.standing().values_list("person", flat=True))
+        for reviewer in random.Random(str(item.pk)).sample(self.reviewers, len(self.reviewers)):
+            if item.state == ReviewItem.State.WAITING and reviewer.me.pk not in before:
+                reviewer.judge(item, good)
+                verdicts += 1
+        return verdicts
+
+    def answer_controls(self, most: int) -> int:
+        return sum(reviewer.answer_controls(most) for reviewer in self.reviewers)
+
+    def put_back(self) -> int:
+        """Asks anew what those judged who were set aside: of how many of them."""
+        people = [reviewer.me.pk for reviewer in self.reviewers]
+        doubted = list(Standings.objects.with_verdicts_to_put_back().filter(person__in=people))
+        for one in doubted:
+            run_here(Job.Kind.REASK, one.pk)
+        return len(doubted)
+
+
+def stock_up() -> None:
+    if Control.objects.live().count() < WANTED:
+        run_here(Job.Kind.CONTROLS)
+
+
+def fewest_reviewers() -> int:
+    """As many as a split needs until it is settled."""
+    return 2 * settings.VERDICTS_TO_SETTLE - 1
+
+
+def waiting_for_simulated() -> QuerySet[ReviewItem]:
+    """What waits and is simulated; real hums are for real people."""
+    simulated = Q(humming__simulated=True) | Q(cover_fragment__recording__truth__isnull=False)
+    related = "humming", "cover_fragment__fragment", "cover_fragment__recording__song"
+    return ReviewItem.objects.waiting().filter(simulated).select_related(*related)
+
+
+def made_of_simulated_pairs() -> Q:
+    return Q(control__humming__simulated=True) | Q(control__cover_fragment__recording__truth__isnull=False)
+
+
+def reason_against(item: ReviewItem) -> str:
+    """A reason that fits what is wrong, where something is; else the commonest."""
+    if item.kind == "cover":
+        return Reason.WRONG_SECTION
+    if item.control:
+        return Control.REASON.get(item.control.fault, Reason.WRONG_TUNE)
+    faults = item.humming.capture["simulated"]["faults"]
+    return REASON_OF_FAULT.get(faults[0], Reason.WRONG_TUNE) if faults else Reason.WRONG_TUNE
 
 
 def is_good(item: ReviewItem) -> bool:

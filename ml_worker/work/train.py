@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.conf import settings as django_settings
+from django.db import transaction
 
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.training import Progress, TooLittleData, steps_for, train
+from ml_worker.jobs_in_words import uuids
 from ml_worker.models import Checkpoint
 from ml_worker.work import CannotBeDone
 from ml_worker.work.released_data import released_pairs
 from ml_worker.work.training_data import hummed_pairs
+from recordings.models import TrainingUse
 from recordings.models.songs import Split
 from recordings.storage import put
 
@@ -61,7 +64,7 @@ def teller(report: Callable[[float, str], None]) -> Callable[[Progress], None]:
 
 
 def store(weights: Weights, job: Job | None) -> Checkpoint:
-    """The checkpoint's row and file. The same weights are one checkpoint."""
+    """The checkpoint's row and file, and a row of each version that trained it. The same weights are one checkpoint."""
     before = Checkpoint.objects.filter(pk=weights.name).first()
     if before:
         return before
@@ -74,5 +77,14 @@ def store(weights: Weights, job: Job | None) -> Checkpoint:
         job=job,
     )
     put(checkpoint.file, "weights", weights.to_bytes())
-    checkpoint.save()
+    with transaction.atomic():
+        checkpoint.save()
+        note_uses(checkpoint)
     return checkpoint
+
+
+def note_uses(checkpoint: Checkpoint) -> None:
+    """Which versions trained it, so that a removal finds it. What was trained on elsewhere is no row here."""
+    versions = uuids({version for _, _, version in checkpoint.data["versions"]})
+    uses = [TrainingUse(version_id=version, checkpoint=checkpoint.name) for version in sorted(versions)]
+    TrainingUse.objects.bulk_create(uses, ignore_conflicts=True, batch_size=1000)

@@ -11,11 +11,12 @@ from recordings.release.tables import (
     COVER,
     DATASET,
     HUMMING,
-    LATER_COLUMNS,
     ORIGINAL,
     PLACE,
+    REMOVED,
     VERSIONS,
     Kind,
+    columns_of_then,
     read_interval,
 )
 from recordings.splits import split_of
@@ -40,16 +41,17 @@ class Row(dict[str, str]):
         return f"line {self.line}, {self['audio_type']} {self['id']}"
 
 
-def read_table(folder: Path, path: str, columns: dict[str, Kind], tell: Tell) -> list[Row]:
+def read_table(
+    folder: Path, path: str, columns: dict[str, Kind], tell: Tell, dialect: type[csv.Dialect] = csv.excel
+) -> list[Row]:
     """The rows of a table whose values are what the columns ask for; each other one is a fault."""
     if (folder / path).is_symlink():
         return []  # told with the sums
     try:
         with (folder / path).open(encoding="utf-8", newline="") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(file, dialect, strict=True)
             found = next(reader, None)
-            first = {name: kind for name, kind in columns.items() if name not in LATER_COLUMNS}
-            if found not in (list(columns), list(first)):
+            if found not in columns_of_then(columns):
                 tell(path, f"has not the columns {', '.join(columns)}")
                 return []
             return list(_usable_rows(reader, path, {name: columns[name] for name in found}, tell))
@@ -159,6 +161,25 @@ def audio_or_reason(rows: list[Row], tell: Tell) -> None:
             tell(VERSIONS, f"{row.name} has to have audio, sha256 and sample_rate, or else why_no_audio")
         elif row["audio_type"] == HUMMING and not row["audio"]:
             tell(VERSIONS, f"{row.name} has no audio")
+
+
+def preferences(rows: list[Row], tell: Tell) -> None:
+    """Of each hum it is known whether models may be trained on it; of nothing else it is asked."""
+    for row in rows:
+        if "ai_training" in row and (row["audio_type"] == HUMMING) != bool(row["ai_training"]):
+            tell(VERSIONS, f"{row.name}: ai_training is {row['ai_training']!r}; only a hum has it, and each does")
+
+
+def removed(rows: list[Row], gone: list[Row], tell: Tell) -> None:
+    """What is listed as removed is listed once, and is in neither table."""
+    here, seen = {row["id"] for row in rows}, set()
+    for row in gone:
+        version = row["version_id"]
+        if version in here:
+            tell(REMOVED, f"line {row.line}: {version} is listed as removed, and is in the release")
+        if version in seen:
+            tell(REMOVED, f"line {row.line}: {version} is listed a second time")
+        seen.add(version)
 
 
 def splits(rows: list[Row], tell: Tell) -> None:

@@ -12,6 +12,10 @@ class ReleaseRefused(ValueError):
     """A release that cannot be frozen, written or checked. Its text says why and what to do."""
 
 
+class SnapshotDiscarded(ReleaseRefused):
+    """The snapshot that is being written was thrown away, since it holds what was withdrawn or taken down."""
+
+
 def sentence_of(problem: OSError, out: Path) -> str:
     """What an error of the operating system means to whoever writes a release to `out`."""
     place = problem.filename or out

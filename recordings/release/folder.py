@@ -6,15 +6,20 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from recordings.release.errors import ReleaseRefused
-from recordings.release.texts import CARD
+from recordings.release.tables import DATASET, REMOVED, VERSIONS
+from recordings.release.texts import CARD, LICENCE, README, SUMS
 
 PART = ".part"
+# All that is in a release besides audio and the sums, and where audio lies.
+FIXED = (DATASET, VERSIONS, CARD, README, LICENCE, REMOVED)
+AUDIO = re.compile(r"[0-9a-f-]{36}/[0-9a-f-]{36}/[0-9a-f-]{36}\.(?:flac|wav)")
 
 
 @contextmanager
@@ -33,14 +38,40 @@ def only_writer(out: Path) -> Iterator[None]:
 
 
 def claim(out: Path, card: str) -> None:
-    """Makes sure that the folder is empty or an export of the very release that `card` names, then puts it there."""
+    """Makes sure that the folder is empty or an export of the very release that `card` names, then puts it there.
+
+    An export that never ended, of another snapshot of the same version, is what a discarded snapshot leaves behind: it
+    makes room.
+    """
     there = out / CARD
+    if there.is_file() and _is_left_over(out, json.loads(card)):
+        clear(out)
     if there.is_file():
         if there.read_text(encoding="utf-8", errors="replace") != card:
             raise ReleaseRefused(f"{out} holds {_name_on(there)}. Choose another folder.")
     elif any(path != there.with_name(there.name + PART) for path in _files_in(out)):
         raise ReleaseRefused(f"{out} is not empty, and what is in it is no release. Choose another folder.")
     write_whole(there, card.encode())
+
+
+def _is_left_over(out: Path, wanted: dict[str, Any]) -> bool:
+    try:
+        facts = json.loads((out / CARD).read_bytes())
+        same = (facts["dataset"], facts["version"]) == (wanted["dataset"], wanted["version"])
+        return same and facts["snapshot"] != wanted["snapshot"] and not (out / SUMS).exists()
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def clear(out: Path) -> None:
+    """Removes what an export writes, and nothing else."""
+    for path in list(_files_in(out)):
+        name = path.relative_to(out).as_posix().removesuffix(PART)
+        if name in (*FIXED, SUMS) or AUDIO.fullmatch(name):
+            path.unlink()
+    for folder in sorted((path for path in out.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _name_on(card: Path) -> str:

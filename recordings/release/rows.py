@@ -22,9 +22,6 @@ from recordings.release.tables import (
     number,
 )
 
-# What singers agree to in the text of the consent.
-HUM_LICENCE = "CC-BY-4.0"
-
 
 def pseudonym(person_id: Any, key: str) -> str:
     """The singer's name in one release. Without the release's key nobody can tell who it is, nor link two releases."""
@@ -64,11 +61,12 @@ def hum_version(hum: Humming, fragment: Fragment, pseudonym_key: str) -> Release
         "check_by_crowdsource": flag(True),
         "is_available": flag(False),
         "duration": number(hum.duration_s),
-        "licence": HUM_LICENCE,
+        "licence": hum.licence,
         "sample_rate": str(hum.sample_rate),
         "singer": pseudonym(hum.singer_id, pseudonym_key),
         "simulated": flag(hum.simulated),
         "consent_version": hum.consent_version,
+        "ai_training": flag(hum.ai_training),
     }
     facts |= _of_check(hum) | _of_estimates(hum)
     return _version(fragment, hum.pk, HUMMING, facts, {"file": hum.audio.name, "sha256": hum.audio_sha256})

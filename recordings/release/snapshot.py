@@ -16,14 +16,17 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
 from recordings.release.errors import ReleaseRefused
+from recordings.release.removed import discard, gone_since_release, may_not_go_out, table_of
 from recordings.release.rows import cover_version, hum_version, original_version
-from recordings.release.tables import DATASET, DATASET_COLUMNS, VERSIONS, VERSIONS_COLUMNS
+from recordings.release.tables import DATASET, DATASET_COLUMNS, REMOVED, VERSIONS, VERSIONS_COLUMNS
 from recordings.release.texts import texts_of
 
 # The version becomes a folder's name and part of file names, on every kind of disk.
 VERSION_NAME = re.compile(r"[0-9a-z]+(?:[._-][0-9a-z]+)*", re.ASCII)
 LONGEST_VERSION_NAME = 40  # letters, as many as the database keeps
 
+# How often a version is frozen when things are withdrawn at the same time.
+ATTEMPTS = 5
 FRAGMENTS_AT_ONCE = 100
 ROWS_AT_ONCE = 500
 
@@ -31,9 +34,21 @@ ROWS_AT_ONCE = 500
 def freeze(version: str) -> Release:
     """The release of this version: the one that exists, or a new one of everything that may be published now.
 
+    One that is not out yet and holds what was withdrawn or taken down since is thrown away and frozen anew.
+
     Raises ReleaseRefused for an impossible version, or when there is nothing to release.
     """
     check_name(version)
+    for _ in range(ATTEMPTS):
+        release = _frozen(version)
+        # What was withdrawn while the snapshot was taken is seen here, after it.
+        if release.exported_at or not may_not_go_out(release):
+            return release
+        discard(Release.objects.filter(pk=release.pk, exported_at=None))
+    raise ReleaseRefused(f"Takes are being withdrawn while release {version} is frozen. Freeze it again in a minute.")
+
+
+def _frozen(version: str) -> Release:
     before = Release.objects.filter(version=version).first()
     if before:
         return before
@@ -89,7 +104,9 @@ def _take_snapshot(version: str) -> Release:
         "counts": tally.as_dict(),
         "encoder": f"libsndfile {soundfile.__libsndfile_version__}",
     }
-    release.settings["texts"] = texts_of(release)
+    gone = gone_since_release()
+    release.settings["removed"] = len(gone)
+    release.settings["texts"] = texts_of(release) | {REMOVED: table_of(gone)}
     release.save(update_fields=["settings"])
     return release
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 DATASET = "metadata/dataset.csv"
@@ -142,10 +142,33 @@ VERSIONS_COLUMNS = {
     "singer": TEXT,
     "simulated": FLAG,
     "consent_version": TEXT,
+    "ai_training": FLAG.or_blank(),
 }
 
-# Columns that came after the first release: a release from before, which never changes, lacks them.
-LATER_COLUMNS = {"offset_confidence", "latency_s", "latency_method", "latency_confidence"}
+# Columns that came after the first release, in the order in which they came: a release from before, which never
+# changes, lacks them.
+LATER_COLUMNS = ({"offset_confidence", "latency_s", "latency_method", "latency_confidence"}, {"ai_training"})
+
+# What is gone since an earlier release: a table of its own, with tabs, at the top of the folder.
+REMOVED = "REMOVED.tsv"
+WITHDRAWN, TAKEN_DOWN = WHY_REMOVED = ("withdrawn", "taken down")
+REMOVED_COLUMNS = {
+    "version_id": ID,
+    "fragment_id": ID,
+    "audio_type": _one_of(*AUDIO_TYPES),
+    "last_release": WORDS,
+    "why": _one_of(*WHY_REMOVED),
+}
+
+
+def columns_of_then(columns: Iterable[str]) -> list[list[str]]:
+    """The headers that a table may have: today's, and those of the times before later columns came."""
+    headers, left = [list(columns)], list(columns)
+    for came in reversed(LATER_COLUMNS):
+        left = [column for column in left if column not in came]
+        headers.append(left)
+    return headers
+
 
 # What both tables say of a version.
 PLACE = ("group_id", "fragment_id", "id", "audio_type")

@@ -6,11 +6,12 @@ import json
 from typing import Any
 
 from recordings.models import Release
-from recordings.release.tables import WHY_GET_IT, WHY_NO_WAY, WHY_NOT_STORED
+from recordings.release.tables import REMOVED, WHY_GET_IT, WHY_NO_WAY, WHY_NOT_STORED
 
 README = "README.md"
 LICENCE = "LICENSE"
 CARD = "metadata/release.json"
+SUMS = "SHA256SUMS"
 
 README_TEXT = """\
 ---
@@ -45,11 +46,14 @@ Frozen on {frozen_on}. This release never changes; a later one has another versi
 - `metadata/dataset.csv`: one row for each version of a fragment, in the columns of CHAD (Amatov et al., ISMIR 2023).
 - `metadata/versions.csv`: the same versions in the same order, with split, alignment, licence, checksum and more.
 - `{{group_id}}/{{fragment_id}}/{{id}}.flac`: audio. A group is a song. The original's id is the fragment's.
+- `{removed_file}`: {removed_words}
 - `SHA256SUMS`: check the files with `sha256sum -c SHA256SUMS`.
 
 A fragment's second `u` is heard in a version at `offset_s + u * tempo_ratio` seconds of its audio, `transposition`
 semitones higher. Hums are whole takes, sample by sample as they were recorded. A song is in one split, in this
 release and in every later one; keep to `split` when you train and test.
+
+The column `ai_training` says of each hum whether its singer lets AI models be trained on it. Please keep to it.
 
 Where `audio` is empty, `why_no_audio` says why:
 - "{why_get_it}": the interval is in seconds of that video;
@@ -97,6 +101,8 @@ def texts_of(release: Release) -> dict[str, str]:
         "splits": ", ".join(f"{name} {count}" for name, count in counts["songs_of_split"].items()),
         "hours": ", ".join(f"{name} {hours:.2f}" for name, hours in counts["hours"].items()),
         "simulated": simulated_words(counts),
+        "removed_file": REMOVED,
+        "removed_words": removed_words(release.settings["removed"]),
         "why_get_it": WHY_GET_IT,
         "why_no_way": WHY_NO_WAY,
         "why_not_stored": WHY_NOT_STORED,
@@ -114,6 +120,17 @@ def simulated_words(counts: dict[str, Any]) -> str:
     return f"\n{counts['simulated']} of the hums are by simulated singers, not by people: column `simulated`.\n"
 
 
+def removed_words(number: int) -> str:
+    """What stands in REMOVED.tsv, and what is asked of whoever has an earlier release."""
+    if not number:
+        return "versions of earlier releases that were withdrawn or taken down since; there are none."
+    versions = "1 version" if number == 1 else f"{number} versions"
+    return (
+        f"{versions} of earlier releases, withdrawn by their singers or taken down since.\n"
+        "  Please delete your copies of them, and leave them out of what you train."
+    )
+
+
 def card_of(release: Release) -> str:
     """What a machine wants to know first: whose release a folder is, and how many rows it has."""
     card = {
@@ -122,5 +139,6 @@ def card_of(release: Release) -> str:
         "snapshot": release.settings["snapshot"],
         "frozen_on": release.created_at.date().isoformat(),
         "counts": release.settings["counts"],
+        "removed": release.settings["removed"],
     }
     return json.dumps(card, indent=2, ensure_ascii=False) + "\n"

@@ -5,6 +5,7 @@ Nothing in the folder is believed: paths are compared before they are opened, li
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -20,12 +21,22 @@ from recordings.release.checks import Row
 from recordings.release.errors import ReleaseRefused, in_words
 from recordings.release.folder import file_sha256
 from recordings.release.progress import Progress, by_percent, quiet
-from recordings.release.tables import AUDIO_TYPES, DATASET, DATASET_COLUMNS, VERSIONS, VERSIONS_COLUMNS
+from recordings.release.tables import (
+    AUDIO_TYPES,
+    DATASET,
+    DATASET_COLUMNS,
+    REMOVED,
+    REMOVED_COLUMNS,
+    VERSIONS,
+    VERSIONS_COLUMNS,
+)
 
 SUMS = "SHA256SUMS"
 CARD = "metadata/release.json"
 # What is in every release besides audio.
 FIXED = {DATASET, VERSIONS, CARD, "README.md", "LICENSE"}
+# What releases have that were frozen since it was thought of; their cards say so.
+LATER = {REMOVED}
 
 SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 # Half a frame at 8 kHz is 0.06 ms, and the tables round to a microsecond.
@@ -67,7 +78,8 @@ def verify(folder: Path, progress: Progress = quiet) -> Findings:
         sums = read_sums(folder, findings)
         whole = check_sums(folder, sums, findings, progress)
         rows = check_tables(folder, findings)
-        check_card(folder, findings)
+        check_removed(folder, rows, sums, findings)
+        check_card(folder, sums, findings)
         check_audio(folder, rows, sums, whole, findings, progress)
     findings.counts["files"] = len(sums)
     progress(1.0, "Done")
@@ -144,8 +156,9 @@ def check_tables(folder: Path, findings: Findings) -> list[Row]:
     rows = checks.together(dataset, versions, ignore if unread else findings.fault)
     if not unread:
         checks.one_original_a_fragment(rows, findings.fault)
-    for check in (checks.correlations, checks.intervals, checks.audio_or_reason, checks.splits, checks.leaks):
+    for check in (checks.correlations, checks.intervals, checks.audio_or_reason, checks.preferences, checks.splits):
         check(rows, findings.fault)
+    checks.leaks(rows, findings.fault)
     findings.counts["rows"] = len(dataset)
     findings.counts |= {"versions": len(rows), "songs": len({row["group_id"] for row in rows})}
     findings.counts["fragments"] = len({row["fragment_id"] for row in rows})
@@ -157,19 +170,32 @@ def ignore(file: str, sentence: str) -> None:
     """Takes a fault that follows from another one."""
 
 
-def check_card(folder: Path, findings: Findings) -> None:
-    """The release's name, and that there are as many versions as it was frozen with."""
+def check_removed(folder: Path, rows: list[Row], sums: dict[str, str], findings: Findings) -> None:
+    """What is listed as removed, where the release has such a list."""
+    if REMOVED in sums:
+        gone = checks.read_table(folder, REMOVED, REMOVED_COLUMNS, findings.fault, csv.excel_tab)
+        checks.removed(rows, gone, findings.fault)
+        findings.counts["removed"] = len(gone)
+
+
+def check_card(folder: Path, sums: dict[str, str], findings: Findings) -> None:
+    """The release's name, and that there are as many versions, kept and removed, as it was frozen with."""
     path = folder / CARD
     if not path.is_file() or path.is_symlink():
         return  # the sums have said so
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
         findings.version, frozen = str(card["version"]), int(card["counts"]["versions"])
+        removed = int(card["removed"]) if "removed" in card else None
     except (ValueError, KeyError, TypeError):
         findings.fault(CARD, "is not the description of a release")
         return
     if frozen != findings.counts["rows"]:
         findings.fault(DATASET, f"has {findings.counts['rows']} rows; the release was frozen with {frozen}")
+    if (removed is None) != (REMOVED not in sums):
+        findings.fault(SUMS, f"{'names' if removed is None else 'does not name'} {REMOVED}, unlike {CARD}")
+    elif removed is not None and removed != findings.counts["removed"]:
+        findings.fault(REMOVED, f"has {findings.counts['removed']} rows; the release was frozen with {removed}")
 
 
 def check_audio(
@@ -188,7 +214,7 @@ def check_audio(
             findings.fault(VERSIONS, f"{row.name}: its sum is not the one in {SUMS}")
         elif path in whole:
             check_sound(folder, row, findings)
-    for path in sorted(sums.keys() - FIXED - {row["audio"] for row in heard}):
+    for path in sorted(sums.keys() - FIXED - LATER - {row["audio"] for row in heard}):
         findings.fault(path, "is named by no row of the tables")
     findings.counts["audio_files"] = len(heard)
 

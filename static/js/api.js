@@ -9,12 +9,13 @@ const BUSY = gettext("The server asks for a short pause. Try again in a minute."
 const REFUSED = gettext("The server refused this (%(status)s). Reload the page and try again.");
 
 export class ApiError extends Error {
-  /** status: HTTP's, 0 where no answer came; code: the server's word for it. */
-  constructor(sentence, { status = 0, code = "offline" } = {}) {
+  /** status: HTTP's, 0 where no answer came; code: the server's word for it; retry_s: how long it asks to wait, 0 for no word. */
+  constructor(sentence, { status = 0, code = "offline", retry_s = 0 } = {}) {
     super(sentence);
     this.name = "ApiError";
     this.status = status;
     this.code = code;
+    this.retry_s = retry_s;
   }
 
   /** No answer, or one that a later try may turn. */
@@ -62,6 +63,12 @@ export function serverNow() {
   return Date.now() + ahead;
 }
 
+/** Seconds that the server asks to wait; proxies may write a date, which is no word. */
+function retryAfter(response) {
+  const seconds = Number(response.headers.get("retry-after") ?? 0);
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
+}
+
 async function ask(path, options) {
   try {
     const response = await fetch(path, { credentials: "same-origin", ...options });
@@ -87,7 +94,7 @@ export async function call(method, path, data, { headers: further = {}, credenti
     throw new ApiError(SIGNED_OUT, { status: 401, code: "signed_out" });
   }
   const body = await bodyOf(response);
-  if (!response.ok) throw new ApiError(sentenceFor(response.status, body), { status: response.status, code: body?.code ?? "" });
+  if (!response.ok) throw new ApiError(sentenceFor(response.status, body), { status: response.status, code: body?.code ?? "", retry_s: retryAfter(response) });
   return { status: response.status, body };
 }
 

@@ -43,15 +43,16 @@ export async function waiting() {
 
 /**
  * Sends everything that waits, the oldest first; told(result of deliver) for each. One that the server refuses does not
- * hold up the others; a lost network does. Returns whether something waits for a better moment.
+ * hold up the others; a lost network or a server that asks for a pause does. Returns null when nothing is left for a better
+ * moment, else how long the server asks to wait, ms (0 for no word).
  */
 export function deliverAll(told) {
   return alone(async () => {
     for (const item of await waiting()) {
       const result = await deliver(item);
       await told(result);
-      if (result.error?.passing) return true;
+      if (result.error?.passing) return result.error.retry_s * 1000;
     }
-    return false;
+    return null;
   });
 }

@@ -16,6 +16,8 @@ const others = new BroadcastChannel(NAME);
 
 let pause_ms = RETRY_MS;
 let timer = null;
+// What the server asked for: nothing is sent before this moment, ms of the clock.
+let not_before = 0;
 
 /** What was hummed but not sent; nothing where the browser keeps nothing. */
 export async function draftsHere() {
@@ -89,15 +91,23 @@ export async function sendAll() {
   clearTimeout(timer);
   timer = null;
   await showBadge();
-  const stuck = await deliverAll(async (result) => {
+  const asked_ms = await deliverAll(async (result) => {
     tell(result);
     // The tab that hummed it may be another one. Audio is no part of the message.
     const { item: { id, user, title }, status, error } = result;
     others.postMessage(error ? "changed" : { item: { id, user, title }, status });
     await showBadge();
   });
-  pause_ms = stuck ? Math.min(pause_ms * 2, MOST_RETRY_MS) : RETRY_MS;
-  if (stuck) timer = setTimeout(sendAll, pause_ms);
+  if (asked_ms === null) {
+    pause_ms = RETRY_MS;
+  } else if (asked_ms > 0) {
+    // The server says when: sooner would only be refused again. A page that is looked at anew does not ask sooner either.
+    timer = setTimeout(sendAll, asked_ms);
+    not_before = Date.now() + asked_ms;
+  } else {
+    pause_ms = Math.min(pause_ms * 2, MOST_RETRY_MS);
+    timer = setTimeout(sendAll, pause_ms);
+  }
 }
 
 /** From now on this page takes part. */
@@ -107,7 +117,7 @@ export function start() {
     showBadge();
   });
   window.addEventListener("online", sendAll);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && timer !== null) sendAll(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && timer !== null && Date.now() >= not_before) sendAll(); });
   // Asks the browser not to clear the outbox when the disk fills up; it may say no.
   navigator.storage?.persist?.();
   navigator.serviceWorker?.register("/service-worker.js", { type: "module" }).catch((error) => {

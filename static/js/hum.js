@@ -133,7 +133,7 @@ function show() {
 }
 
 // Where the focus goes when what had it is gone; elsewhere to the big button.
-const FIRST = { consent: "agree", microphone: "open-microphone", check: "check-title", loading: "main", nothing: "nothing-title" };
+const FIRST = { consent: "consent-title", microphone: "open-microphone", check: "check-title", loading: "main", nothing: "nothing-title" };
 
 function enter(next) {
   const before = state;
@@ -181,19 +181,23 @@ async function tried(work, retry = null) {
 
 // ---------------------------------------------------------------- consent and microphone
 
-/** One press for both: who agrees is asked for the microphone at once, and is a guest if they are nobody yet. */
-async function agree() {
-  const button = byId("agree");
-  button.disabled = true;
+const AGREE = document.querySelectorAll("[data-ai-training]");
+
+/**
+ * One press for all: who agrees says by the button whether models may be trained on their hums, is asked for the
+ * microphone at once, and is a guest if they are nobody yet.
+ */
+async function agree(button) {
+  AGREE.forEach((either) => { either.disabled = true; });
   const agreed = tried(async () => {
-    const { person, guest } = await post("/api/hum/consent");
+    const { person, guest } = await post("/api/hum/consent", { ai_training: button.dataset.aiTraining === "true" });
     const isNew = root.dataset.user === "";
     root.dataset.user = person;
     if (guest) root.dataset.guest = "";
     if (isNew) becomeSomebody();
-  }, agree);
+  }, () => agree(button));
   const opened = studio ? true : await openStudio();
-  button.disabled = false;
+  AGREE.forEach((either) => { either.disabled = false; });
   if (!(await agreed)) return;
   if (opened) await toPhrase();
   else enter("microphone");
@@ -716,7 +720,7 @@ async function showCheckedCurve(outcome) {
 // ---------------------------------------------------------------- wiring
 
 function bindButtons() {
-  byId("agree").addEventListener("click", agree);
+  AGREE.forEach((button) => button.addEventListener("click", () => agree(button)));
   byId("check-again").addEventListener("click", checkWhole);
   byId("open-microphone").addEventListener("click", openMicrophone);
   byId("look-again").addEventListener("click", () => nextTask());

@@ -32,14 +32,17 @@ function listIn(dialog, commands) {
 }
 
 function bindDialog(dialog, commands) {
-  listIn(dialog, commands);
+  listIn(dialog, commands.filter(({ words }) => words));
   const box = dialog.querySelector("[data-keys-on]");
   box.checked = remembered(OFF) === null;
   box.addEventListener("change", () => remember(OFF, box.checked ? null : "1"));
   document.querySelectorAll("[data-keys-open]").forEach((button) => button.addEventListener("click", () => dialog.showModal()));
 }
 
-/** Binds the commands; `key` is compared with KeyboardEvent.key without case. `run` decides itself whether it applies now. */
+/**
+ * Binds the commands; `key` is compared with KeyboardEvent.key without case. `run` decides itself whether it applies now.
+ * One without `words` is left out of the list: the one before it speaks for it.
+ */
 export function bindKeys(commands) {
   const dialog = document.getElementById("keys");
   if (dialog) bindDialog(dialog, commands);

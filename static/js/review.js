@@ -1,333 +1,349 @@
-// The double-check: fetch an item, hear and see both sides, judge, go on. Hands stay on the keyboard.
+// The double-check: hear and see both sides, judge, go on. The next item lies ready, verdicts go out in the background,
+// and hands stay on the keyboard.
 
-import { ApiError, get, getBytes, post } from "./api.js";
-import { CurveView } from "./curve.js";
-import { bindKeys } from "./keys.js";
-import { endOf, inFragmentTime, overlay } from "./melody.js";
-import { announce, byId, count, dataOf, notice } from "./page.js";
-import { Duet } from "./player.js";
-import { drawWaveform } from "./waveform.js";
-
-const REASONS = dataOf("reasons");
-// How far a version may be moved, ms: the server's limit.
-const MOST_NUDGE_MS = 5000;
-const VERSION_WORD = { hum: "Hum", cover: "Cover" };
+import { ApiError } from "./api.js";
+import { playsAtOnce, showAtOnce, toggleAtOnce } from "./at-once.js";
+import { LastLine } from "./last-line.js";
+import { LastVerdicts } from "./last-verdicts.js";
+import { announce, byId, dataOf } from "./page.js";
+import { Desk } from "./review-desk.js";
+import { Piece } from "./review-item.js";
+import { bindReviewKeys } from "./review-keys.js";
+import { DeskLease } from "./review-lease.js";
+import { tell, tellRefused, tellUnsent, untell, untellAll } from "./review-notices.js";
+import { bindReasons } from "./review-reasons.js";
+import { act, allow, itemInWords, show, showClock, showCorrections, showEar, showItem, showPractice, showStuck } from "./review-show.js";
+import { Ear } from "./review-sound.js";
+import { Pictures } from "./review-view.js";
+import * as words from "./review-words.js";
 
 const page = byId("review");
 const context = new AudioContext();
-const duet = new Duet(context);
-const view = new CurveView(byId("curves"), { names: true, seconds: true });
 
-/** What is on the desk: the item, its sound and curves, and what the reviewer did so far. */
-let desk = null;
-let lastVerdict = null;
-let loop = false;
+let here = null; // the piece that lies open
+let practising = null; // what practice told of it, until it is read
+let standing = { state: "", words: "" };
+let said = ""; // what the next announcement begins with: the last verdict
+let turn = 0; // so that a late answer does not cover what was laid meanwhile
 
-function show(name) {
-  page.querySelectorAll("[data-in]").forEach((part) => { part.hidden = part.dataset.in !== name; });
-}
+const ear = new Ear(context, { changed: showPlaying, moved: showNow });
+const pictures = new Pictures({ from: (second) => ear.from(second), nudge, moveEnd });
+const desk = new Desk(context, { queue: showQueue, saved, unsent, refused });
+const lease = new DeskLease(desk, () => advance());
+const last = new LastLine();
+const verdicts = new LastVerdicts(undoOld);
+const reasons = bindReasons(dataOf("reasons"), reject);
 
-function tell(...boxes) {
-  byId("notices").replaceChildren(...boxes);
-}
+// --- items
 
-function trouble(error) {
-  if (!(error instanceof ApiError)) throw error;
-  tell(notice("bad", error.message));
-  announce(error.message, { urgent: true });
-}
-
-// --- the next item
-
-async function soundAt(path) {
-  return context.decodeAudioData(await getBytes(path));
-}
-
-async function next() {
-  show("loading");
+/** The next item, at once where it lies ready. since: when it was asked for, for the measure. */
+async function advance(since = null) {
+  turn += 1;
+  const mine = turn;
+  practising = null;
+  const piece = desk.take();
+  if (piece) {
+    lay(piece, since);
+    topUp();
+    return;
+  }
+  clear("loading");
   try {
-    const { item, left } = await post("/api/review/next");
-    if (!item) return nothingLeft();
-    return await lay(item, left);
-  } catch (error) {
-    if (!desk) show("nothing");
-    return trouble(error);
-  }
-}
-
-function nothingLeft() {
-  desk = null;
-  show("nothing");
-  announce("Nothing is left to double-check.");
-}
-
-async function lay(item, left) {
-  const { original, version } = item;
-  const [referenceSound, voiceSound, reference, voice] = await Promise.all([
-    soundAt(original.audio_url), soundAt(version.audio_url), get(original.curve_url), get(version.curve_url),
-  ]);
-  desk = { item, referenceSound, voiceSound, reference, voice, shift_ms: 0, heard: false };
-  duet.load("reference", referenceSound);
-  duet.load("voice", voiceSound, offset(), version.tempo_ratio);
-  show("item");
-  describe(left);
-  offerReasons(item.kind);
-  drawAll();
-  allow();
-}
-
-/** Where the fragment begins in the version, with the reviewer's correction: moving it later means reading it earlier. */
-function offset() {
-  const { offset_s, tempo_ratio } = desk.item.version;
-  return offset_s - (desk.shift_ms / 1000) * tempo_ratio;
-}
-
-function describe(left) {
-  const { kind, song, artist, phrase, phrases, similarity, version } = desk.item;
-  byId("what").textContent = `${kind} · ${song}, phrase ${phrase} of ${phrases}`;
-  byId("left").textContent = `${count(left, "item")} left`;
-  const facts = [
-    artist,
-    `${kind === "hum" ? "similarity" : "correlation"} ${similarity?.toFixed(2) ?? "unknown"}`,
-    `tempo ${version.tempo_ratio.toFixed(2)}`,
-    version.transposition === null ? null : `${signed(version.transposition.toFixed(1))} semitones`,
-    Math.abs(version.tempo_ratio - 1) > 0.01 ? "“both” brings it into step by its speed, so its pitch moves too" : null,
-  ];
-  byId("facts").textContent = facts.filter(Boolean).join(" · ");
-  byId("version-name").textContent = kind;
-  byId("play-voice-word").textContent = VERSION_WORD[kind];
-  announce(`${byId("what").textContent}. ${byId("facts").textContent}. ${byId("left").textContent}.`);
-}
-
-function signed(text) {
-  return Number(text) > 0 ? `+${text}` : text.replace("-", "−");
-}
-
-function offerReasons(kind) {
-  const buttons = REASONS[kind].map(({ code, label }, k) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button button--small";
-    button.dataset.reason = code;
-    button.append(label);
-    if (k < 9) {
-      const key = document.createElement("kbd");
-      key.className = "key";
-      key.setAttribute("aria-hidden", "true");
-      key.textContent = k + 1;
-      button.append(" ", key);
+    const isThere = await desk.ready();
+    if (mine !== turn) return;
+    if (!isThere) {
+      await nothing();
+      return;
     }
-    button.addEventListener("click", () => reject(code));
-    return button;
-  });
-  byId("reasons-of-this").replaceChildren(...buttons);
-  byId("words-form").hidden = true;
-}
-
-// --- pictures
-
-function drawWaves(now_s = null) {
-  const to_s = desk.item.original.duration_s;
-  drawWaveform(byId("wave-reference"), desk.referenceSound, { colour: "reference", to_s, now_s });
-  const rate = desk.item.version.tempo_ratio;
-  drawWaveform(byId("wave-voice"), desk.voiceSound, { colour: "voice", to_s, offset_s: offset(), rate, now_s });
-}
-
-function drawAll() {
-  const { reference, voice, item } = desk;
-  const onClock = inFragmentTime(voice, { offset_s: offset(), tempo_ratio: item.version.tempo_ratio });
-  const { curve } = overlay(reference, onClock, item.version.transposition);
-  view.set({ reference, voice: curve, now_s: null, from_s: 0, to_s: Math.max(endOf(reference), item.original.duration_s) });
-  drawWaves();
-}
-
-function follow() {
-  if (!duet.playing || !desk) return;
-  const now_s = Math.max(0, duet.now_s);
-  view.set({ now_s });
-  drawWaves(now_s);
-  requestAnimationFrame(follow);
-}
-
-addEventListener("resize", () => desk && drawWaves());
-document.addEventListener("chad:theme", () => desk && drawWaves());
-
-// --- sound
-
-async function play(which) {
-  if (!desk) return;
-  if (duet.playing?.which === which) return void duet.stop();
-  await start(which);
-}
-
-async function start(which) {
-  await duet.play(which, { from_s: 0, ended: () => ended(which) });
-  page.querySelectorAll("[data-play]").forEach((button) => button.setAttribute("aria-pressed", button.dataset.play === which));
-  if (which !== "reference" && desk) {
-    desk.heard = true;
-    allow();
+    lay(desk.take(), since);
+    topUp();
+  } catch (error) {
+    if (mine === turn) stuck(error);
   }
-  follow();
 }
 
-let stopped = false;
-
-function ended(which) {
-  page.querySelectorAll("[data-play]").forEach((button) => button.setAttribute("aria-pressed", "false"));
-  view.set({ now_s: null });
-  if (desk) drawWaves();
-  if (loop && !stopped && desk) start(which);
+/** Claims the one after. Where that fails it is tried again when it is needed. */
+async function topUp() {
+  page.dataset.next = "fetching";
+  try {
+    await desk.fill();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+  }
+  lease.watch();
+  await desk.next?.loading;
+  page.dataset.next = desk.next?.piece ? "ready" : "none";
 }
 
-/** Silence, and no loop brings it back. */
-function stop() {
-  stopped = true;
-  duet.stop();
-  stopped = false;
+function clear(state) {
+  here = null;
+  ear.lay(null);
+  pictures.now(null);
+  lease.close();
+  show(state);
+  showAllowed();
 }
 
-function toggleLoop() {
-  loop = !loop;
-  page.querySelector('[data-act="loop"]').setAttribute("aria-pressed", loop);
-  announce(loop ? "Loop on." : "Loop off.");
+/** Opens a piece on the desk. The sound comes first: it was waited for. */
+function lay(piece, since = null) {
+  turn += 1;
+  here = piece;
+  practising = null;
+  piece.isJudged = false;
+  piece.shownAt = performance.now();
+  ear.lay(piece);
+  if (since !== null && ear.wasUsed && playsAtOnce()) {
+    ear.play(ear.last, null);
+    ear.measure(since);
+  }
+  show("item");
+  describe();
+  lease.watch();
 }
 
-// --- moving the version
+/** Lays a piece that was judged on the desk again; what lies there comes after it. */
+function bringBack(piece) {
+  desk.insert(piece);
+  lay(piece);
+  topUp();
+}
+
+function describe() {
+  showItem(here.item);
+  showPiece();
+  reasons.offer(here.item.kind);
+  showNow(ear.now_s);
+  showAllowed();
+  // On a phone the hand was on the verdict, below the pictures.
+  if (scrollY > 0) scrollTo({ top: 0 });
+  if (document.activeElement === document.body) byId("what").focus({ preventScroll: true });
+  say(itemInWords());
+}
+
+/** After what was just judged. */
+function say(sentence, options) {
+  announce(`${said}${sentence}`, options);
+  said = "";
+}
+
+function showQueue(queue) {
+  byId("left").textContent = words.leftOf(queue);
+  showStanding(queue.standing);
+}
+
+/** Told once, and again when it changes. */
+function showStanding(now) {
+  const isNew = now.words !== standing.words;
+  standing = now;
+  if (!isNew) return;
+  if (now.words) tell("standing", now.state === "new" ? "info" : "warning", now.words);
+  else untell("standing");
+}
+
+async function nothing() {
+  clear("nothing");
+  byId("hear-first").hidden = true;
+  const waits = await verdicts.someWait();
+  byId("waits-for-others").hidden = !waits;
+  say(`Nothing is left to double-check. ${waits ? byId("waits-for-others").textContent : ""}`);
+}
+
+function stuck(error) {
+  clear("stuck");
+  say(showStuck(error, desk.unsent.size, desk.next !== null), { urgent: true });
+}
+
+async function passNext() {
+  try {
+    await desk.passNext();
+    await advance();
+  } catch (error) {
+    stuck(error);
+  }
+}
+
+// --- what is seen and heard
+
+function showPiece() {
+  showCorrections(here);
+  pictures.show(here);
+}
+
+function showNow(second) {
+  pictures.now(second);
+  showClock(here, second);
+}
+
+function showPlaying() {
+  showEar(ear);
+  if (!ear.which) showNow(ear.place_s);
+  showAllowed();
+}
+
+function showAllowed() {
+  allow(here, practising !== null);
+}
+
+function change(how) {
+  if (!here || here.isJudged) return;
+  how();
+  showPiece();
+}
 
 function nudge(ms) {
-  if (!desk) return;
-  desk.shift_ms = Math.max(-MOST_NUDGE_MS, Math.min(MOST_NUDGE_MS, desk.shift_ms + ms));
-  const which = duet.playing?.which;
-  stop();
-  duet.move("voice", offset());
-  const words = desk.shift_ms ? `${signed(String(Math.round(desk.shift_ms)))} ms` : "as found";
-  byId("nudge").textContent = words;
-  drawAll();
-  if (which) start(which);
+  change(() => here.nudge(ms));
 }
 
-function bindDrag(canvas) {
-  let from = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    from = event.clientX;
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (from === null || !desk) return;
-    nudge(((event.clientX - from) / canvas.clientWidth) * desk.item.original.duration_s * 1000);
-    from = event.clientX;
-  });
-  for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, () => { from = null; });
+function moveEnd(end, by_s) {
+  change(() => here.moveEnd(end, by_s));
 }
 
 // --- verdicts
 
-/** What may be pressed now. */
-function allow() {
-  page.querySelector('[data-act="accept"]').disabled = !desk?.heard;
-  byId("hear-first").hidden = Boolean(desk?.heard);
-  page.querySelectorAll('[data-act="undo"]').forEach((button) => {
-    button.disabled = lastVerdict === null;
-    button.hidden = lastVerdict === null && button.closest('[data-in="nothing"]') !== null;
-  });
+function accept(event) {
+  if (!here || here.isJudged) return;
+  if (here.isHeard) judge({ decision: "accept" }, event);
+  else announce(words.HEAR_FIRST, { urgent: true });
 }
 
-function accept() {
-  if (!desk) return;
-  if (!desk.heard) {
-    announce("Listen to it before you accept it.", { urgent: true });
+function reject({ code, label }, said, event) {
+  if (!here || here.isJudged) return;
+  judge({ decision: "reject", reason: code, words: said, why: said || label }, event);
+}
+
+function pass(event) {
+  if (here && !here.isJudged) judge({ decision: "pass" }, event);
+}
+
+async function judge({ decision, why = "", ...given }, event) {
+  const piece = here;
+  const isPass = decision === "pass";
+  const path = `/api/review/${piece.id}/${isPass ? "pass" : "verdict"}`;
+  const record = { piece, path, decision, why, body: isPass ? {} : { decision, ...given, ...piece.values() } };
+  ear.stop();
+  untell("refused");
+  // Read by now: it lay beside a whole item.
+  if (standing.state === "new") untell("standing");
+  const sent = desk.send(record);
+  last.show(record);
+  said = `${words.outcome(record)}. `;
+  // Who practises may be told what it was, with the item still open; everybody else goes on.
+  if (isPass || !standing.words) {
+    advance(event.timeStamp);
     return;
   }
-  judge({ decision: "accept" }, "Accepted.");
+  showAllowed();
+  await sent;
+  if (here === piece && piece.isJudged && !practising) advance(event.timeStamp);
 }
 
-function reject(reason, words = "") {
-  if (!desk) return;
-  if (reason === "other" && !words) {
-    byId("words-form").hidden = false;
-    byId("words").focus();
-    return;
-  }
-  judge({ decision: "reject", reason, words }, "Rejected.");
+function saved(record, answer) {
+  record.answer = answer;
+  if (!desk.unsent.size) untell("unsent");
+  if (answer?.standing) showStanding(answer.standing);
+  if (answer?.practice) practise(record);
+  else if (record === last.record && answer) last.countDown(answer.undo_s);
+  if (record.failed && here === null) advance();
 }
 
-async function judge(verdict, said) {
-  const { item, shift_ms } = desk;
-  const nudge_s = -(shift_ms / 1000) * item.version.tempo_ratio;
-  stop();
-  tell();
-  desk = null;
-  try {
-    lastVerdict = (await post(`/api/review/${item.id}/verdict`, { ...verdict, nudge_s })).verdict;
-    announce(said);
-  } catch (error) {
-    trouble(error);
-  }
-  resetNudge();
-  allow();
-  await next();
+/** What practice says stays until it is read; the item lies open beside it. */
+function practise(record) {
+  if (here !== record.piece) bringBack(record.piece);
+  here.isJudged = true;
+  practising = record;
+  const sentence = showPractice(record.answer.practice);
+  last.hide();
+  showAllowed();
+  byId("practice").focus();
+  said = "";
+  announce(sentence, { urgent: true });
 }
 
-function resetNudge() {
-  byId("nudge").textContent = "as found";
-  byId("words").value = "";
+function goOn(event) {
+  if (practising) advance(event.timeStamp);
 }
 
+function unsent(record, error) {
+  tellUnsent(error, () => desk.sendAgain());
+}
+
+function refused(record, error) {
+  if (record === last.record) last.hide();
+  if (!desk.unsent.size) untell("unsent");
+  tellRefused(record.piece.item, error, () => bringBack(record.piece));
+}
+
+// --- taking back
+
+/** The last verdict; once its seconds are over, by the list. */
 async function undo() {
-  if (lastVerdict === null) return;
-  stop();
-  try {
-    const { item, left } = await post(`/api/review/verdicts/${lastVerdict}/undo`);
-    lastVerdict = null;
-    await lay(item, left);
-    const back = notice("info", "Your verdict is taken back. Judge it again.");
-    tell(back);
-  } catch (error) {
-    trouble(error);
+  const { record } = last;
+  if (!record || record.decision === "pass") {
+    return verdicts.open();
   }
-  allow();
+  last.hide();
+  ear.stop();
+  try {
+    if (!desk.recall(record)) {
+      await record.sent;
+      if (!record.answer) return undefined; // it was not taken, and that was told
+      const item = await desk.undo(record.answer.verdict);
+      if (!item) return tell("undo", "info", words.TAKEN_BACK);
+      record.piece.item = item;
+    }
+    if (!desk.unsent.size) untell("unsent");
+    said = "Taken back. ";
+    bringBack(record.piece);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    tell("undo", "bad", error.message);
+  }
+  return undefined;
+}
+
+/** One of the list. Throws ApiError, which the list tells. */
+async function undoOld(verdict) {
+  const item = await desk.undo(verdict.id);
+  if (last.record?.answer?.verdict === verdict.id) last.hide();
+  if (!item) {
+    tell("undo", "info", words.TAKEN_BACK);
+    return;
+  }
+  const piece = await Piece.load(context, item);
+  said = "Taken back. ";
+  bringBack(piece);
 }
 
 // --- hands
 
-const ACTS = { next, undo, accept, stop, loop: toggleLoop };
+const ACTS = {
+  accept, pass, goOn, undo, passNext,
+  again: () => { desk.sendAgain(); advance(); },
+  loop: () => announce(ear.toggleLoop() ? "Loop on." : "Loop off."),
+  atOnce: toggleAtOnce,
+  stop: () => ear.toggle(),
+  slower: () => announce(ear.slower().said),
+  reset: () => change(() => here.reset()),
+  verdicts: () => verdicts.open(),
+  noWords: () => reasons.close(),
+};
 
 page.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (!button) return;
-  if (button.dataset.act) ACTS[button.dataset.act]();
-  if (button.dataset.play) play(button.dataset.play);
-  if (button.dataset.nudge) nudge(Number(button.dataset.nudge));
+  const { act: name, play, nudge: ms, end, by } = event.target.closest("button")?.dataset ?? {};
+  if (name) ACTS[name](event);
+  if (play) ear.press(play);
+  if (ms) nudge(Number(ms));
+  if (end) moveEnd(end, Number(by) / 1000);
 });
 
-byId("words-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  reject("other", byId("words").value.trim());
-});
+bindReviewKeys(ear, reasons, { ...ACTS, nudge, moveEnd, close: untellAll });
 
-function reasonNumber(number) {
-  const reason = desk && REASONS[desk.item.kind][number - 1];
-  if (reason) reject(reason.code);
-}
+addEventListener("beforeunload", (event) => { if (desk.unsent.size) event.preventDefault(); });
+addEventListener("pagehide", () => desk.letGo());
+// Kept by the browser, but what lay on the desk was given back.
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+addEventListener("unhandledrejection", () => tell("broken", "bad", "Something on this page went wrong. Reload it; what you judged is saved."));
 
-bindDrag(byId("wave-voice"));
-bindKeys([
-  { key: "a", name: "A", words: "the original", run: () => play("reference") },
-  { key: "s", name: "S", words: "this version", run: () => play("voice") },
-  { key: "d", name: "D", words: "both, left and right", run: () => play("both") },
-  { key: "l", name: "L", words: "loop on or off", run: toggleLoop },
-  { key: " ", name: "Space", words: "stop, or play both", run: () => (duet.playing ? stop() : play("both")) },
-  { key: ",", name: ",", words: "5 ms earlier", run: () => nudge(-5) },
-  { key: ".", name: ".", words: "5 ms later", run: () => nudge(5) },
-  { key: "<", name: "<", words: "50 ms earlier", run: () => nudge(-50) },
-  { key: ">", name: ">", words: "50 ms later", run: () => nudge(50) },
-  { key: "y", name: "Y", words: "same and in step", run: accept },
-  { key: "n", name: "N", words: "to the reasons against it", run: () => byId("reasons-of-this").querySelector("button")?.focus() },
-  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((number) => ({
-    key: String(number), name: String(number), words: `not: reason ${number}`, run: () => reasonNumber(number),
-  })),
-  { key: "u", name: "U", words: "take the last verdict back", run: undo },
-]);
-
-allow();
-next();
+showPlaying();
+showAtOnce();
+advance();

@@ -106,7 +106,28 @@ function ask(button) {
   asked = button;
   byId("withdraw-title").textContent = interpolate(gettext("Withdraw your hum of “%(title)s”?"), { title: button.dataset.title });
   byId("withdraw-error").hidden = true;
+  tellWhatItTouches(button);
   dialog.showModal();
+}
+
+const usual = byId("withdraw-words").firstElementChild;
+
+/** The usual words at once, then those about this very take: whether a release that is out holds it, and the like. */
+async function tellWhatItTouches(button) {
+  byId("withdraw-words").replaceChildren(usual);
+  try {
+    const { sentences } = await get(button.dataset.touches);
+    if (asked === button) byId("withdraw-words").replaceChildren(...sentences.map(paragraph));
+  } catch (error) {
+    // The usual words say what always holds.
+    if (!(error instanceof ApiError)) throw error;
+  }
+}
+
+function paragraph(sentence) {
+  const element = document.createElement("p");
+  element.textContent = sentence;
+  return element;
 }
 
 async function withdraw() {

@@ -21,18 +21,19 @@ class Command(ChadCommand):
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--singers", type=int, default=4, help="how many hum (%(default)s)")
         parser.add_argument("--reviewers", type=int, default=2, help="how many judge (%(default)s)")
+        parser.add_argument("--spammers", type=int, default=0, help="how many judge by no truth besides (%(default)s)")
         parser.add_argument("--rounds", type=int, default=1, help="each trains, mines and double-checks")
         parser.add_argument("--takes", type=int, default=40, help="fragments that each singer hums at most")
         parser.add_argument("--songs", type=int, help="prepare only so many songs of the catalogue")
         parser.add_argument("--steps", type=int, help="training steps of a round; the settings say how many by default")
 
     def work(self, **options: Any) -> None:
-        counts = [options[name] for name in ("singers", "reviewers", "rounds", "takes")]
+        counts = [options[name] for name in ("singers", "reviewers", "spammers", "rounds", "takes")]
         if min(counts) < 0 or min(options["songs"] or 1, options["steps"] or 1) < 1:
-            raise BadInput("Singers, reviewers, rounds and takes are not below zero; songs and steps are above it.")
+            raise BadInput("No number of people, rounds or takes is below zero; songs and steps are above it.")
         self.make_ready(options["songs"])
         self.hum(options["singers"], options["takes"])
-        verdicts = self.review(options["reviewers"])
+        verdicts = self.review(options["reviewers"], options["spammers"])
         rounds = [self.round(number, **options) for number in range(1, options["rounds"] + 1)]
         answer = {"simulated": True, "verdicts": verdicts, "rounds": rounds}
         self.answer(answer, f"{len(rounds)} rounds done, on simulated hums.", as_json=options["json"])
@@ -64,10 +65,17 @@ class Command(ChadCommand):
                 done = Singer(f"simulated-singer-{number}", number).hum(takes, bar)
             self.say(f"simulated-singer-{number} hummed {done} fragments.")
 
-    def review(self, reviewers: int) -> int:
-        from ml_worker.work.simulate import Reviewer
+    def review(self, reviewers: int, spammers: int) -> int:
+        from ml_worker.work.simulate import Crowd, fewest_reviewers
 
-        return sum(Reviewer(f"simulated-reviewer-{n}", n).judge_all() for n in range(1, reviewers + 1))
+        if 0 < reviewers < (fewest := fewest_reviewers()):
+            self.say(f"{fewest} reviewers judge instead of {reviewers}: with fewer, a split is never settled.")
+            reviewers = fewest
+        crowd = Crowd.of(reviewers, spammers)
+        verdicts = crowd.judge_all()
+        if more := len(crowd.reviewers) - reviewers - spammers:
+            self.say(f"{more} more judged what stayed open when all had judged it.")
+        return verdicts
 
     def round(self, number: int, **options: Any) -> dict[str, Any]:
         """Trains, mines all songs, double-checks, and compares what was mined with the truth."""
@@ -78,7 +86,7 @@ class Command(ChadCommand):
         )
         for song in chain.songs_to_mine():
             self.step(Job.Kind.MINE, song.pk)
-        verdicts = self.review(options["reviewers"])
+        verdicts = self.review(options["reviewers"], options["spammers"])
         songs = Song.objects.available()
         seen, unseen = songs.filter(split=Split.TRAIN), songs.exclude(split=Split.TRAIN)
         tallies = {"songs trained on": tally_of(seen), "songs never seen": tally_of(unseen)}

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
-from recordings.release import ReleaseRefused, export, freeze
+from recordings.release import ReleaseRefused, publish
 
 
 class Command(ChadCommand):
@@ -21,7 +21,7 @@ class Command(ChadCommand):
     def work(self, **options: Any) -> None:
         try:
             with ProgressBar() as bar:
-                result = export(freeze(options["version"]), options["out"], bar)
+                result = publish(options["version"], options["out"], bar)
         except ReleaseRefused as problem:
             raise BadInput(str(problem)) from problem
         self.answer(result, in_words(result), as_json=options["json"])

@@ -1,0 +1,100 @@
+"""What may not be released any more: listed in the next release, and never in a snapshot that is not out yet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import astuple, dataclass
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
+from recordings.release.tables import HUMMING, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
+
+DOWN = Q(fragment__recording__song__taken_down_at__isnull=False)
+
+
+@dataclass(frozen=True, order=True)
+class Gone:
+    """A version that an earlier release held, and that no release may hold any more: a row of REMOVED.tsv."""
+
+    fragment_id: str
+    version_id: str
+    audio_type: str
+    last_release: str
+    why: str
+
+
+def withdrawn() -> Q:
+    """Released versions whose take was withdrawn, by its singer alone or with the whole account."""
+    return Q(version_id__in=Humming.objects.filter(state=Humming.State.WITHDRAWN).values("pk"))
+
+
+def taken_down() -> Q:
+    """Released versions of songs that were taken down: hums, covers, and the originals, whose id is the fragment's."""
+    originals = Fragment.objects.filter(recording__song__taken_down_at__isnull=False)
+    return (
+        Q(version_id__in=Humming.objects.filter(DOWN).values("pk"))
+        | Q(version_id__in=CoverFragment.objects.filter(DOWN).values("pk"))
+        | Q(version_id__in=originals.values("pk"))
+    )
+
+
+def unwilling() -> Q:
+    """Released hums that say that models may be trained on them, although their singer says otherwise by now."""
+    said_no = Humming.objects.filter(ai_training=False).values("pk")
+    return Q(audio_type=HUMMING, row__versions__ai_training="True", version_id__in=said_no)
+
+
+def gone_since_release() -> list[Gone]:
+    """Every version of a release that is out which was withdrawn or taken down, in the order of the table."""
+    out = ReleasedVersion.objects.exclude(release__exported_at=None)
+    latest: dict[str, Gone] = {}
+    # A withdrawn take of a song that was taken down comes with both words: the first one stays.
+    for why, which in ((TAKEN_DOWN, taken_down()), (WITHDRAWN, withdrawn())):
+        rows = out.filter(which).order_by("release__created_at", "release_id")
+        for version, kind, row, release in rows.values_list(
+            "version_id", "audio_type", "row__versions__fragment_id", "release__version"
+        ):
+            latest[str(version)] = Gone(row, str(version), kind, release, why)
+    return sorted(latest.values())
+
+
+def table_of(gone: list[Gone]) -> str:
+    """REMOVED.tsv."""
+    text = io.StringIO()
+    sink = csv.DictWriter(text, list(REMOVED_COLUMNS), dialect=csv.excel_tab, lineterminator="\n")
+    sink.writeheader()
+    for one in gone:
+        fragment, version, kind, release, why = astuple(one)
+        sink.writerow(dict(zip(REMOVED_COLUMNS, (version, fragment, kind, release, why), strict=True)))
+    return text.getvalue()
+
+
+def may_not_go_out(release: Release) -> bool:
+    """Whether a snapshot holds what was withdrawn or taken down since, or says of a hum what its singer took back."""
+    return release.versions.filter(withdrawn() | taken_down() | unwilling()).exists()
+
+
+def snapshots_with(versions: Q) -> QuerySet[Release]:
+    """Releases that are frozen and not out, and hold one of these versions."""
+    held = ReleasedVersion.objects.filter(versions, release=OuterRef("pk"))
+    return Release.objects.filter(Exists(held), exported_at=None).order_by("pk")
+
+
+def releases_with(versions: Q) -> QuerySet[Release]:
+    """Releases that are out and hold one of these versions, the first one first. What they hold stays."""
+    held = ReleasedVersion.objects.filter(versions, release=OuterRef("pk"))
+    return Release.objects.filter(Exists(held)).exclude(exported_at=None).order_by("created_at", "pk")
+
+
+@transaction.atomic
+def discard(snapshots: QuerySet[Release]) -> list[str]:
+    """Throws snapshots away that are not out, so that their next export freezes anew; which versions they were.
+
+    An export that is under way notices it at its end, at the latest: it goes on with a new snapshot.
+    """
+    going = list(snapshots.select_for_update(of=("self",)))
+    Release.objects.filter(pk__in=[release.pk for release in going]).delete()
+    return [release.version for release in going]
