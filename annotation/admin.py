@@ -5,11 +5,15 @@ from django.contrib import admin
 from annotation import limits
 from annotation.models import (
     Consent,
+    Control,
+    ControlTold,
     Familiarity,
     Guest,
     Lease,
     Participation,
+    PassedOver,
     Removal,
+    Reviewer,
     ReviewItem,
     Skip,
     Slot,
@@ -116,6 +120,38 @@ class VerdictAdmin(RowsAdmin):
     @admin.display(description="of")
     def item_of(self, verdict: Verdict) -> str:
         return f"{verdict.item.kind}: {verdict.item.version.fragment}"
+
+
+@admin.register(PassedOver)
+class PassedOverAdmin(RowsAdmin):
+    list_display = ("person", "item", "at")
+    list_filter = ("at",)
+    search_fields = ("person__username", "item__id")
+    list_select_related = ("person", "item__humming__fragment__recording__song", "item__cover_fragment__fragment")
+
+
+@admin.register(Reviewer)
+class ReviewerAdmin(RowsAdmin):
+    list_display = ("person", "state", "changed_at", "accepts_good", "rejects_bad", "measured_verdicts", "measured_at")
+    list_filter = ("state", "changed_at")
+    search_fields = ("person__username",)
+    list_select_related = ("person",)
+
+
+@admin.register(Control)
+class ControlAdmin(RowsAdmin):
+    list_display = ("fragment", "kind", "fault", "similarity", "created_at", "retired_at")
+    list_filter = ("fault", ("humming", admin.EmptyFieldListFilter), ("retired_at", admin.EmptyFieldListFilter))
+    search_fields = ("fragment__recording__song__title", "id")
+    list_select_related = ("fragment__recording__song",)
+
+
+@admin.register(ControlTold)
+class ControlToldAdmin(RowsAdmin):
+    list_display = ("person", "control", "at")
+    list_filter = ("at",)
+    search_fields = ("person__username", "control__id")
+    list_select_related = ("person", "control__humming__fragment__recording__song", "control__cover_fragment__fragment")
 
 
 @admin.register(Study)

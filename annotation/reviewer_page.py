@@ -64,7 +64,8 @@ def change_standing(reviewer_id: Any, state: str, why: str, put_back: str, admin
     reviewer.move_to(state, why=why, person=admin)
     reviewer.changed_at = timezone.now()
     reviewer.put_back_from = from_when(reviewer, put_back, changed_at) if state == Reviewer.State.SET_ASIDE else None
-    reviewer.save(update_fields=["changed_at", "put_back_from"])
+    reviewer.put_back_until = reviewer.changed_at if reviewer.put_back_from else None
+    reviewer.save(update_fields=["changed_at", "put_back_from", "put_back_until"])
     return reviewer
 
 

@@ -139,8 +139,10 @@ def _as_written(value: float) -> str:
 
 
 def verdicts_in_words(take: Humming) -> list[str]:
-    """Why people rejected a take, each reason once, the latest first."""
+    """Why people rejected a take, each reason once, the latest first; where an admin decided, the admin's reason."""
     item = getattr(take, "review", None)
+    if item and item.overruled_why:
+        return [gettext("Somebody listened to it again and wrote: “%(words)s”") % {"words": item.overruled_why}]
     against = [verdict for verdict in item.verdicts.all() if counts_against(verdict)] if item else []
     latest_first = sorted(against, key=lambda verdict: verdict.at, reverse=True)
     return list(dict.fromkeys(help_of(verdict) for verdict in latest_first))

@@ -98,6 +98,7 @@ class ReviewItem(Stateful):
     overruled_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+    overruled_why = models.TextField(blank=True, help_text="The admin's reason; a take's singer reads it")
     settled_at = models.DateTimeField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -339,8 +340,8 @@ class ReviewItem(Stateful):
         item = self.lock()
         if item.state in (self.State.CLOSED, self.State.CONTROL):
             raise NotAllowed(f"This item is {item.state}; there is nothing to decide.")
-        item.overruled_by = admin
-        item.save(update_fields=["overruled_by"])
+        item.overruled_by, item.overruled_why = admin, why
+        item.save(update_fields=["overruled_by", "overruled_why"])
         words = f"Overruled by an admin: {why}"
         if item.state == self.State.SETTLED and item.version.state == decision_state(item.version, decision):
             item.move_to(self.State.SETTLED, why=words, person=admin)  # the decision stands, and now by an admin's word

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from django.conf import settings
@@ -28,9 +28,11 @@ SET_ASIDE_NOW = "Its reviewer practises again; it is kept and does not count."
 
 class ReviewerQuerySet(models.QuerySet["Reviewer"]):
     def with_verdicts_to_put_back(self) -> Self:
-        """Those who were set aside and whose verdicts of that time still count."""
-        of_that_time = Verdict.objects.counted().filter(person=OuterRef("person"), at__gte=OuterRef("put_back_from"))
-        return self.filter(state=Reviewer.State.SET_ASIDE).filter(Exists(of_that_time))
+        """Those who were set aside, though they may be trusted again, and whose verdicts of that time still count."""
+        of_that_time = Verdict.objects.counted().filter(
+            person=OuterRef("person"), at__range=(OuterRef("put_back_from"), OuterRef("put_back_until"))
+        )
+        return self.exclude(put_back_from=None).filter(Exists(of_that_time))
 
 
 class Reviewer(Stateful):
@@ -54,7 +56,9 @@ class Reviewer(Stateful):
     person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="reviewer")
     state = models.CharField(max_length=10, choices=State, default=State.NEW, db_index=True)
     changed_at = models.DateTimeField(default=timezone.now)
-    put_back_from = models.DateTimeField(null=True, blank=True, help_text="Verdicts from here on were put back")
+    # The verdicts between the two are asked anew.
+    put_back_from = models.DateTimeField(null=True, blank=True)
+    put_back_until = models.DateTimeField(null=True, blank=True)
 
     # By Dawid and Skene over everybody's verdicts; empty until it was first measured.
     accepts_good = models.FloatField(null=True, blank=True, help_text="P(accept | good)")
@@ -115,17 +119,22 @@ class Reviewer(Stateful):
         self.move_to(new.value, why=WHY[new])
         self.changed_at = timezone.now()
         if new == CrowdStanding.SET_ASIDE:
-            self.put_back_from = since[-min(len(since), RECENT_ANSWERS)].at
-        self.save(update_fields=["changed_at", "put_back_from"])
+            self.put_back_from, self.put_back_until = since[-min(len(since), RECENT_ANSWERS)].at, self.changed_at
+        self.save(update_fields=["changed_at", "put_back_from", "put_back_until"])
 
     def verdicts_to_put_back(self) -> models.QuerySet[Verdict]:
-        if self.state != self.State.SET_ASIDE or self.put_back_from is None:
+        if self.put_back_from is None:
             return Verdict.objects.none()
-        return Verdict.objects.counted().filter(person=self.person, at__gte=self.put_back_from).order_by("pk")
+        of_that_time = (self.put_back_from, self.put_back_until)
+        return Verdict.objects.counted().filter(person=self.person, at__range=of_that_time).order_by("pk")
 
-    def put_back_recent(self) -> int:
-        """Everything judged while the control items went wrong is asked anew: how many verdicts. Safe to run twice."""
+    def put_back_recent(self, report: Callable[[int, int], None] = lambda number, of: None) -> int:
+        """Everything judged while the control items went wrong is asked anew: how many verdicts. Safe to run twice.
+
+        Each in a transaction of its own: what was put back before a kill stays so, and the next run does the rest.
+        """
         verdicts = list(self.verdicts_to_put_back())
-        for verdict in verdicts:
+        for number, verdict in enumerate(verdicts):
+            report(number, len(verdicts))
             verdict.discount(PUT_BACK)
         return len(verdicts)

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
+from annotation import take_words
 from annotation.models import Control, ReviewItem, Slot, Verdict
 from annotation.models.reviewers import Reviewer
 from annotation.roles import make_reviewer
@@ -113,6 +114,13 @@ def test_what_was_settled_alike_stands_by_the_admins_word_from_then_on(desk, adm
     for verdict in Verdict.objects.all():
         verdict.discount("Its reviewer slept.")
     assert fresh(hum).state == ReviewItem.State.SETTLED
+
+
+def test_its_singer_reads_the_admins_reason(admin, hum):
+    hum.overrule(admin, "reject", "The second half is another song.")
+    hum.humming.refresh_from_db()
+    (sentence,) = take_words.verdicts_in_words(hum.humming)
+    assert "The second half is another song." in sentence
 
 
 def test_later_verdicts_change_nothing(desk, hum, reviewers):

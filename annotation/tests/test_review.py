@@ -437,14 +437,14 @@ def fall_under_the_bar(desk: Desk) -> Reviewer:
 
 def test_falling_under_the_bar_puts_the_recent_verdicts_back(rita: Desk, roger: Desk):
     Reviewer.objects.filter(pk=Reviewer.of(rita.person).pk).update(state=Reviewer.State.TRUSTED)
-    old, item = hum_to_check(), hum_to_check()
-    for one in (old, item):
+    old, missed, item = hum_to_check(), make_control("cut"), hum_to_check()
+    for one in (old, missed, item):
         one.lease(rita.person)
         rita.judge(one)
     Verdict.objects.filter(item=old).update(at=timezone.now() - timedelta(days=30))
-    roger.accept(old)
-    roger.accept(item)
-    Verdict.objects.filter(item=item, person=rita.person).update(at=timezone.now() + timedelta(seconds=30))
+    for one in (old, item):
+        one.lease(roger.person)
+        roger.judge(one)
     reviewer = fall_under_the_bar(rita)
     assert list(Reviewer.objects.with_verdicts_to_put_back()) == [reviewer]
     assert reviewer.put_back_recent() == 1
@@ -453,8 +453,27 @@ def test_falling_under_the_bar_puts_the_recent_verdicts_back(rita: Desk, roger: 
         one.refresh_from_db()
     assert (old.state, item.state) == ("settled", "waiting"), "what was judged long before still stands"
     assert state_of(item) == Humming.State.CHECKED
-    words = rita.next()["standing"]["words"]
-    assert "asked anew" in words
+    assert "asked anew" in rita.next()["standing"]["words"]
+
+
+def test_who_is_trusted_again_before_it_was_done_has_the_doubted_verdicts_put_back_all_the_same(rita: Desk):
+    Reviewer.objects.filter(pk=Reviewer.of(rita.person).pk).update(state=Reviewer.State.TRUSTED)
+    doubted = [make_control("cut"), hum_to_check()]
+    for item in doubted:
+        item.lease(rita.person)
+        rita.judge(item)
+    fall_under_the_bar(rita)
+    for _ in range(6):
+        control = make_control()
+        control.lease(rita.person)
+        rita.judge(control)
+    later = hum_to_check()
+    later.lease(rita.person)
+    rita.judge(later)
+    reviewer = Reviewer.of(rita.person)
+    assert reviewer.state == Reviewer.State.TRUSTED
+    assert reviewer.put_back_recent() == 1
+    assert [verdict.item for verdict in Verdict.objects.counted()] == [later]
 
 
 def test_who_is_set_aside_goes_on_and_nothing_of_it_counts_until_it_goes_well(rita: Desk, roger: Desk):

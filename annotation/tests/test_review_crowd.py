@@ -116,8 +116,10 @@ def test_asking_anew_while_others_judge():
     spammer, *others = desks(11)
     judge_until_nothing_is_left(spammer, accept)
     reviewer = Reviewer.of(spammer.person)
-    earliest = Verdict.objects.earliest("at").at
-    Reviewer.objects.filter(pk=reviewer.pk).update(state=Reviewer.State.SET_ASIDE, put_back_from=earliest)
+    first, last = Verdict.objects.earliest("at").at, Verdict.objects.latest("at").at
+    Reviewer.objects.filter(pk=reviewer.pk).update(
+        state=Reviewer.State.SET_ASIDE, put_back_from=first, put_back_until=last
+    )
     reviewer.refresh_from_db()
 
     def act(number: int) -> None:

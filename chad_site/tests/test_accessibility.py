@@ -180,6 +180,25 @@ def test_the_pages_of_who_is_signed_in(open_browser: OpenBrowser, alice) -> None
     look_at(page, "leaving, with an error")
 
 
+def test_the_admins_pages_of_removals(open_browser: OpenBrowser) -> None:
+    admin = factories.make_person("admin", is_staff=True)
+    page = open_browser(admin).new_page()
+    page.goto("/manage/removals/")
+    look_at(page, "removals, none yet")
+    song = factories.make_humming().fragment.song
+    page.goto(f"/manage/songs/{song.pk}/take-down/")
+    look_at(page, "a song that is to be taken down")
+    page.get_by_role("button", name="Take it down").click()
+    expect(page.get_by_text("Say why the song is taken down")).to_be_visible()
+    look_at(page, "taking down, with an error")
+    page.get_by_label("Why").fill("Its owner asked for it.")
+    page.get_by_role("button", name="Take it down").click()
+    expect(page.get_by_text("This song was taken down on")).to_be_visible()
+    look_at(page, "a song that was taken down")
+    page.goto("/manage/removals/?kind=song")
+    look_at(page, "removals")
+
+
 def test_the_admins_pages_of_the_double_check(open_browser: OpenBrowser) -> None:
     page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
     for address in ("/manage/double-check/", "/manage/items/"):

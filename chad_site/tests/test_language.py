@@ -128,7 +128,7 @@ def test_every_translation_keeps_the_places_of_its_message(catalogue):
 
 PAGES = {
     "/": "Phrase summen",
-    "/hum/": "Zustimmen, Mikrofon an",
+    "/hum/": "Zustimmen, ohne KI-Training",
     "/takes/": "Meine Aufnahmen",
     "/account/": "Deine Zustimmung",
     "/account/leave/": "Mein Konto löschen",
@@ -238,7 +238,7 @@ def test_a_stranger_hums_in_german(storage, live_server, chromium_with_microphon
     page.get_by_role("button", name="Menü").click()
     expect(page.get_by_role("button", name="Dunkel")).to_be_visible()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Zustimmen").click()
+    page.get_by_role("button", name="Zustimmen, mit KI-Training").click()
     page.get_by_role("button", name="Tonprobe auslassen").click()
     expect(page.get_by_role("button", name="Hören, dann summen")).to_be_visible()
     expect(page.locator("#phrase")).to_contain_text("Phrase 1 von 1 · 5,5 s")

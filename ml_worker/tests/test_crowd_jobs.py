@@ -73,7 +73,7 @@ def test_who_accepts_everything_is_told_from_who_listens(fragment):
     assert worth["yes"].rejects_bad < 0.4
     assert worth["yes"].measured_verdicts == 12
     assert all(one.measured_at for one in worth.values())
-    assert job.message.startswith("3 reviewers were measured by 36 verdicts, 36 of them on control items, in ")
+    assert job.message.startswith("Reviewers measured: 3, by 36 verdicts, of which 36 on control items, in ")
     assert job.result["on_controls"] == 36
 
 
@@ -141,8 +141,9 @@ def set_aside(fragment):
     for item in items:
         item.judge(bad, "accept")
         item.judge(good, "accept")
+    now = timezone.now()
     Reviewer.objects.filter(person=bad).update(
-        state=Reviewer.State.SET_ASIDE, put_back_from=timezone.now() - timedelta(hours=1)
+        state=Reviewer.State.SET_ASIDE, put_back_from=now - timedelta(hours=1), put_back_until=now
     )
     return Reviewer.objects.get(person=bad)
 

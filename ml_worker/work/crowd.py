@@ -20,7 +20,7 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     if not found.verdicts:
         return "There are no verdicts yet to measure reviewers by.", asdict(found)
     return (
-        f"{found.reviewers} reviewers were measured by {found.verdicts:,} verdicts, {found.on_controls:,} of them on "
+        f"Reviewers measured: {found.reviewers}, by {found.verdicts:,} verdicts, of which {found.on_controls:,} on "
         f"control items, in {found.seconds:.1f} s.",
         asdict(found),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from annotation.models import Reviewer
-from annotation.models.reviewers import PUT_BACK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +20,8 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     if reviewer is None:
         return "The reviewer is gone, and the verdicts with them.", {"verdicts": 0}
     name = reviewer.person.get_username()
-    # Each in a transaction of its own: what was put back before a kill stays so, and the next run does the rest.
-    verdicts = list(reviewer.verdicts_to_put_back())
-    for number, verdict in enumerate(verdicts):
-        report(number / len(verdicts), f"Verdict {number + 1} of {len(verdicts)} by {name}")
-        verdict.discount(PUT_BACK)
-    words = f"Asked anew: {len(verdicts)} items, which {name} judged while control items went wrong."
-    return (words if verdicts else NOTHING.format(name=name)), {"verdicts": len(verdicts)}
+    put_back = reviewer.put_back_recent(
+        lambda number, of: report(number / of, f"Verdict {number + 1} of {of} by {name}")
+    )
+    words = f"Asked anew: {put_back} items, which {name} judged while control items went wrong."
+    return (words if put_back else NOTHING.format(name=name)), {"verdicts": put_back}
