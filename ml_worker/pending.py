@@ -13,7 +13,7 @@ from django.db.models import CharField, Count, Exists, Max, OuterRef, Q, QuerySe
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from annotation.control_items import WANTED, doubtful
+from annotation.double_check.control_items import WANTED, doubtful
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker.models import Job
 from recordings.models import CoverFragment, Humming, Recording

@@ -42,9 +42,9 @@ class Control(models.Model):
     }
     EXPLAINED = {
         Fault.AS_IS: "It is the phrase, and in step: people agreed on it before.",
-        Fault.SHIFTED: "It was moved by {shift_ms} ms, so the two are not in step.",
+        Fault.SHIFTED: "It was moved by {shift} ms, so the two are not in step.",
         Fault.SWAPPED: "The original was exchanged for another phrase, so the tunes differ.",
-        Fault.TRANSPOSED: "From its middle on it was moved by {semitones} semitones, so the tune breaks there.",
+        Fault.TRANSPOSED: "From its middle on it was moved by {steps} semitones, so the tune breaks there.",
         Fault.CUT: "Its last part was cut off, so the phrase does not end.",
     }
 
@@ -97,6 +97,12 @@ class Control(models.Model):
     def expected(self) -> str:
         return Decision.ACCEPT if self.fault == self.Fault.AS_IS else Decision.REJECT
 
+    @property
+    def explained(self) -> str:
+        """What was done to it, in a sentence for who practises."""
+        amounts = {"shift": self.facts.get("shift_ms", 0), "steps": self.facts.get("semitones", 0)}
+        return self.EXPLAINED[self.fault].format(**{name: f"{abs(value):.0f}" for name, value in amounts.items()})
+
     def is_right(self, verdict: Verdict) -> bool:
         """Whether a verdict is what the item is. The reason is free: what one hears first differs."""
         return verdict.decision == self.expected
@@ -111,7 +117,7 @@ class Control(models.Model):
         return {
             "right": self.is_right(verdict),
             "expected": self.expected,
-            "words": self.EXPLAINED[self.fault].format(**{"shift_ms": 0, "semitones": 0, **self.facts}),
+            "words": self.explained,
         }
 
     def retire(self) -> None:

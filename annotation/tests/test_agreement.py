@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 
-from annotation import agreement
+from annotation.double_check import agreement
 from annotation.models import Control, ReviewItem, Verdict
 from annotation.models.reviewers import PUT_BACK, Reviewer
 from recordings.models import CoverFragment, Humming

@@ -112,7 +112,7 @@ def test_what_waits_is_listed_in_the_order_in_which_it_is_asked(desk):
 
 
 def test_pages_are_turned_and_odd_ones_say_so(desk, monkeypatch):
-    monkeypatch.setattr("annotation.item_list.ITEMS_A_PAGE", 2)
+    monkeypatch.setattr("annotation.double_check.item_list.ITEMS_A_PAGE", 2)
     for title in "abc":
         hum_of(title)
     assert listed(desk) == ["a", "b"]

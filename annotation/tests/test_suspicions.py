@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from annotation import suspicions
+from annotation.double_check import suspicions
 from annotation.models import Control, ReviewItem, Verdict
 from recordings.models import Fragment, Humming
 from recordings.tests import factories

@@ -11,8 +11,8 @@ from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotation import agreement, desk, item_list, item_page, reviewer_page
-from annotation.item_list import MOST_PAGES, Shown, Wish
+from annotation.double_check import agreement, desk, item_list, item_page, reviewer_page
+from annotation.double_check.item_list import MOST_PAGES, Shown, Wish
 from annotation.models import ReviewItem
 from annotation.models.reviewers import Reviewer
 from annotation.views.pages import admins_only

@@ -11,11 +11,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation import agreement, reviewer_page
+from annotation.double_check import agreement, reviewer_page
+from annotation.double_check.reviewer_page import PutBack
 from annotation.models import ReviewItem
 from annotation.models.reviewers import Reviewer
 from annotation.models.verdicts import Decision
-from annotation.reviewer_page import PutBack
 from annotation.roles import IsAdmin
 from chad_site.celery import nudge
 

@@ -14,7 +14,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from annotation import desk, limits, verdict_words
+from annotation import limits
+from annotation.double_check import desk, verdict_words
 from annotation.models import PassedOver, Reviewer, ReviewItem, Verdict
 from annotation.models.review import HELD_AT_ONCE
 from annotation.models.verdicts import Decision, Reason

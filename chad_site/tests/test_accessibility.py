@@ -185,8 +185,9 @@ def test_the_admins_pages_of_removals(open_browser: OpenBrowser) -> None:
     page = open_browser(admin).new_page()
     page.goto("/manage/removals/")
     look_at(page, "removals, none yet")
-    song = factories.make_humming().fragment.song
-    page.goto(f"/manage/songs/{song.pk}/take-down/")
+    original = factories.make_humming().fragment.recording
+    factories.make_analysis(original)
+    page.goto(f"/manage/songs/{original.song_id}/take-down/")
     look_at(page, "a song that is to be taken down")
     page.get_by_role("button", name="Take it down").click()
     expect(page.get_by_text("Say why the song is taken down")).to_be_visible()
@@ -194,6 +195,8 @@ def test_the_admins_pages_of_removals(open_browser: OpenBrowser) -> None:
     page.get_by_label("Why").fill("Its owner asked for it.")
     page.get_by_role("button", name="Take it down").click()
     expect(page.get_by_text("This song was taken down on")).to_be_visible()
+    page.locator("#playhead[aria-valuenow]").wait_for()
+    page.wait_for_load_state("networkidle")
     look_at(page, "a song that was taken down")
     page.goto("/manage/removals/?kind=song")
     look_at(page, "removals")

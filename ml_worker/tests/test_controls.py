@@ -13,7 +13,7 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.utils import timezone
 
-from annotation import control_items, desk
+from annotation.double_check import control_items, desk
 from annotation.models import Control, ReviewItem, Verdict
 from annotation.models.verdicts import Reason
 from annotation.taking import withdraw

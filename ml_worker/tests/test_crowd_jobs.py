@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from annotation.measuring import measure_reviewers
+from annotation.double_check.measuring import measure_reviewers
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker import jobs_in_words, pending
 from ml_worker.models import Job

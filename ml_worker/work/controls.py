@@ -15,7 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from annotation.control_items import WANTED, retire_doubtful
+from annotation.double_check.control_items import WANTED, retire_doubtful
 from annotation.models import Control, ReviewItem
 from ml_worker.audio.flac import to_flac
 from ml_worker.audio.sound import UnusableAudio

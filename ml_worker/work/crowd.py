@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from annotation.measuring import measure_reviewers
+from annotation.double_check.measuring import measure_reviewers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

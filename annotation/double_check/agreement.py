@@ -22,9 +22,9 @@ from django.db.models.functions import Cast, Coalesce, Extract
 from django.utils import timezone
 from numpy.typing import NDArray
 
-from annotation import suspicions
 from annotation.crowd import SETTLED_AT, UNPROVEN, Reliability, agreement_share, alpha
 from annotation.crowd.consensus import log_weight
+from annotation.double_check import suspicions
 from annotation.models import Control, ReviewItem, Verdict
 from annotation.models.reviewers import PUT_BACK, Reviewer
 from annotation.models.verdicts import Decision, Reason

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import models
 from django.db.models import Count, Q, QuerySet
 
-from annotation import desk
+from annotation.double_check import desk
 from annotation.models import Control, ReviewItem, Verdict
 from annotation.models.verdicts import Decision
 from recordings.models import CoverFragment, Fragment, Humming, Song

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from annotation import desk
+from annotation.double_check import desk
 from annotation.models import Reviewer, ReviewItem, Verdict
 from annotation.models.verdicts import Reason
 

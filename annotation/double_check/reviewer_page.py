@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.utils import timezone
 
-from annotation import desk, item_page, suspicions
+from annotation.double_check import desk, item_page, suspicions
 from annotation.models import Verdict
 from annotation.models.reviewers import Reviewer
 from chad_site.errors import Refused

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from annotation import desk
+from annotation.double_check import desk
 from annotation.models import ReviewItem, Verdict
 from annotation.models.reviewers import Reviewer
 from annotation.models.verdicts import Decision, Reason
