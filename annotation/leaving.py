@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from annotation import removing
-from annotation.models import Familiarity, Guest, Lease, ReviewItem, Skip, Slot
+from annotation.models import Familiarity, Guest, Lease, Participation, PassedOver, ReviewItem, Skip, Slot
 from chad_site.errors import NotAllowed
 from recordings.models import Humming, ReleasedVersion
 
@@ -71,6 +71,17 @@ def _empty_files(take: Humming) -> list[tuple[Storage, str]]:
             files.append((getattr(row, field).storage, getattr(row, field).name))
             setattr(row, field, "")
             row.save(update_fields=[field])
+    return files + _empty_controls(take)
+
+
+def _empty_controls(take: Humming) -> list[tuple[Storage, str]]:
+    """Control items that were made of the take hold its sound and its melody, too."""
+    files: list[tuple[Storage, str]] = []
+    for control in take.controls.all():
+        if control.audio:
+            files.append((control.audio.storage, control.audio.name))
+        control.audio, control.curve = "", {"hop_s": control.curve["hop_s"], "pitch": []}
+        control.save(update_fields=["audio", "curve"])
     return files
 
 
@@ -82,6 +93,11 @@ def _forget_words(person: AbstractBaseUser) -> None:
     Familiarity.objects.filter(person=person).delete()
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()
+    PassedOver.objects.filter(person=person).delete()
+    for participation in Participation.objects.filter(person=person):
+        # The platform's ids name the person there; that somebody took part, and how much was done, is paid for.
+        participation.participant_id, participation.session_id = f"deleted-{secrets.token_hex(8)}", ""
+        participation.save(update_fields=["participant_id", "session_id"])
 
 
 def _forget_name(person: AbstractBaseUser) -> None:

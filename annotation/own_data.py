@@ -15,7 +15,17 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from annotation import take_words
-from annotation.models import Consent, Familiarity, Lease, Removal, Skip, Verdict
+from annotation.models import (
+    Consent,
+    Familiarity,
+    Lease,
+    Participation,
+    PassedOver,
+    Removal,
+    Reviewer,
+    Skip,
+    Verdict,
+)
 from recordings.models import Humming
 
 # Larger archives go to the disk while they are made, bytes.
@@ -67,6 +77,19 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
         "songs": _rows(Familiarity.objects.filter(person=person), "song__title", "song__artist", "knows", "at"),
         "verdicts": _rows(
             Verdict.objects.filter(person=person), "item", "decision", "reason", "words", "nudge_s", "at", "undone_at"
+        ),
+        "passed_over": _rows(PassedOver.objects.filter(person=person), "item", "at"),
+        "standing": _rows(
+            Reviewer.objects.filter(person=person), "state", "changed_at", "accepts_good", "rejects_bad", "measured_at"
+        ),
+        "studies": _rows(
+            Participation.objects.filter(person=person),
+            "study__name",
+            "participant_id",
+            "platform_study_id",
+            "session_id",
+            "started_at",
+            "completed_at",
         ),
         "removals": _rows(Removal.objects.filter(person=person), "kind", "subject_id", "why", "touched", "at"),
     }

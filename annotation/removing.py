@@ -126,7 +126,8 @@ class _Song:
         self.open_items = self.items.filter(state__in=OPEN_STATES)
         shown = Q(fragment__recording__song=song)
         made = Q(humming__fragment__recording__song=song) | Q(cover_fragment__fragment__recording__song=song)
-        self.controls = Control.objects.live().filter(shown | made)
+        self.all_controls = Control.objects.filter(shown | made)
+        self.controls = self.all_controls.live()
         self.versions = (
             Q(version_id__in=takes.order_by().values("pk"))
             | Q(version_id__in=covers.order_by().values("pk"))
@@ -237,11 +238,12 @@ def take_down(song: Song, person: AbstractBaseUser, why: str) -> Removal:
 def put_back(song: Song, person: AbstractBaseUser) -> None:
     """A song that was taken down is as before: what was closed with it is asked again. Twice is once.
 
-    Control items made of it stay retired, and leases that ended stay so.
+    Leases that ended stay so.
     """
     song = _lock_song(song)
     if song.taken_down_at is None:
         return
+    _show_again(_Song(song).all_controls.filter(retired_at__gte=song.taken_down_at), song)
     song.taken_down_at = None
     song.save(update_fields=["taken_down_at"])
     closed = _Song(song).items.filter(state=ReviewItem.State.CLOSED)
@@ -249,6 +251,18 @@ def put_back(song: Song, person: AbstractBaseUser) -> None:
     for item in list(closed.exclude(humming__state=Humming.State.WITHDRAWN).order_by("pk")):
         item.open_again(SONG_BACK, person)
     _standing(song).update(lifted_at=timezone.now(), lifted_by=person)
+
+
+def _show_again(retired: QuerySet[Control], song: Song) -> None:
+    """Control items that were retired with a song, unless another song of theirs is down, or the take is gone."""
+    others_down = Song.objects.exclude(pk=song.pk).exclude(taken_down_at=None).values("pk")
+    of_others = (
+        Q(fragment__recording__song__in=others_down)
+        | Q(humming__fragment__recording__song__in=others_down)
+        | Q(cover_fragment__fragment__recording__song__in=others_down)
+    )
+    usable = retired.exclude(of_others).exclude(humming__state=Humming.State.WITHDRAWN)
+    Control.objects.filter(pk__in=list(usable.values_list("pk", flat=True))).update(retired_at=None)
 
 
 def _standing(song: Song) -> QuerySet[Removal]:

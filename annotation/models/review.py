@@ -22,7 +22,7 @@ from annotation.models.slots import Slot
 from annotation.models.studies import StudyWork
 from annotation.models.verdicts import Decision, Verdict
 from chad_site.errors import NotAllowed
-from recordings.models import CoverFragment, Humming
+from recordings.models import CoverFragment, Humming, Song
 from recordings.models.history import Stateful
 
 REVIEW_LEASE_TIME = timedelta(minutes=10)
@@ -139,6 +139,8 @@ class ReviewItem(Stateful):
         else:
             of, sureness = {"cover_fragment": version}, version.correlation
         first = {"sureness": sureness or 0.0, "missing": settings.VERDICTS_TO_SETTLE}
+        if is_down(version):
+            first["state"] = cls.State.CLOSED
         return cls.objects.get_or_create(**of, defaults=first)[0]
 
     @property
@@ -244,6 +246,8 @@ class ReviewItem(Stateful):
         control item and the reviewer practises, `told` of the verdict says what it is.
         """
         item = self.lock()
+        if item.state not in (self.State.WAITING, self.State.CONTROL):
+            raise NotAllowed(f"This item is {item.state}; nobody is asked about it.")
         reviewer = Reviewer.of(person)
         verdict = Verdict.objects.create(
             item=item,
@@ -311,6 +315,8 @@ class ReviewItem(Stateful):
     def _open(self, state: str, person: AbstractBaseUser | None, why: str) -> None:
         """The version is doubtful (again), and the item waits for more verdicts or for an admin."""
         version = self.version
+        if is_down(version):
+            state = self.State.CLOSED
         undecided = Humming.State.CHECKED if self.humming else CoverFragment.State.DOUBTFUL
         if version.state != undecided:
             self._move_version(undecided, person, why)
@@ -366,6 +372,11 @@ class ReviewItem(Stateful):
         if item.state == self.State.CLOSED:
             item.move_to(self.State.WAITING, why=why, person=person)
             item.reconsider(person, why=why)
+
+
+def is_down(version: Humming | CoverFragment) -> bool:
+    """Whether its song is taken down, asked anew: a job may have read its rows long before."""
+    return Song.objects.filter(recordings__fragments=version.fragment_id).exclude(taken_down_at=None).exists()
 
 
 def decision_state(version: Humming | CoverFragment, decision: str) -> str:

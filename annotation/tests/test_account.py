@@ -16,11 +16,13 @@ from django.utils import timezone
 
 from annotation.handing_out import claim
 from annotation.leaving import leave
-from annotation.models import Consent, Familiarity, Guest, ReviewItem
+from annotation.models import Consent, Familiarity, Guest, Participation, ReviewItem, Study
+from annotation.own_data import data_of
 from annotation.taking import SentTake, TakeRefused, save_take
+from annotation.tests.desks import make_control
 from chad_site.errors import NotAllowed
 from recordings.models import HumCheck, Humming, Release, ReleasedVersion
-from recordings.storage import sha256_of
+from recordings.storage import put, sha256_of
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -114,6 +116,24 @@ def test_leaving_without_the_takes_keeps_them_in_nobodys_name(alice):
     assert take.state == Humming.State.ACCEPTED
     assert take.audio.storage.exists(take.audio.name)
     assert take.singer.username.startswith("deleted-")
+
+
+def test_leaving_takes_the_control_items_sound_and_the_platforms_name_along(alice):
+    take = factories.make_humming(singer=alice)
+    control = make_control("cut", source=take).control
+    put(control.audio, "version.flac", factories.audio_file(factories.tone(2.0), kind="FLAC"))
+    control.save()
+    storage, name = control.audio.storage, control.audio.name
+    study = Study.objects.create(name="Winter", kind=Study.Kind.HUM, platform=Study.Platform.PROLIFIC)
+    Participation.objects.create(study=study, person=alice, participant_id="5f3c-alice", session_id="s1")
+    assert data_of(alice)["studies"][0]["participant_id"] == "5f3c-alice"
+    leave(alice, keep_takes=False)
+    control.refresh_from_db()
+    assert control.retired_at
+    assert (control.audio.name, control.curve["pitch"]) == ("", [])
+    assert not storage.exists(name)
+    participation = Participation.objects.get()
+    assert "alice" not in participation.participant_id + participation.session_id
 
 
 def test_without_the_password_nobody_deletes_an_account(browser, alice):

@@ -343,6 +343,31 @@ def test_a_song_that_was_put_back_is_as_before(world, admin, alice, tmp_path):
     assert Removal.objects.filter(kind="song").count() == 2
 
 
+def test_control_items_come_back_with_their_song(world, admin):
+    control = make_control(world.take, world.fragment, Control.Fault.CUT)
+    removing.take_down(world.song, admin, "Asked to.")
+    control.refresh_from_db()
+    assert control.retired_at
+    removing.put_back(world.song, admin)
+    control.refresh_from_db()
+    assert control.retired_at is None
+
+
+def test_what_a_machine_or_an_undo_would_ask_of_a_song_that_is_down_stays_closed(world, admin, reviewer):
+    item = ReviewItem.objects.get(pk=world.cover_item.pk)
+    item.overrule(admin, "accept", "It is right.")
+    removing.take_down(world.song, admin, "Asked to.")
+    ReviewItem.objects.filter(pk=item.pk).update(overruled_by=None)
+    with transaction.atomic():
+        item.lock().reconsider(None, why="A verdict was taken back.")
+    item.refresh_from_db()
+    assert item.state == item.State.CLOSED
+    late = factories.make_cover_fragment(world.fragment, state=CoverFragment.State.DOUBTFUL)
+    assert ReviewItem.ask_about(late).state == ReviewItem.State.CLOSED
+    removing.put_back(world.song, admin)
+    assert {one.state for one in ReviewItem.objects.filter(cover_fragment__isnull=False)} == {"waiting"}
+
+
 def test_an_item_that_verdicts_had_settled_by_then_settles_when_it_is_put_back(world, admin, reviewer):
     removing.take_down(world.song, admin, "Asked to.")
     second = factories.make_person("rob")
