@@ -115,6 +115,8 @@ def main() -> None:
             admin.goto("/review/")
             admin.locator('[data-in="item"]').wait_for()
             save(admin, "review", size)
+            admin.goto("/manage/double-check/")
+            save(admin, "figures", size)
 
 
 if __name__ == "__main__":
