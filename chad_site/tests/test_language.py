@@ -235,6 +235,10 @@ def test_a_stranger_hums_in_german(storage, live_server, chromium_with_microphon
     page.goto("/hum/")
     expect(page.get_by_role("heading", name="Phrase summen")).to_be_visible()
     assert width_of(page) == 360
+    # Two answers of one weight, in German too, and both seen without scrolling.
+    boxes = [page.locator(answer).bounding_box() for answer in ("#agree", "#agree-no-ai")]
+    assert len({(box["width"], box["height"]) for box in boxes}) == 1
+    assert max(box["y"] + box["height"] for box in boxes) <= 740
     page.get_by_role("button", name="Menü").click()
     expect(page.get_by_role("button", name="Dunkel")).to_be_visible()
     page.keyboard.press("Escape")

@@ -2,7 +2,7 @@
 // verdicts go out in the background and wait where the network fails, and what is not judged is given back.
 
 import { ApiError, call, csrfToken, get } from "./api.js";
-import { Piece } from "./review-item.js";
+import { Piece } from "./desk-item.js";
 
 // The server takes so many ids of what is on the desk.
 const MOST_HELD = 2;

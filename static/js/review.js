@@ -7,7 +7,7 @@ import { LastLine } from "./last-line.js";
 import { LastVerdicts } from "./last-verdicts.js";
 import { announce, byId, dataOf } from "./page.js";
 import { Desk } from "./review-desk.js";
-import { Piece } from "./review-item.js";
+import { Piece } from "./desk-item.js";
 import { bindReviewKeys } from "./review-keys.js";
 import { DeskLease } from "./review-lease.js";
 import { tell, tellRefused, tellUnsent, untell, untellAll } from "./review-notices.js";
