@@ -47,7 +47,11 @@ def _published(touched: Touched) -> list[str]:
             gettext("It stays in releases %(releases)s, which are out, and is listed as removed in the next.") % told
         ]
     if len(releases) <= MOST_NAMED:
-        words = gettext("What is in releases %(releases)s, which are out, stays there and is listed as removed next.")
+        words = ngettext(
+            "What is in release %(releases)s, which is out, stays there and is listed as removed next.",
+            "What is in releases %(releases)s, which are out, stays there and is listed as removed next.",
+            len(releases),
+        )
         return [words % told]
     words = gettext("What is in the %(n)d releases that are out stays there, and is listed as removed in the next.")
     return [words % told]
