@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
@@ -222,6 +222,12 @@ class ReviewItem(Stateful):
     def lease(self, person: AbstractBaseUser) -> None:
         self.leased_to, self.leased_until = person, timezone.now() + REVIEW_LEASE_TIME
         self.save(update_fields=["leased_to", "leased_until"])
+
+    @classmethod
+    def extend_all(cls, person: AbstractBaseUser) -> datetime | None:
+        """Everything on this person's desk stays there until one new moment; None where nothing lies there."""
+        leased_until = timezone.now() + REVIEW_LEASE_TIME
+        return leased_until if cls.objects.held_by(person).update(leased_until=leased_until) else None
 
     def release(self) -> None:
         self.leased_to = self.leased_until = None

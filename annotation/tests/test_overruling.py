@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -13,6 +14,7 @@ from annotation import take_words
 from annotation.models import Control, ReviewItem, Slot, Verdict
 from annotation.models.reviewers import Reviewer
 from annotation.roles import make_reviewer
+from chad_site.errors import NotAllowed
 from recordings.models import CoverFragment, Humming
 from recordings.tests import factories
 
@@ -127,7 +129,10 @@ def test_later_verdicts_change_nothing(desk, hum, reviewers):
     overrule(desk, hum, "reject")
     item = fresh(hum)
     for person in reviewers:
-        item.judge(person, "accept")
+        with pytest.raises(NotAllowed):
+            item.judge(person, "accept")
+    with transaction.atomic():
+        item.lock().reconsider(None, why="The reviewers were measured anew.")
     assert (fresh(hum).state, fresh(hum).humming.state) == ("settled", "rejected")
 
 

@@ -83,6 +83,17 @@ def test_an_item_that_is_given_back_or_whose_time_is_over_goes_to_the_next_revie
     assert rita.next()["item"]
 
 
+def test_a_page_that_is_left_late_takes_nothing_from_the_one_loaded_in_its_place(rita: Desk, roger: Desk):
+    item = hum_to_check()
+    before = rita.next()["item"]["expires_at"]
+    rita.next()
+    assert rita.post(f"/api/review/{item.pk}/release", expires_at=before).status_code == 204
+    assert roger.next()["item"] is None
+    after = rita.next()["item"]["expires_at"]
+    assert rita.post(f"/api/review/{item.pk}/release", expires_at=after).status_code == 204
+    assert roger.next()["item"]
+
+
 def test_giving_back_what_somebody_else_has_changes_nothing(rita: Desk, roger: Desk):
     item = hum_to_check()
     rita.next()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,8 @@ LEAST_HEARD_S = 1.5
 # Nobody reads an exact number beyond this, and counting it would cost time.
 MOST_LEFT_COUNTED = 1000
 LAST_VERDICTS = 50
+# Browsers tell moments in milliseconds.
+BROWSERS_CLOCK = timedelta(milliseconds=1)
 
 NOT_YOURS = "This item is not yours to judge any more. Here is the next."
 LEASE_OVER = "The time for this item is over and somebody else may have it. Here is the next."
@@ -89,22 +92,31 @@ class ExtendItems(APIView):
     permission_classes = [IsReviewer]
 
     def post(self, request: Request) -> Response:
-        held = list(ReviewItem.objects.held_by(request.user))
-        if not held:
+        expires_at = ReviewItem.extend_all(request.user)
+        if expires_at is None:
             raise Refused(LEASE_OVER, "lease_over")
-        for item in held:
-            item.lease(request.user)
-        return Response({"expires_at": held[0].leased_until})
+        return Response({"expires_at": expires_at})
 
 
 class ReleaseItem(APIView):
-    """Off the desk again, for whoever comes next; what this person does not hold is left alone."""
+    """Off the desk again, for whoever comes next; what this person does not hold is left alone.
+
+    `expires_at` is the end of the lease as the page knows it: a page that is left may say so only after the one that
+    was loaded in its place has claimed the item anew.
+    """
 
     permission_classes = [IsReviewer]
 
+    class Input(serializers.Serializer):
+        expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+
     def post(self, request: Request, item_id: UUID) -> Response:
+        sent = self.Input(data=request.data)
+        sent.is_valid(raise_exception=True)
+        known = sent.validated_data["expires_at"]
         for item in ReviewItem.objects.held_by(request.user).filter(pk=item_id):
-            item.release()
+            if known is None or item.leased_until - known < BROWSERS_CLOCK:
+                item.release()
         return Response(status=204)
 
 

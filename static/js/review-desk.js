@@ -92,7 +92,7 @@ export class Desk {
   insert(piece) {
     const { present } = this;
     if (present && present !== piece && !present.isJudged) {
-      if (this.next) this.release(this.next.item.id);
+      if (this.next) this.release(this.next.item);
       this.next = { item: present.item, piece: present, loading: Promise.resolve(), error: null };
     }
     this.present = piece;
@@ -110,8 +110,9 @@ export class Desk {
     return this.inTurn(() => post(`/api/review/${item.id}/pass`));
   }
 
-  release(id) {
-    return this.inTurn(() => post(`/api/review/${id}/release`)).catch((error) => {
+  /** With the end of the lease as it is known here: what was claimed anew since is somebody's, or a new page's. */
+  release({ id, expires_at }) {
+    return this.inTurn(() => post(`/api/review/${id}/release`, { expires_at })).catch((error) => {
       // Its lease ends by itself.
       if (!(error instanceof ApiError)) throw error;
     });
@@ -214,9 +215,10 @@ export class Desk {
   }
 
   letGo() {
-    for (const { id } of this.held()) {
+    for (const { id, expires_at } of this.held()) {
       const headers = { "Content-Type": "application/json", "X-CSRFToken": csrfToken() };
-      fetch(`/api/review/${id}/release`, { method: "POST", body: "{}", headers, keepalive: true });
+      const body = JSON.stringify({ expires_at });
+      fetch(`/api/review/${id}/release`, { method: "POST", body, headers, keepalive: true });
     }
     this.present = null;
     this.next = null;
