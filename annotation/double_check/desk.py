@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from annotation.models import Control, ReviewItem, Verdict
 from recordings import media
-from recordings.models import CoverFragment, Humming
+from recordings.models import CoverFragment, Humming, Song
 
 ORIGINAL, VERSION = "original", "version"
 
@@ -28,13 +28,21 @@ WITH_ALL = (
 
 
 def hearable_items(person: AbstractBaseUser) -> QuerySet[ReviewItem]:
-    """What a reviewer may hear: what is on their desk and what they have judged. An admin hears everything."""
-    items = ReviewItem.objects.select_related(*WITH_ALL)
+    """What a reviewer may hear: what is on their desk and what they have judged. An admin hears every item.
+
+    What a singer took back nobody hears any more, not as a control item either, and what is of a song that was taken
+    down only admins do.
+    """
+    withdrawn = Q(humming__state=Humming.State.WITHDRAWN) | Q(control__humming__state=Humming.State.WITHDRAWN)
+    items = ReviewItem.objects.select_related(*WITH_ALL).exclude(withdrawn)
     if person.is_staff:
         return items
+    down = Song.objects.exclude(taken_down_at=None).values("pk")
+    of_hums, of_covers = Q(humming__fragment__recording__song__in=down), Q(cover_fragment__recording__song__in=down)
+    closed = Q(state=ReviewItem.State.CLOSED) | Q(control__retired_at__isnull=False) | of_hums | of_covers
     judged = Verdict.objects.filter(item=OuterRef("pk"), person=person)
     held = Q(pk__in=ReviewItem.objects.held_by(person).values("pk"))
-    return items.exclude(state=ReviewItem.State.CLOSED).filter(held | Exists(judged))
+    return items.exclude(closed).filter(held | Exists(judged))
 
 
 def describe(item: ReviewItem) -> dict[str, Any]:
@@ -64,7 +72,10 @@ def addresses(item: ReviewItem, side: str) -> dict[str, str]:
 def described_version(item: ReviewItem) -> dict[str, Any]:
     """`similarity`, and what the machine proposes for the version."""
     facts = proposal(item.control or item.version)
-    return {"similarity": facts.pop("similarity"), "version": {**addresses(item, VERSION), **facts}}
+    similarity = facts.pop("similarity")
+    # What a control item shows fits where it stands in the queue: see ReviewItem._blend_in.
+    shown = item.sureness if item.control_id else similarity
+    return {"similarity": shown, "version": {**addresses(item, VERSION), **facts}}
 
 
 def proposal(of: Humming | CoverFragment | Control) -> dict[str, float | None]:

@@ -54,6 +54,14 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
         own = Q(humming__singer=person) | Q(control__humming__singer=person)
         return self.exclude(own).exclude(held_by_others).exclude(Exists(judged)).exclude(Exists(passed))
 
+    def controls_for(self, person: AbstractBaseUser) -> Self:
+        """Control items that this person may be given: none whose pair they have judged and would know again."""
+        judged = Verdict.objects.filter(person=person)
+        of_hums = judged.exclude(item__humming=None).values("item__humming")
+        of_covers = judged.exclude(item__cover_fragment=None).values("item__cover_fragment")
+        new = self.controls().new_to(person)
+        return new.exclude(control__humming__in=of_hums).exclude(control__cover_fragment__in=of_covers)
+
     def for_person(self, person: AbstractBaseUser) -> Self:
         return self.waiting().new_to(person)
 
@@ -90,6 +98,7 @@ class ReviewItem(Stateful):
     control = models.OneToOneField(Control, models.CASCADE, null=True, blank=True, related_name="item")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING, db_index=True)
     leased_to = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    leased_at = models.DateTimeField(null=True, blank=True, help_text="When this person was handed it")
     leased_until = models.DateTimeField(null=True, blank=True)
     # What the order of the queue goes by, kept up by `reconsider`, so that 100,000 items need no counting.
     missing = models.PositiveSmallIntegerField(default=2, help_text="How many verdicts settle it at the least")
@@ -169,11 +178,11 @@ class ReviewItem(Stateful):
         when nothing is left for them, or when they hold as many as anyone may.
         """
         # Two tabs of one person claim in turn, so that nobody hoards.
-        get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk)
+        lock_person(person)
         held = list(cls.objects.held_by(person).new_to(person).order_by("leased_until"))
         for item in held:
-            if item.pk not in holding and item.state in (cls.State.WAITING, cls.State.CONTROL):
-                item.lease(person)
+            if item.pk not in holding and cls._try_to_lease(item.pk, person):
+                item.refresh_from_db()
                 return item
         if len(held) >= HELD_AT_ONCE:
             return None
@@ -193,15 +202,33 @@ class ReviewItem(Stateful):
         reviewer = Reviewer.of(person)
         if not reviewer.gets_feedback and random.random() >= probability_of_gold(*reviewer.score()):
             return None
-        others = cls.objects.controls().new_to(person).exclude(pk__in=cls.objects.held_by(person).values("pk"))
-        # Half of them good, so that neither always accepting nor always rejecting goes well.
+        controls = cls.objects.controls_for(person)
+        others = controls.exclude(pk__in=cls.objects.held_by(person).values("pk"))
+        # Half of them good, so that neither always accepting nor always rejecting goes well; of the kind that would
+        # come otherwise, where there is one, so that the kind tells nothing.
+        head = cls.objects.for_person(person).most_helpful_first().first()
         good_ones, wants_good = Q(control__fault=Control.Fault.AS_IS), random.random() < 0.5
-        for wanted in (good_ones, ~good_ones) if wants_good else (~good_ones, good_ones):
-            candidates = others.filter(wanted).order_by("?").values_list("pk", flat=True)[:FEW]
+        alike = Q(control__humming__isnull=head.kind == "cover") if head else Q()
+        choices = [(alike, good_ones), (alike, ~good_ones), (Q(), good_ones), (Q(), ~good_ones)]
+        if not wants_good:
+            choices = [choices[k] for k in (1, 0, 3, 2)]
+        for kind, truth in choices:
+            candidates = others.filter(kind, truth).order_by("?").values_list("pk", flat=True)[:FEW]
             leased = next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
             if leased:
+                leased._blend_in(person, head)
                 return leased
         return None
+
+    def _blend_in(self, person: AbstractBaseUser, head: ReviewItem | None) -> None:
+        """A control item shows a likeness that fits where it stands: between the last item and the one it precedes."""
+        if head is None or head.kind != self.kind:
+            self.sureness = self.control.similarity or 0.0
+        else:
+            last = Verdict.objects.filter(person=person).select_related("item").first()
+            low = last.item.sureness if last and last.item.kind == head.kind else 0.95 * head.sureness
+            self.sureness = random.uniform(min(low, head.sureness), head.sureness)
+        self.save(update_fields=["sureness"])
 
     @classmethod
     def _try_to_lease(cls, item_id: uuid.UUID, person: AbstractBaseUser) -> ReviewItem | None:
@@ -220,14 +247,24 @@ class ReviewItem(Stateful):
         return ReviewItem.objects.select_for_update(of=("self",)).get(pk=self.pk)
 
     def lease(self, person: AbstractBaseUser) -> None:
-        self.leased_to, self.leased_until = person, timezone.now() + REVIEW_LEASE_TIME
-        self.save(update_fields=["leased_to", "leased_until"])
+        now = timezone.now()
+        if not self.is_held_by(person):
+            self.leased_at = now
+        self.leased_to, self.leased_until = person, now + REVIEW_LEASE_TIME
+        self.save(update_fields=["leased_to", "leased_at", "leased_until"])
 
     @classmethod
     def extend_all(cls, person: AbstractBaseUser) -> datetime | None:
         """Everything on this person's desk stays there until one new moment; None where nothing lies there."""
         leased_until = timezone.now() + REVIEW_LEASE_TIME
         return leased_until if cls.objects.held_by(person).update(leased_until=leased_until) else None
+
+    @classmethod
+    def clear_desk(cls, person: AbstractBaseUser, but: uuid.UUID) -> None:
+        """After a verdict was taken back: that item, what lay on the desk and what was loaded ahead, and no more."""
+        others = cls.objects.held_by(person).exclude(pk=but).order_by("-leased_at")
+        for item in others[HELD_AT_ONCE:]:
+            item.release()
 
     def release(self) -> None:
         self.leased_to = self.leased_until = None
@@ -251,6 +288,7 @@ class ReviewItem(Stateful):
         `own` are the reviewer's own values: nudge_s, trim_start_s, trim_end_s, heard_s, took_s. Where the item is a
         control item and the reviewer practises, `told` of the verdict says what it is.
         """
+        lock_person(person)
         item = self.lock()
         if item.state not in (self.State.WAITING, self.State.CONTROL):
             raise NotAllowed(f"This item is {item.state}; nobody is asked about it.")
@@ -342,8 +380,8 @@ class ReviewItem(Stateful):
             return
         if state == Humming.State.REJECTED:
             Slot.give_up(self.humming)
-        elif was_rejected and Slot.put(self.humming, lease=None) is None:
-            self.humming.surplus = True
+        elif was_rejected:
+            self.humming.surplus = Slot.put(self.humming, lease=None) is None
             self.humming.save(update_fields=["surplus"])
 
     @transaction.atomic
@@ -378,6 +416,15 @@ class ReviewItem(Stateful):
         if item.state == self.State.CLOSED:
             item.move_to(self.State.WAITING, why=why, person=person)
             item.reconsider(person, why=why)
+
+
+def lock_person(person: AbstractBaseUser) -> None:
+    """Before slots and items: what one person does of the double-check happens in turn, and nothing once they are gone.
+
+    A guest may have become somebody with an account meanwhile, and who had the last word may have lost it.
+    """
+    if not get_user_model().objects.select_for_update(no_key=True).get(pk=person.pk).is_active:
+        raise NotAllowed("This account is closed. Sign in again to go on.")
 
 
 def is_down(version: Humming | CoverFragment) -> bool:

@@ -91,7 +91,7 @@ class Slot(models.Model):
         if slot is None:
             return
         next_in_line = (
-            Humming.objects.filter(fragment=humming.fragment, surplus=True, state__in=Humming.IN_A_SLOT)
+            Humming.objects.filter(fragment=humming.fragment, surplus=True, state__in=Humming.IN_A_SLOT, slot=None)
             .exclude(pk=humming.pk)
             .order_by("created_at")
             .first()

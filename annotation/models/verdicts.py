@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +13,10 @@ from django.utils import timezone
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
+
+
+# Within this time an item that waits for others usually has its second verdict.
+LONGEST_SEEMING_WAIT = timedelta(days=2)
 
 
 class Decision(models.TextChoices):
@@ -130,7 +135,16 @@ class Verdict(models.Model):
         if item.control_id and item.control.told(self.person):
             return False
         is_fresh = timezone.now() - self.at <= self.UNDO_TIME + self.UNDO_LEEWAY
-        return is_fresh or item.state != item.State.SETTLED
+        return is_fresh or not self.seems_settled
+
+    @property
+    def seems_settled(self) -> bool:
+        """Whether its item is settled. A control item never is: to its reviewer it seems so sooner or later."""
+        if not self.item.control_id:
+            return self.item.state == self.item.State.SETTLED
+        lot = hashlib.sha256(f"{settings.SECRET_KEY} verdict {self.pk}".encode()).digest()
+        waits = timedelta(0) if lot[0] % 2 else LONGEST_SEEMING_WAIT * lot[1] / 255
+        return timezone.now() - self.at >= waits
 
     @transaction.atomic
     def undo(self, person: AbstractBaseUser) -> None:

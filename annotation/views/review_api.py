@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -18,9 +20,9 @@ from rest_framework.views import APIView
 from annotation import limits
 from annotation.double_check import desk, verdict_words
 from annotation.models import PassedOver, Reviewer, ReviewItem, Verdict
-from annotation.models.review import HELD_AT_ONCE
+from annotation.models.review import HELD_AT_ONCE, lock_person
 from annotation.models.verdicts import Decision, Reason
-from annotation.roles import IsReviewer
+from annotation.roles import IsReviewer, may_review
 from chad_site.errors import Refused
 
 # How far a reviewer may move a version against its original, and cut off its ends, seconds.
@@ -42,7 +44,8 @@ PRACTICE = "This was practice, and you were told what it is, so the answer stays
 
 
 def on_the_desk(request: Request, item_id: UUID) -> ReviewItem:
-    """The item, locked, if this person holds it."""
+    """The item, locked, if this person holds it. What the person does elsewhere waits until this is done."""
+    lock_person(request.user)
     found = get_object_or_404(ReviewItem.objects.select_related("humming", "control", "cover_fragment"), pk=item_id)
     item = found.lock()
     if not item.is_held_by(request.user):
@@ -63,7 +66,8 @@ def queue_of(request: Request) -> dict[str, Any]:
     left = ReviewItem.objects.for_person(request.user)[: MOST_LEFT_COUNTED + 1].count()
     reviewer = Reviewer.of(request.user)
     return {
-        "left": min(left, MOST_LEFT_COUNTED),
+        # In tens: a number that falls by one with each item but the control items would tell them.
+        "left": min(10 * -(-left // 10), MOST_LEFT_COUNTED),
         "left_is_more": left > MOST_LEFT_COUNTED,
         "standing": {"state": reviewer.state, "words": verdict_words.standing(reviewer)},
     }
@@ -130,6 +134,8 @@ class PassItem(APIView):
         item = on_the_desk(request, item_id)
         PassedOver.objects.get_or_create(item=item, person=request.user)
         item.release()
+        if item.control_id:
+            Reviewer.of(request.user).look_again()
         return Response(status=204)
 
 
@@ -161,18 +167,36 @@ class GiveVerdict(APIView):
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
         item = on_the_desk(request, item_id)
-        given = fitting(item, sent.validated_data)
+        given = as_far_as_can_be(fitting(item, sent.validated_data), item, request.user)
         verdict = item.judge(request.user, **given)
         reviewer = Reviewer.of(request.user)
+        goes_on = may_review(request.user)
+        if not goes_on:  # the last piece of a study: what was loaded ahead goes to others
+            for ahead in ReviewItem.objects.held_by(request.user):
+                ahead.release()
         return Response(
             {
                 "verdict": verdict.pk,
-                "settled": item.state == item.State.SETTLED,
-                "undo_s": 0 if verdict.told else Verdict.UNDO_TIME.total_seconds(),
+                "undo_s": 0 if verdict.told or not goes_on else Verdict.UNDO_TIME.total_seconds(),
+                "goes_on": goes_on,
                 "practice": verdict.told,
                 "standing": {"state": reviewer.state, "words": verdict_words.standing(reviewer)},
             }
         )
+
+
+def as_far_as_can_be(given: dict[str, Any], item: ReviewItem, person: AbstractBaseUser) -> dict[str, Any]:
+    """Times as the page tells them, but no longer than the item was this person's; with those of a verdict taken back.
+
+    So whoever sends verdicts by a script shows as too fast, whatever the script says.
+    """
+    since_s = (timezone.now() - item.leased_at).total_seconds() if item.leased_at else 0.0
+    took_s = since_s if given["took_s"] is None else min(given["took_s"], since_s)
+    heard_s = min(given["heard_s"], since_s)
+    before = item.verdicts.filter(person=person).exclude(undone_at=None).first()
+    if before:
+        took_s, heard_s = took_s + (before.took_s or 0.0), heard_s + before.heard_s
+    return given | {"took_s": took_s, "heard_s": heard_s}
 
 
 def fitting(item: ReviewItem, given: dict[str, Any]) -> dict[str, Any]:
@@ -205,11 +229,13 @@ class UndoVerdict(APIView):
     def post(self, request: Request, verdict_id: int) -> Response:
         own = Verdict.objects.standing().select_related("item__control", "item__humming")
         verdict = get_object_or_404(own, pk=verdict_id, person=request.user)
+        lock_person(request.user)
         verdict.item = verdict.item.lock()
         if not verdict.may_be_undone:
             told = verdict.item.control_id and verdict.item.control.told(request.user)
             raise Refused(PRACTICE if told else SETTLED, "too_late")
         verdict.undo(request.user)
+        ReviewItem.clear_desk(request.user, but=verdict.item_id)
         item = ReviewItem.objects.get(pk=verdict.item_id)
         # Somebody else may have it on the desk by now: then it is taken back, and theirs to judge.
         return Response({"item": described(item) if item.is_held_by(request.user) else None, **queue_of(request)})

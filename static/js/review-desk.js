@@ -163,7 +163,7 @@ export class Desk {
     try {
       const { verdicts } = await get("/api/review/verdicts");
       const found = verdicts.find(({ item, undone, ...one }) => item === piece.id && !undone && one.decision === decision);
-      return found ? { verdict: found.id, settled: found.state === "settled", undo_s: 0, practice: null } : null;
+      return found ? { verdict: found.id, undo_s: 0, practice: null, goes_on: true } : null;
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       return null;

@@ -58,8 +58,9 @@ export function factsOf({ kind, artist, similarity, version }) {
   ].filter(Boolean).join(" · ");
 }
 
+/** In tens, so that the number does not tell which items were control items. */
 export function leftOf({ left, left_is_more: isMore }) {
-  return isMore ? `more than ${left.toLocaleString("en")} left` : `${left.toLocaleString("en")} left`;
+  return isMore ? `more than ${left.toLocaleString("en")} left` : `up to ${Math.max(10, left).toLocaleString("en")} left`;
 }
 
 export function leaseEnding(seconds) {

@@ -136,7 +136,7 @@ function showStanding(now) {
   const isNew = now.words !== standing.words;
   standing = now;
   if (!isNew) return;
-  if (now.words) tell("standing", now.state === "new" ? "info" : "warning", now.words);
+  if (now.words) tell("standing", now.state === "set_aside" ? "warning" : "info", now.words);
   else untell("standing");
 }
 
@@ -241,6 +241,11 @@ function saved(record, answer) {
   record.answer = answer;
   if (!desk.unsent.size) untell("unsent");
   if (answer?.standing) showStanding(answer.standing);
+  if (answer?.goes_on === false) {
+    // The study is done: the page leads to its completion code.
+    location.assign("/review/");
+    return;
+  }
   if (answer?.practice) practise(record);
   else if (record === last.record && answer) last.countDown(answer.undo_s);
   if (record.failed && here === null) advance();
