@@ -35,6 +35,7 @@ HELP = {
 CHECK_TO_COME = _("It is saved. The automatic check listens to it soon.")
 CHECK_CONTENT = _("The automatic check knows the melody. A second person will hear it.")
 IN_THE_COLLECTION = _("People agreed that it is the phrase, in step. Thank you.")
+IN_AFTER_ALL = _("Somebody listened to it again and took it. Thank you.")
 SPARE = _("The phrase had hums enough already, so this one is kept as a spare.")
 WITHDRAWN = _("You took it back. It is in no future release.")
 
@@ -110,7 +111,9 @@ def state_of(take: Humming) -> tuple[str, str, list[str]]:
     if take.state == states.CHECKED:
         return "waiting", gettext("waiting for the double-check"), [str(CHECK_CONTENT)]
     if take.state == states.ACCEPTED:
-        return "good", gettext("accepted"), [str(IN_THE_COLLECTION)]
+        item = getattr(take, "review", None)
+        by_admin = item is not None and item.overruled_by_id is not None
+        return "good", gettext("accepted"), [str(IN_AFTER_ALL if by_admin else IN_THE_COLLECTION)]
     if take.state == states.REFUSED:
         return "bad", gettext("not taken by the check"), found_in(take)
     if take.state == states.REJECTED:

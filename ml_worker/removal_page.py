@@ -12,7 +12,7 @@ from annotation.models import Removal
 from annotation.removing import Touched
 from ml_worker.chain import plural
 from ml_worker.models import Checkpoint
-from recordings.models import Release, Song
+from recordings.models import Humming, Release, Song
 from recordings.release.removed import gone_since_release
 
 # Names by their key in `Touched`, in the order of the page: one, many.
@@ -90,8 +90,22 @@ def removals(kind: str) -> QuerySet[Removal]:
 
 def shown(rows: list[Removal]) -> list[ShownRemoval]:
     songs = Song.objects.in_bulk([row.subject_id for row in rows if row.kind == Removal.Kind.SONG])
-    by_id = {str(pk): song for pk, song in songs.items()}
-    return [ShownRemoval(row, row.subject or row.subject_id, by_id.get(row.subject_id), row.person) for row in rows]
+    takes = Humming.objects.select_related("fragment__recording__song").in_bulk(
+        [row.subject_id for row in rows if row.kind == Removal.Kind.TAKE]
+    )
+    links = {str(pk): song for pk, song in songs.items()}
+    links |= {str(pk): take.fragment.song for pk, take in takes.items()}
+    with_songs = [(row, links.get(row.subject_id)) for row in rows]
+    return [ShownRemoval(row, name_of(row, song), song, row.person) for row, song in with_songs]
+
+
+def name_of(row: Removal, song: Song | None) -> str:
+    """What was removed, by a name that may be kept: an account has none any more."""
+    if row.kind == Removal.Kind.ACCOUNT:
+        return "An account"
+    if row.kind == Removal.Kind.TAKE and song:
+        return f"A hum of {song.title}"
+    return row.subject or row.subject_id
 
 
 def standing_removal(song: Song) -> Removal | None:

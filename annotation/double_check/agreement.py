@@ -555,7 +555,7 @@ def queue(scope: Scope, given: Given) -> dict[str, Any]:
         one_from_settled=Count("pk", filter=waits & Q(missing=1)),
         disputed=Count("pk", filter=Q(state=state.DISPUTED)),
         settled=Count("pk", filter=Q(state=state.SETTLED)),
-        overruled=Count("pk", filter=Q(overruled_by__isnull=False)),
+        overruled=Count("pk", filter=Q(state=ReviewItem.State.SETTLED, overruled_by__isnull=False)),
         closed=Count("pk", filter=Q(state=state.CLOSED)),
         on_desks=Count("pk", filter=Q(leased_to__isnull=False, leased_until__gt=timezone.now())),
         oldest=Min("created_at", filter=waits),

@@ -70,7 +70,7 @@ def in_order(shown: str) -> QuerySet[ReviewItem]:
     if shown == Shown.SETTLED:
         return items.filter(state=ReviewItem.State.SETTLED, settled_at__isnull=False).order_by("-settled_at", "pk")
     if shown == Shown.OVERRULED:
-        return items.exclude(overruled_by=None).order_by("-settled_at", "pk")
+        return items.filter(state=ReviewItem.State.SETTLED).exclude(overruled_by=None).order_by("-settled_at", "pk")
     return items.filter(state=shown).order_by("-created_at", "pk")
 
 

@@ -95,7 +95,7 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
         return self.filter(person=person, study__kind=kind)
 
     def with_work(self) -> Self:
-        """Each with `accepted`, `rejected` and `waiting`: what has become of the work, to be known when paying.
+        """Each with `accepted`, `rejected`, `waiting`, `controls`: what has become of the work, to be known when paying.
 
         Of verdicts: "accepted" are those that count and whose item is settled, "rejected" those that do not count.
         """
@@ -105,12 +105,14 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
         good = Q(**{takes: states.ACCEPTED}) | settled
         bad = Q(**{f"{takes}__in": (states.REFUSED, states.REJECTED)}) | Q(**{f"{verdicts}__counts": False})
         open_takes = Q(**{f"{takes}__in": (states.SAVED, states.CHECKED)})
-        open_verdicts = Q(work__verdict__counts=True) & ~Q(work__verdict__item__state="settled")
+        of_controls = Q(work__verdict__item__control__isnull=False)
+        open_verdicts = Q(work__verdict__counts=True) & ~Q(work__verdict__item__state="settled") & ~of_controls
         standing = Q(work__verdict__undone_at=None)
         return self.annotate(
             accepted=Count("work", filter=good & standing),
             rejected=Count("work", filter=bad & standing),
             waiting=Count("work", filter=(open_takes | open_verdicts) & standing),
+            controls=Count("work", filter=of_controls & standing),
             takes_done=Count("work__humming__fragment", filter=~Q(**{takes: states.WITHDRAWN}), distinct=True),
             verdicts_done=Count("work__verdict__item", filter=standing, distinct=True),
         ).annotate(pieces_done=F("takes_done") + F("verdicts_done"))

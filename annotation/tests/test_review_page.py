@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from statistics import median
 from typing import Any
 
@@ -24,7 +25,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 RATIO = 1.02
 WAIT_MS = 30_000
-# From the key to the sound, ms: what the issue asks for.
+# From the key to the sound, ms.
 MOST_MS = 100
 
 
@@ -388,6 +389,7 @@ def test_who_is_set_aside_meanwhile_is_told_with_the_item_open(
 ) -> None:
     settings.CONTROL_ITEMS = True
     Reviewer.of(rita).move_to(Reviewer.State.TRUSTED, why="The control items were judged well.")
+    Reviewer.objects.update(changed_at=timezone.now() - timedelta(hours=1))
     monkeypatch.setattr("annotation.models.review.random.random", lambda: 0.0)
     make_control()
     waiting_hum("First tune")

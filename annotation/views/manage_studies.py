@@ -24,6 +24,12 @@ PARTICIPANTS_A_PAGE = 100
 MOST_PIECES, MOST_PLACES = 500, 100_000
 
 
+PIECES_HELP = (
+    "How many hums, each of another phrase, or verdicts complete it. Answers to control items count as verdicts, and a new "
+    "participant begins with those."
+)
+
+
 class StudyForm(forms.ModelForm):
     class Meta:
         model = Study
@@ -33,7 +39,7 @@ class StudyForm(forms.ModelForm):
     kind = forms.ChoiceField(choices=Study.Kind.choices, initial=Study.Kind.HUM)
     platform = forms.ChoiceField(choices=Study.Platform.choices, initial=Study.Platform.PROLIFIC)
     pieces = forms.IntegerField(
-        min_value=1, max_value=MOST_PIECES, initial=10, help_text="How many hums or verdicts complete it"
+        min_value=1, max_value=MOST_PIECES, initial=10, help_text=PIECES_HELP
     )
     places = forms.IntegerField(
         min_value=1, max_value=MOST_PLACES, initial=100, help_text="How many people may take part"

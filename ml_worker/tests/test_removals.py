@@ -101,7 +101,7 @@ def test_every_removal_is_listed_with_what_it_touched(admin: Client, song: Song)
         "2 hums",
         "Stays in 1.0, which is out.",
         "short-0123456789ab",
-        str(take.pk),
+        "A hum of Auld Lang Syne",
         "by carol",
         "The account was deleted; its takes stay",
         "It touched nothing else.",
@@ -109,7 +109,7 @@ def test_every_removal_is_listed_with_what_it_touched(admin: Client, song: Song)
         assert words in page, words
     assert "dave" not in page
     only = text_of(admin.get("/manage/removals/?kind=take"))
-    assert str(take.pk) in only
+    assert "A hum of Auld Lang Syne" in only
     assert "Its owner asked." not in only
     assert "There is none of this kind." not in only
 

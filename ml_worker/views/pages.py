@@ -71,7 +71,7 @@ def song(request: HttpRequest, song_id: UUID) -> HttpResponse:
     shown = get_object_or_404(Song, pk=song_id)
     recordings = song_page.shown_recordings(shown)
     original = shown.original
-    can_edit = original is not None and original.state == Recording.State.READY
+    can_edit = original is not None and original.state == Recording.State.READY and shown.taken_down_at is None
     heard = can_edit and original.analysis is not None
     mined = Job.objects.filter(kind=Job.Kind.MINE, subject=str(shown.pk)).first()
     return render(

@@ -58,7 +58,7 @@ function line(pen, points, x, y) {
 
 export class CurveView {
   /**
-   * options: names (note names at the grid lines), seconds (a time axis), label (words before the description),
+   * options: names (note names at the grid lines), seconds (a time axis), label (words before the description), voice (what the second line is called),
    * smooth_s (a running median of so many seconds, for people who sing rather than measure).
    */
   constructor(canvas, options = {}) {
@@ -85,7 +85,7 @@ export class CurveView {
     const { reference, voice } = this.state;
     const parts = [this.options.label];
     if (reference) parts.push(describe(reference, gettext("The melody")));
-    if (voice) parts.push(describe(voice, gettext("Your voice, in the melody’s key")));
+    if (voice) parts.push(describe(voice, this.options.voice ?? gettext("Your voice, in the melody’s key")));
     return parts.filter(Boolean).join(" ") || gettext("No melody yet.");
   }
 

@@ -33,14 +33,15 @@ function standing(verdict) {
   return [words, more];
 }
 
-/** "14:05" of today, else with its day. */
+/** "14:05:09" of today, else "3 Nov, 14:05". */
 function when(at) {
   const time = document.createElement("time");
   time.dateTime = at;
   const day = new Date(at);
   const isToday = day.toDateString() === new Date().toDateString();
-  const parts = { hour: "2-digit", minute: "2-digit", ...(isToday ? {} : { day: "numeric", month: "short" }) };
-  time.textContent = day.toLocaleString("en-GB", parts);
+  // Several of one phrase are told apart by their seconds.
+  const parts = isToday ? { second: "2-digit" } : { day: "numeric", month: "short" };
+  time.textContent = day.toLocaleString("en-GB", { hour: "2-digit", minute: "2-digit", ...parts });
   return time;
 }
 

@@ -28,14 +28,15 @@ export function signed(value, digits = 0) {
   return `${value > 0 ? "+" : "−"}${text}`;
 }
 
-/** How a version's pitch lies to the original's: "+3.0 semitones, an octave lower". */
+/** How a version's pitch lies to the original's: "an octave lower, then +3.0 semitones". */
 export function interval(by) {
   const within = fold(by);
   const octaves = Math.round((by - within) / OCTAVE);
   const key = Math.abs(within) < 0.25 ? "the same key" : `${signed(within, 1)} semitones`;
   if (!octaves) return key;
   const size = OCTAVE_WORDS[Math.abs(octaves)] ?? `${Math.abs(octaves)} octaves`;
-  return `${key}, ${size} ${octaves > 0 ? "higher" : "lower"}`;
+  const moved = `${size} ${octaves > 0 ? "higher" : "lower"}`;
+  return Math.abs(within) < 0.25 ? moved : `${moved}, then ${key}`;
 }
 
 /** A correction in ms, or that there is none. */

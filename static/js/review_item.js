@@ -22,7 +22,7 @@ function trouble(error) {
 // --- both sides
 
 const duet = canvas && new Duet(new AudioContext());
-const view = canvas && new CurveView(canvas, { names: true, seconds: true });
+const view = canvas && new CurveView(canvas, { names: true, seconds: true, voice: "The version, in the original’s key" });
 
 async function drawCurves() {
   try {
