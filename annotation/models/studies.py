@@ -95,7 +95,7 @@ class ParticipationQuerySet(models.QuerySet["Participation"]):
         return self.filter(person=person, study__kind=kind)
 
     def with_work(self) -> Self:
-        """Each with `accepted`, `rejected`, `waiting`, `controls`: what has become of the work, to be known when paying.
+        """Each with `accepted`, `rejected`, `waiting` and `controls`: what became of the work, to be known when paying.
 
         Of verdicts: "accepted" are those that count and whose item is settled, "rejected" those that do not count.
         """

@@ -25,8 +25,8 @@ MOST_PIECES, MOST_PLACES = 500, 100_000
 
 
 PIECES_HELP = (
-    "How many hums, each of another phrase, or verdicts complete it. Answers to control items count as verdicts, and a new "
-    "participant begins with those."
+    "How many hums, each of another phrase, or verdicts complete it. Answers to control items count as verdicts, and a "
+    "new participant begins with those."
 )
 
 
