@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -29,6 +30,7 @@ from recordings.models import Humming
 
 TWICE = "Its singer hummed the phrase as a guest and with an account; the account's take is kept."
 OWN = "Its reviewer turned out to be the singer: nobody judges an own take."
+SET_ASIDE = "Of its two accounts, which are one now, one was practising again."
 VOTED_TWICE = "Its reviewer judged the item as a guest and with an account: one person, one vote."
 
 
@@ -66,6 +68,7 @@ def move_to(account: AbstractBaseUser, guest: AbstractBaseUser) -> Moved:
     twice = sum(_move_take(take, account, guest) for take in takes)
     _move_words(account, guest)
     _move_work(account, guest)
+    _keep_worse_standing(account, guest)
     guest.is_active = False
     guest.save(update_fields=["is_active"])
     return Moved(len(takes), twice)
@@ -92,11 +95,21 @@ def _doubtful(account: AbstractBaseUser, guest: AbstractBaseUser) -> QuerySet[Ve
     return both.filter(own | Q(Exists(by_account), person=guest)).filter(counts=True)
 
 
+def _on_desks_no_more(account: AbstractBaseUser, guest: AbstractBaseUser) -> QuerySet[ReviewItem]:
+    """What lies on the guest's desk, and on the account's what the guest has judged or hummed: it is not new to it."""
+    by_guest = Exists(Verdict.objects.standing().filter(person=guest, item=OuterRef("pk")))
+    hummed = Q(humming__singer=guest) | Q(control__humming__singer=guest)
+    return ReviewItem.objects.filter(Q(leased_to=guest) | Q(by_guest | hummed, leased_to=account))
+
+
 def _keep_one_vote(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
     """Discounts second votes and votes on own takes; the items are asked anew. Call with the slots locked."""
     doubtful = list(_doubtful(account, guest).select_related("item__humming").order_by("item_id", "pk"))
-    items = ReviewItem.objects.filter(pk__in=[verdict.item_id for verdict in doubtful])
-    list(items.select_for_update(of=("self",)).order_by("pk"))
+    leaving = set(_on_desks_no_more(account, guest).values_list("pk", flat=True))
+    items = ReviewItem.objects.filter(pk__in=[*leaving, *(verdict.item_id for verdict in doubtful)])
+    for item in items.select_for_update(of=("self",)).order_by("pk"):
+        if item.pk in leaving and item.leased_to_id in (account.pk, guest.pk):
+            item.release()
     for verdict in doubtful:
         take = verdict.item.humming
         verdict.discount(OWN if take and take.singer_id in (account.pk, guest.pk) else VOTED_TWICE)
@@ -134,13 +147,52 @@ def _move_words(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
 
 
 def _move_work(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
-    """What the guest judged and took part in. Where the account has its own, the guest's row stays where it is."""
-    judged = Verdict.objects.filter(person=account).values("item")
-    Verdict.objects.filter(person=guest).exclude(item__in=judged).update(person=account)
+    """What the guest judged and took part in. Where the account has its own, the guest's row stays where it is.
+
+    A verdict that was taken back is none: what the guest then said of the item is the account's word on it, so that
+    nobody asks the same person again.
+    """
+    judged = Verdict.objects.standing().filter(person=account).values("item")
+    Verdict.objects.filter(person=guest).exclude(item__in=judged, undone_at=None).update(person=account)
     _move_where_new(PassedOver.objects.filter(person=guest), account, "item_id")
     _move_where_new(Participation.objects.filter(person=guest), account, "study_id")
-    if not Reviewer.objects.filter(person=account).exists():
+
+
+def _keep_worse_standing(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
+    """One person has one standing: who practises again as either does so as both.
+
+    What was to be asked anew still is, with what the one judged while the other did not count. Call when the verdicts
+    are moved.
+    """
+    rows = Reviewer.objects.select_for_update(of=("self",)).filter(person__in=[account.pk, guest.pk]).order_by("pk")
+    found = {row.person_id: row for row in rows}
+    own, other = found.get(account.pk), found.get(guest.pk)
+    if own is None:
         Reviewer.objects.filter(person=guest).update(person=account)
+        return
+    now, set_aside = timezone.now(), Reviewer.State.SET_ASIDE
+    doubted = [times for row in (own, other) if row and (times := _doubted(row, now)) and _judged(account, times)]
+    if other and other.state == set_aside != own.state:
+        own.move_to(set_aside, why=SET_ASIDE)
+        own.changed_at = now  # trust is won back with what is answered from now on
+    if doubted:
+        # One row keeps one span, so between two of them more is asked anew than has to be.
+        own.put_back_from = min(first for first, _ in doubted)
+        own.put_back_until = max(last for _, last in doubted)
+    own.save(update_fields=["changed_at", "put_back_from", "put_back_until"])
+
+
+def _doubted(reviewer: Reviewer, now: datetime) -> tuple[datetime, datetime] | None:
+    """From when a reviewer went wrong until they were trusted again."""
+    if reviewer.state == Reviewer.State.SET_ASIDE:
+        return reviewer.put_back_from or reviewer.changed_at, now
+    if reviewer.put_back_from is None:
+        return None
+    return reviewer.put_back_from, max(reviewer.put_back_until, reviewer.changed_at)
+
+
+def _judged(person: AbstractBaseUser, times: tuple[datetime, datetime]) -> bool:
+    return Verdict.objects.counted().filter(person=person, at__range=times).exists()
 
 
 def _move_where_new(rows: QuerySet, account: AbstractBaseUser, of: str) -> None:

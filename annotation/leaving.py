@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
+from collections.abc import Iterator
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
@@ -10,10 +12,12 @@ from django.core.files.storage import Storage
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from annotation import removing
-from annotation.models import Familiarity, Guest, Lease, Participation, PassedOver, ReviewItem, Skip, Slot
+from annotation import removing, studies
+from annotation.models import Control, Familiarity, Guest, Lease, Participation, PassedOver, ReviewItem, Skip, Slot
 from chad_site.errors import NotAllowed
-from recordings.models import Humming, ReleasedVersion
+from recordings.models import HumCheck, Humming, ReleasedVersion
+
+log = logging.getLogger("chad.leaving")
 
 LAST_ADMIN = _("You are the only admin of this place. Make somebody else an admin first.")
 GONE = "Its singer deleted the account and took every take along."
@@ -38,7 +42,39 @@ def leave(person: AbstractBaseUser, *, keep_takes: bool) -> None:
         _forget_name(person)
     # After the commit: bytes that a row still names must never be gone, bytes that no row names only take room.
     for storage, name in audio:
+        _delete(storage, name)
+
+
+def sweep() -> int:
+    """Deletes what is left of takes whose files were to go with their account: how many files that were.
+
+    The storage may have failed when the account was deleted, or a check may have written its melody just then. The
+    rows with empty names tell which takes they are, and files are named by ids.
+    """
+    takes = Humming.objects.filter(state=Humming.State.WITHDRAWN, audio="").order_by("pk")
+    return sum(_delete(storage, name) for take in takes.iterator() for storage, name in _files_left(take))
+
+
+def _files_left(take: Humming) -> Iterator[tuple[Storage, str]]:
+    controls = Control.objects.filter(humming=take, audio="")
+    for row, field in ((take, "audio"), (HumCheck(humming=take), "melody"), *((one, "audio") for one in controls)):
+        of_row = row._meta.get_field(field)
+        name = of_row.generate_filename(row, field)
+        try:
+            if of_row.storage.exists(name):
+                yield of_row.storage, name
+        except Exception:
+            log.exception("Whether %s is deleted could not be told; that is asked again tomorrow.", name)
+
+
+def _delete(storage: Storage, name: str) -> bool:
+    """Whether a file is gone. Where the storage fails, the others still go, and nobody's page."""
+    try:
         storage.delete(name)
+    except Exception:  # a storage has errors of its own
+        log.exception("%s could not be deleted; that is tried again every day.", name)
+        return False
+    return True
 
 
 def _others_rule(person: AbstractBaseUser) -> bool:
@@ -94,9 +130,10 @@ def _forget_words(person: AbstractBaseUser) -> None:
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()
     PassedOver.objects.filter(person=person).delete()
-    for participation in Participation.objects.filter(person=person):
+    for participation in Participation.objects.filter(person=person).select_related("study"):
         # The platform's ids name the person there; that somebody took part, and how much was done, is paid for.
-        participation.participant_id, participation.session_id = f"deleted-{secrets.token_hex(8)}", ""
+        participation.participant_id = studies.forgotten_id(participation.study, participation.participant_id)
+        participation.session_id = ""
         participation.save(update_fields=["participant_id", "session_id"])
 
 

@@ -211,10 +211,12 @@ def limited(*scopes: tuple[str, Callable[[HttpRequest], object]]) -> Callable[[V
 
 
 def name_tried(request: HttpRequest) -> str:
-    return digest(request.POST.get("username", ""))
+    """The name as the form reads it, without spaces around: with them it is no other name."""
+    return digest(request.POST.get("username", "").strip())
 
 
-# Guessing passwords: many names from one address, or one name from many addresses.
+# Guessing passwords: many names from one address, or one name from many addresses. The second limit has to be far above
+# the first: whoever it refuses is kept out with the right password too, and one address must not do that to another.
 sign_ins = limited(("sign-in-address", address_of), ("sign-in-name", name_tried))
 sign_ups = limited(("sign-up", address_of))
 study_starts = limited(("study", address_of))

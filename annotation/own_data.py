@@ -84,7 +84,7 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
         ),
         "studies": _rows(
             Participation.objects.filter(person=person),
-            "study__name",
+            "study__platform",
             "participant_id",
             "platform_study_id",
             "session_id",

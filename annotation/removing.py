@@ -254,14 +254,19 @@ def put_back(song: Song, person: AbstractBaseUser) -> None:
 
 
 def _show_again(retired: QuerySet[Control], song: Song) -> None:
-    """Control items that were retired with a song, unless another song of theirs is down, or the take is gone."""
+    """Control items that were retired with a song, unless another song of theirs is down.
+
+    What people have said of the source since counts: only of what is accepted it is known what it is.
+    """
     others_down = Song.objects.exclude(pk=song.pk).exclude(taken_down_at=None).values("pk")
     of_others = (
         Q(fragment__recording__song__in=others_down)
         | Q(humming__fragment__recording__song__in=others_down)
         | Q(cover_fragment__fragment__recording__song__in=others_down)
     )
-    usable = retired.exclude(of_others).exclude(humming__state=Humming.State.WITHDRAWN)
+    covers = (CoverFragment.State.MATCHED, CoverFragment.State.ACCEPTED)
+    accepted = Q(humming__state=Humming.State.ACCEPTED) | Q(cover_fragment__state__in=covers)
+    usable = retired.exclude(of_others).filter(accepted)
     Control.objects.filter(pk__in=list(usable.values_list("pk", flat=True))).update(retired_at=None)
 
 

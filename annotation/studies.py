@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import hmac
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import connection, transaction
 from django.http import HttpRequest
@@ -210,6 +212,7 @@ class Entry:
 
 def look_through_the_door(study: Study, ids: Ids) -> None:
     """Says at the welcome already that nobody new can take part; who has begun is let through."""
+    _refuse_who_left(study, ids)
     if not study.participations.filter(participant_id=ids.participant).exists():
         _refuse_beyond_places(study)
 
@@ -223,6 +226,7 @@ def take_part(study: Study, ids: Ids, person: AbstractBaseUser | AnonymousUser, 
     """
     _wait_for_others_with(study, ids)
     study = Study.objects.select_for_update(of=("self",), no_key=True).get(pk=study.pk)
+    _refuse_who_left(study, ids)
     person = person if trusted and person.is_authenticated else None
     known = _account_of(study, ids)
     if known is None:
@@ -251,6 +255,25 @@ def _account_of(study: Study, ids: Ids) -> AbstractBaseUser | None:
     if here is None and study.platform != Study.Platform.OTHER:
         here = named.filter(study__platform=study.platform).order_by("-started_at").first()
     return here.person if here else None
+
+
+def forgotten_id(study: Study, participant_id: str, key: str | None = None) -> str:
+    """What stands for a participant id when its account is deleted: whoever comes with the id again has been here.
+
+    Without the instance's key nobody gets from it to the id, nor from the id to it.
+    """
+    # Two studies of "another" platform may use one id for two people.
+    where = study.pk if study.platform == Study.Platform.OTHER else study.platform
+    told = f"forgotten participant {where} {participant_id}".encode()
+    return f"deleted-{hmac.new((key or settings.SECRET_KEY).encode(), told, 'sha256').hexdigest()[:32]}"
+
+
+def _refuse_who_left(study: Study, ids: Ids) -> None:
+    """One person, one part: who had the account deleted does not begin anew, here or in the platform's next study."""
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    forgotten = [forgotten_id(study, ids.participant, key) for key in keys]
+    if Participation.objects.filter(participant_id__in=forgotten).exists():
+        raise of_a_closed_account()
 
 
 def _refuse_to_enter(known: AbstractBaseUser, person: AbstractBaseUser | None) -> None:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import (
+    PermissionDenied,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+    ValidationError,
+)
 from django.http import Http404
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +32,7 @@ class NotAllowed(ValueError):
 
 
 TOO_OLD = _("This page is too old for that. Load it again, then try once more.")
+TOO_LARGE = _("What was sent is larger than this address takes. Please load the page again, then try once more.")
 SENTENCES = {
     401: _("Please sign in first."),
     403: _("Your account may not do this."),
@@ -39,6 +46,8 @@ def as_sentence(problem: Exception, context: dict) -> Response | None:
     """DRF's exception handler, answering {"error": sentence, "code": word} for every refusal."""
     if isinstance(problem, NotAllowed):
         problem = Refused(str(problem), "not_allowed")
+    if isinstance(problem, RequestDataTooBig | TooManyFieldsSent | TooManyFilesSent):
+        problem = Refused(TOO_LARGE, "too_large", 413)
     if isinstance(problem, ValidationError):
         problem = exceptions.ValidationError(problem.messages)
     response = exception_handler(problem, context)

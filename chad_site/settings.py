@@ -227,8 +227,8 @@ LIMITS = {
     "sign-up": env("CHAD_SIGN_UP_RATE", default="60/hour"),
     "sign-in-address": env("CHAD_SIGN_IN_ADDRESS_RATE", default="60/10min"),
     "study": env("CHAD_STUDY_RATE", default="60/hour"),
-    # by the name that is tried
-    "sign-in-name": env("CHAD_SIGN_IN_NAME_RATE", default="20/10min"),
+    # by the name that is tried; more than twice what one address may try, so that nobody alone keeps a name out
+    "sign-in-name": env("CHAD_SIGN_IN_NAME_RATE", default="150/10min"),
     # by person
     "calls": env("CHAD_CALL_RATE", default="600/min"),
     "tasks": env("CHAD_TASK_RATE", default="60/min"),

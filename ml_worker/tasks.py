@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db.models import QuerySet
 
-from annotation import limits
+from annotation import leaving, limits
 from annotation.models import Guest
 from chad_site.celery import call_for_work
 from ml_worker import pending
@@ -20,10 +20,11 @@ from ml_worker.running import run
 
 @shared_task(name="ml_worker.tidy")
 def tidy() -> None:
-    """Once a day: sessions that are over, guests who came to nothing and old counts of calls are forgotten."""
+    """Once a day: what is over is forgotten. Sessions, guests who came to nothing, old counts of calls, files."""
     call_command("clearsessions")
     Guest.forget_idle()
     limits.forget()
+    leaving.sweep()
 
 
 def this_worker() -> str:

@@ -15,14 +15,14 @@ from django.test import Client
 from django.utils import timezone
 
 from annotation.handing_out import claim
-from annotation.leaving import leave
+from annotation.leaving import leave, sweep
 from annotation.models import Consent, Familiarity, Guest, Participation, ReviewItem, Study
 from annotation.own_data import data_of
 from annotation.taking import SentTake, TakeRefused, save_take
 from annotation.tests.desks import make_control
 from chad_site.errors import NotAllowed
 from recordings.models import HumCheck, Humming, Release, ReleasedVersion
-from recordings.storage import put, sha256_of
+from recordings.storage import DurableFileSystemStorage, put, sha256_of
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -126,7 +126,9 @@ def test_leaving_takes_the_control_items_sound_and_the_platforms_name_along(alic
     storage, name = control.audio.storage, control.audio.name
     study = Study.objects.create(name="Winter", kind=Study.Kind.HUM, platform=Study.Platform.PROLIFIC)
     Participation.objects.create(study=study, person=alice, participant_id="5f3c-alice", session_id="s1")
-    assert data_of(alice)["studies"][0]["participant_id"] == "5f3c-alice"
+    told = data_of(alice)["studies"][0]
+    assert (told["participant_id"], told["study__platform"]) == ("5f3c-alice", "prolific")
+    assert "Winter" not in str(told), "the name of a study is the organisers' own"
     leave(alice, keep_takes=False)
     control.refresh_from_db()
     assert control.retired_at
@@ -134,6 +136,55 @@ def test_leaving_takes_the_control_items_sound_and_the_platforms_name_along(alic
     assert not storage.exists(name)
     participation = Participation.objects.get()
     assert "alice" not in participation.participant_id + participation.session_id
+
+
+def break_storage(monkeypatch, broken: str = "") -> None:
+    """The storage deletes nothing whose name holds `broken`."""
+    delete = DurableFileSystemStorage.delete
+
+    def fail_at_times(storage: DurableFileSystemStorage, name: str) -> None:
+        if broken in name:
+            raise OSError("The disk does not answer.")
+        delete(storage, name)
+
+    monkeypatch.setattr(DurableFileSystemStorage, "delete", fail_at_times)
+
+
+def test_a_file_that_cannot_be_deleted_keeps_no_other_and_goes_by_and_by(browser, alice, monkeypatch, caplog):
+    first = factories.make_humming(None, alice, Humming.State.ACCEPTED)
+    second = factories.make_humming(first.fragment, alice, Humming.State.REFUSED)
+    names = [file.name for take in (first, second) for file in (take.audio, take.check_result.melody)]
+    kept = factories.make_humming(first.fragment, factories.make_person("bob"))
+    control = make_control("cut", source=first).control
+    put(control.audio, "version.flac", factories.audio_file(factories.tone(2.0), kind="FLAC"))
+    control.save()
+    names.append(control.audio.name)
+    with monkeypatch.context() as patch:
+        break_storage(patch, "take.wav")
+        answer = browser.post("/account/leave/", {"takes": "withdraw", "password": PASSWORD}, follow=True)
+        assert "Your account is deleted." in answer.content.decode()
+        left = [name for name in names if default_storage.exists(name)]
+        assert left == [name for name in names if name.endswith("take.wav")]
+        assert all(f"{name} could not be deleted" in caplog.text for name in left)
+        assert sweep() == 0
+    with monkeypatch.context() as patch:
+        break_storage(patch)
+        assert sweep() == 0
+    for name in names:  # as if nothing had been deleted, and a check had written once more
+        if not default_storage.exists(name):
+            default_storage.save(name, ContentFile(b"left"))
+    assert sweep() == len(names)
+    assert not [name for name in names if default_storage.exists(name)]
+    assert kept.audio.storage.exists(kept.audio.name)
+    assert sweep() == 0
+
+
+def test_the_daily_sweep_leaves_what_is_named(alice):
+    """A take that was withdrawn alone keeps its audio, as does one that a published release holds."""
+    take = factories.make_humming(None, alice, Humming.State.WITHDRAWN)
+    assert sweep() == 0
+    assert default_storage.exists(take.audio.name)
+    assert default_storage.exists(take.check_result.melody.name)
 
 
 def test_without_the_password_nobody_deletes_an_account(browser, alice):

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from annotation import keeping, taking
 from annotation.handing_out import claim
-from annotation.models import Consent, Familiarity, Guest, Lease, ReviewItem, Skip, Verdict
+from annotation.models import Consent, Familiarity, Guest, Lease, Reviewer, ReviewItem, Skip, Verdict
 from annotation.roles import make_reviewer
 from annotation.taking import SentTake, TakeRefused, save_take
 from annotation.tests.test_slots import together
@@ -309,6 +309,162 @@ def test_what_an_admin_decided_stands_although_a_verdict_falls(ann):
     keeping.move_to(ann, guest)
     take.refresh_from_db()
     assert take.state == Humming.State.ACCEPTED
+
+
+def test_a_verdict_that_the_account_took_back_is_none_and_the_guests_is_the_one_vote(ann):
+    """Else the account was asked again, and one person settled the item."""
+    factories.make_fragment()
+    guest, item = an_agreed_guest(), checked(hum(an_agreed_guest()))
+    item.judge(ann, "reject", reason="noise").undo(ann)
+    ReviewItem.objects.get(pk=item.pk).release()
+    again = item.judge(guest, "accept")
+    keeping.move_to(ann, guest)
+    again.refresh_from_db()
+    assert (again.person, again.counts) == (ann, True)
+    assert not ReviewItem.objects.for_person(ann).exists(), "nobody is asked twice"
+    assert [one.undone_at is None for one in Verdict.objects.filter(person=ann).order_by("at")] == [False, True]
+    item.refresh_from_db()
+    assert (item.state, item.missing) == ("waiting", 1)
+
+
+def test_a_verdict_that_the_guest_took_back_moves_along_and_the_accounts_stands(ann):
+    factories.make_fragment()
+    guest, item = an_agreed_guest(), checked(hum(an_agreed_guest()))
+    item.judge(guest, "reject", reason="noise").undo(guest)
+    ReviewItem.objects.get(pk=item.pk).release()
+    own = item.judge(ann, "accept")
+    keeping.move_to(ann, guest)
+    assert not Verdict.objects.filter(person=guest).exists()
+    assert item.verdicts.counted().get() == own
+
+
+def test_what_lies_on_the_desk_and_is_not_new_to_the_person_any_more_goes_back(ann):
+    factories.make_fragment()
+    guest = an_agreed_guest()
+    judged, own = checked(hum(an_agreed_guest())), checked(hum(guest))
+    kept, guests = some_items(2)
+    judged.judge(guest, "accept")
+    client = Client()
+    client.force_login(ann)
+    for item, person in ((judged, ann), (own, ann), (kept, ann), (guests, guest)):
+        ReviewItem.objects.get(pk=item.pk).lease(person)
+    keeping.move_to(ann, guest)
+    assert ReviewItem.objects.exclude(leased_to=None).get() == kept
+    for item in (judged, own):
+        body = {"decision": "accept", "heard_s": 5.0}
+        answer = client.post(f"/api/review/{item.pk}/verdict", body, content_type="application/json")
+        assert 400 <= answer.status_code < 500
+
+
+# --- one person, one standing
+
+
+def some_items(count: int = 3) -> list[ReviewItem]:
+    fragment = factories.make_fragment()
+    takes = [factories.make_humming(fragment, state=Humming.State.CHECKED) for _ in range(count)]
+    return [ReviewItem.objects.create(humming=take) for take in takes]
+
+
+def set_aside(person, minutes: int = 30) -> Reviewer:
+    """As after wrong answers to control items: what was judged in the last minutes is to be asked anew."""
+    reviewer = Reviewer.of(person)
+    reviewer.move_to("set_aside", why="Too many control items were judged otherwise than they are.")
+    reviewer.changed_at = reviewer.put_back_until = timezone.now()
+    reviewer.put_back_from = reviewer.changed_at - timedelta(minutes=minutes)
+    reviewer.save()
+    return reviewer
+
+
+def test_what_a_guest_judged_wrongly_is_asked_anew_although_the_guest_is_an_account_by_now(ann):
+    """The merge may come before the job that asks anew."""
+    guest = an_agreed_guest()
+    for item in some_items():
+        item.judge(guest, "accept")
+    set_aside(guest)
+    Reviewer.objects.create(person=ann, state="trusted")
+    later = some_items(1)[0]
+    keeping.move_to(ann, guest)
+    merged = Reviewer.objects.get(person=ann)
+    assert merged.state == "set_aside"
+    assert "two accounts" in merged.history.get().why
+    assert merged.changed_at > timezone.now() - timedelta(minutes=1), "trust is won back with answers from now on"
+    assert [one.person for one in Reviewer.objects.with_verdicts_to_put_back()] == [ann]
+    assert merged.put_back_recent() == 3
+    assert not Verdict.objects.counted().filter(person=ann).exists()
+    assert not later.judge(ann, "accept").counts
+
+
+def test_a_reviewer_who_practises_again_does_not_count_as_a_guest_either(ann):
+    guest, before = an_agreed_guest(), set_aside(ann)
+    verdicts = [item.judge(guest, "accept") for item in some_items()]
+    assert all(verdict.counts for verdict in verdicts)
+    keeping.move_to(ann, guest)
+    merged = Reviewer.objects.get(person=ann)
+    assert (merged.state, merged.changed_at) == ("set_aside", before.changed_at)
+    assert merged.put_back_recent() == 3
+
+
+def test_where_an_admin_set_aside_and_nothing_was_to_be_put_back_only_the_guests_verdicts_are(ann):
+    guest, (first, second) = an_agreed_guest(), some_items(2)
+    first.judge(ann, "accept")
+    reviewer = set_aside(ann)
+    Reviewer.objects.filter(pk=reviewer.pk).update(put_back_from=None, put_back_until=None)
+    second.judge(guest, "accept")
+    keeping.move_to(ann, guest)
+    assert Reviewer.objects.get(person=ann).put_back_recent() == 1
+    assert Verdict.objects.counted().get().item == first
+
+
+@pytest.mark.parametrize("whose", ["ann", "guest"])
+def test_old_wrongs_that_are_put_back_cost_no_good_verdicts(ann, whose):
+    """Who was set aside long ago and is trusted again keeps what was judged well before and since."""
+    guest = an_agreed_guest()
+    one, other = (ann, guest) if whose == "ann" else (guest, ann)
+    long_ago = timezone.now() - timedelta(days=90)
+    Reviewer.objects.create(
+        person=one, state="trusted", changed_at=long_ago + timedelta(days=1),
+        put_back_from=long_ago, put_back_until=long_ago + timedelta(hours=1),
+    )  # fmt: skip
+    for number, item in enumerate(some_items(4)):
+        item.judge(one if number % 2 else other, "accept")
+    keeping.move_to(ann, guest)
+    assert not Reviewer.objects.with_verdicts_to_put_back().exists()
+    assert Verdict.objects.counted().filter(person=ann).count() == 4
+
+
+def test_what_a_guest_judged_before_the_account_was_trusted_again_is_asked_anew(ann):
+    guest, (first, second) = an_agreed_guest(), some_items(2)
+    reviewer = set_aside(ann)
+    first.judge(guest, "accept")
+    reviewer.move_to("trusted", why="The control items were judged well.")
+    reviewer.changed_at = timezone.now()
+    reviewer.save()
+    second.judge(guest, "accept")
+    keeping.move_to(ann, guest)
+    merged = Reviewer.objects.get(person=ann)
+    assert merged.state == "trusted"
+    assert merged.put_back_recent() == 1
+    assert Verdict.objects.counted().get().item == second
+
+
+@pytest.mark.django_db(transaction=True)
+def test_merging_while_the_verdicts_are_asked_anew_leaves_none_that_counts(settings):
+    settings.CONTROL_ITEMS = False
+    phrases = [factories.make_fragment(factories.make_recording(seconds=40), s, s + 5) for s in (1, 8, 15, 22)]
+    guest, ann = an_agreed_guest(), factories.make_person("ann")
+    items = [checked(hum(an_agreed_guest(), phrase)) for phrase in phrases]
+    for item in items:
+        item.judge(guest, "accept")
+        ReviewItem.objects.get(pk=item.pk).judge(factories.make_person(f"other{item.pk}"), "accept")
+    reviewer = set_aside(guest)
+    Reviewer.of(ann)
+    acts = [lambda: keeping.move_to(ann, guest), reviewer.put_back_recent, reviewer.put_back_recent]
+    together(3, lambda number: acts[number]())
+    for left in Reviewer.objects.with_verdicts_to_put_back():
+        left.put_back_recent()
+    assert not Verdict.objects.counted().filter(person__in=[ann, guest]).exists()
+    assert Reviewer.objects.get(person=ann).state == "set_aside"
+    assert not ReviewItem.objects.filter(state="settled").exists()
 
 
 @pytest.mark.django_db(transaction=True)

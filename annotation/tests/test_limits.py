@@ -171,6 +171,22 @@ def test_tasks_and_all_calls_of_a_person(limit, client):
     assert client.get(f"/api/hums/{uuid.uuid4()}").status_code == 404
 
 
+def test_a_body_that_is_too_large_is_told_as_every_refusal(client):
+    ann, words = factories.make_person("ann"), "x" * 6_000_000
+    Consent.give(ann)
+    client.force_login(ann)
+    lease = claim(ann, factories.make_fragment().pk)
+    form = encode_multipart(BOUNDARY, {**a_take({}), "capture": words})
+    headers = {"X-Take-Ticket": ticket_for(lease)}
+    for answer in (
+        client.post("/api/hum/consent", {"ai_training": True, "more": words}, content_type="application/json"),
+        client.put(f"/api/hums/{uuid.uuid4()}", form, content_type=MULTIPART_CONTENT, headers=headers),
+    ):
+        assert answer.status_code == 413
+        assert answer.json()["code"] == "too_large"
+        assert answer.json()["error"].startswith("What was sent is larger")
+
+
 def test_verdicts_of_a_person(limit, client):
     limit(verdicts="1/min")
     ann = factories.make_person("ann")
@@ -237,6 +253,27 @@ def test_guessing_one_name_from_many_addresses(limit):
     page = refused.content.decode()
     assert "That came too often" in page
     assert re.search(r"try again in \d+ (second|minute)s?\.", page)
+
+
+def test_spaces_around_a_name_make_no_other_name(limit):
+    limit(sign_in_name="3/10min")
+    tried = ["ann", " ann", "ann\t", "\u2003ann\n "]
+    answers = [Client().post("/sign-in/", {"username": name, "password": "x"}).status_code for name in tried]
+    assert answers == [200, 200, 200, 429]
+
+
+def test_a_stranger_who_guesses_from_one_address_does_not_keep_the_owner_out(settings):
+    """By the default limits, for as long as the stranger likes."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    factories.make_person("ann", password="mm-mm-da-da-dum")
+    stranger, owner = Client(REMOTE_ADDR="192.0.2.66"), Client(REMOTE_ADDR="192.0.2.7")
+    for _ in range(3):
+        tried = 0
+        while stranger.post("/sign-in/", {"username": "ann", "password": "x"}).status_code == 200:
+            tried += 1
+        assert tried >= 60
+        assert owner.post("/sign-in/", {"username": "ann", "password": "mm-mm-da-da-dum"}).status_code == 302
+        later(600)
 
 
 def test_guessing_many_names_from_one_address_and_the_form_is_still_read(limit):

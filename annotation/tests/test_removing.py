@@ -353,6 +353,22 @@ def test_control_items_come_back_with_their_song(world, admin):
     assert control.retired_at is None
 
 
+def test_control_items_of_what_is_not_accepted_any_more_stay_away(world, admin):
+    """Only of what is accepted it is known what it is."""
+    facts = {"curve": {}, "duration_s": 5.0, "offset_s": 0.25, "tempo_ratio": 1.0, "fault": Control.Fault.CUT}
+    of_cover, of_doubtful = (
+        Control.objects.create(cover_fragment=cover, fragment=world.other, **facts)
+        for cover in (world.matched, world.cover)
+    )
+    removing.take_down(world.song, admin, "Asked to.")
+    Humming.objects.filter(pk=world.take.pk).update(state=Humming.State.REJECTED)
+    removing.put_back(world.song, admin)
+    assert is_retired(world.control)
+    assert is_retired(of_doubtful)
+    assert not is_retired(of_cover)
+    assert not is_retired(world.shown)
+
+
 def test_what_a_machine_or_an_undo_would_ask_of_a_song_that_is_down_stays_closed(world, admin, reviewer):
     item = ReviewItem.objects.get(pk=world.cover_item.pk)
     item.overrule(admin, "accept", "It is right.")

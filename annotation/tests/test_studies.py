@@ -285,6 +285,55 @@ def test_an_account_of_weight_is_never_given_by_the_id(who):
     assert person_of(stranger) is None
 
 
+def leave_by(client: Client) -> None:
+    assert client.post("/account/leave/", {"takes": "keep", "password": ""}).status_code == 302
+
+
+@pytest.mark.parametrize("platform", ["prolific", "other"])
+def test_who_deleted_the_account_does_not_come_back_with_the_same_id(settings, platform):
+    """Else one person would have two votes, two codes and two places."""
+    study, client = make_study("review", platform, pieces=1, places=2), Client()
+    link = {"pid": PID} if platform == "other" else {}
+    item = an_item()
+    assert start(study, client, **link).status_code == 302
+    item.judge(Participation.objects.get().person, "accept")
+    leave_by(client)
+    one = Participation.objects.get()
+    assert one.participant_id.startswith("deleted-")
+    assert PID not in one.participant_id
+    assert one.completed_at, "what was done is paid for"
+    for browser in (client, Client()):
+        for answer in (
+            browser.get(f"/study/{study.token}/", {**LINK, **link}),
+            start(study, browser, **link),
+        ):
+            assert answer.status_code == 410
+            assert "This account is closed" in answer.content.decode()
+    assert Participation.objects.count() == 1
+    assert study.places_left == 1
+    assert start(study, **dict.fromkeys(["PROLIFIC_PID", *link], "another1")).status_code == 302
+    other = make_study("review", platform)
+    assert start(other, **link).status_code == (302 if platform == "other" else 410), "one id, one person a platform"
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new key", [settings.SECRET_KEY]
+    assert start(study, **link).status_code == 410
+
+
+def test_of_a_deleted_account_the_id_is_told_also_to_who_is_signed_in(client):
+    study, first = make_study(), Client()
+    start(study, first)
+    leave_by(first)
+    client.force_login(factories.make_person("ann"))
+    assert start(study, client).status_code == 410
+
+
+def test_what_stands_for_a_deleted_id_opens_nothing():
+    study, first = make_study(), Client()
+    start(study, first)
+    leave_by(first)
+    answer = start(study, PROLIFIC_PID=Participation.objects.get().participant_id)
+    assert answer.status_code == 410
+
+
 def test_an_id_of_somebody_else_is_told(client):
     study = make_study()
     begin(study)

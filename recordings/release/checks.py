@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from recordings.release.folder import is_plain
 from recordings.release.tables import (
     COVER,
     DATASET,
@@ -45,7 +47,7 @@ def read_table(
     folder: Path, path: str, columns: dict[str, Kind], tell: Tell, dialect: type[csv.Dialect] = csv.excel
 ) -> list[Row]:
     """The rows of a table whose values are what the columns ask for; each other one is a fault."""
-    if (folder / path).is_symlink():
+    if os.path.lexists(folder / path) and not is_plain(folder / path):
         return []  # told with the sums
     try:
         with (folder / path).open(encoding="utf-8", newline="") as file:

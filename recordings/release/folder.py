@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,6 +104,14 @@ def text_file(path: Path) -> Iterator[TextIO]:
     with part.open("w", encoding="utf-8", newline="") as file:
         yield file
     part.replace(path)
+
+
+def is_plain(path: Path) -> bool:
+    """Whether this is a file of its own: no link, and no pipe or device, which might never end."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def file_sha256(path: Path) -> str:

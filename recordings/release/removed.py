@@ -47,6 +47,14 @@ def unwilling() -> Q:
     return Q(audio_type=HUMMING, row__versions__ai_training="True", version_id__in=said_no)
 
 
+def not_accepted() -> Q:
+    """Released hums and covers that are not accepted: withdrawn, found wrong by people since, or doubtful again."""
+    good_covers = (CoverFragment.State.MATCHED, CoverFragment.State.ACCEPTED)
+    return Q(version_id__in=Humming.objects.exclude(state=Humming.State.ACCEPTED).order_by().values("pk")) | Q(
+        version_id__in=CoverFragment.objects.exclude(state__in=good_covers).order_by().values("pk")
+    )
+
+
 def gone_since_release() -> list[Gone]:
     """Every version of a release that is out which was withdrawn or taken down, in the order of the table."""
     out = ReleasedVersion.objects.exclude(release__exported_at=None)
@@ -73,8 +81,9 @@ def table_of(gone: list[Gone]) -> str:
 
 
 def may_not_go_out(release: Release) -> bool:
-    """Whether a snapshot holds what was withdrawn or taken down since, or says of a hum what its singer took back."""
-    return release.versions.filter(withdrawn() | taken_down() | unwilling()).exists()
+    """Whether a snapshot holds what was withdrawn, rejected or taken down since, or says of a hum what its singer took
+    back."""
+    return release.versions.filter(not_accepted() | taken_down() | unwilling()).exists()
 
 
 def snapshots_with(versions: Q) -> QuerySet[Release]:

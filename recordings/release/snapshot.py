@@ -34,18 +34,20 @@ ROWS_AT_ONCE = 500
 def freeze(version: str) -> Release:
     """The release of this version: the one that exists, or a new one of everything that may be published now.
 
-    One that is not out yet and holds what was withdrawn or taken down since is thrown away and frozen anew.
+    One that is not out yet and holds what was withdrawn, rejected or taken down since is thrown away and frozen anew.
 
     Raises ReleaseRefused for an impossible version, or when there is nothing to release.
     """
     check_name(version)
     for _ in range(ATTEMPTS):
         release = _frozen(version)
-        # What was withdrawn while the snapshot was taken is seen here, after it.
+        # What was withdrawn or rejected while the snapshot was taken is seen here, after it.
         if release.exported_at or not may_not_go_out(release):
             return release
         discard(Release.objects.filter(pk=release.pk, exported_at=None))
-    raise ReleaseRefused(f"Takes are being withdrawn while release {version} is frozen. Freeze it again in a minute.")
+    raise ReleaseRefused(
+        f"Versions are being withdrawn or rejected while release {version} is frozen. Freeze it again in a minute."
+    )
 
 
 def _frozen(version: str) -> Release:

@@ -1,6 +1,7 @@
 """Checking a folder that claims to be a release. It needs the folder alone: no database, no network.
 
-Nothing in the folder is believed: paths are compared before they are opened, links are not followed.
+Nothing in the folder is believed: paths are compared before they are opened, links are not followed, and only plain
+files are opened.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import soundfile
 from recordings.release import checks
 from recordings.release.checks import Row
 from recordings.release.errors import ReleaseRefused, in_words
-from recordings.release.folder import file_sha256
+from recordings.release.folder import file_sha256, is_plain
 from recordings.release.progress import Progress, by_percent, quiet
 from recordings.release.tables import (
     AUDIO_TYPES,
@@ -55,7 +56,8 @@ class Findings:
     version: str = ""
 
     def fault(self, file: str, sentence: str) -> None:
-        self.faults.append((file, sentence))
+        # A folder may hold names that are no text.
+        self.faults.append((printable(file), printable(sentence)))
 
     @property
     def ok(self) -> bool:
@@ -65,6 +67,10 @@ class Findings:
     def lines(self) -> list[str]:
         """A line for each fault."""
         return [f"{file}: {sentence}" for file, sentence in self.faults]
+
+
+def printable(text: str) -> str:
+    return text.encode(errors="backslashreplace").decode()
 
 
 def verify(folder: Path, progress: Progress = quiet) -> Findings:
@@ -92,10 +98,12 @@ def read_sums(folder: Path, findings: Findings) -> dict[str, str]:
     Where it is missing, the sums are those of the files as they are, so that all else can still be checked.
     """
     try:
-        text = (folder / SUMS).read_text(encoding="utf-8")
-    except (FileNotFoundError, UnicodeDecodeError):
+        text = (folder / SUMS).read_text(encoding="utf-8") if is_plain(folder / SUMS) else None
+    except UnicodeDecodeError:
+        text = None
+    if text is None:
         findings.fault(SUMS, "is missing or no text: the export did not finish, or the file was removed")
-        paths = (path for path in files_in(folder) if not (folder / path).is_symlink() and path != SUMS)
+        paths = (path for path in files_in(folder) if is_plain(folder / path) and path != SUMS)
         return {path: file_sha256(folder / path) for path in paths}
     sums: dict[str, str] = {}
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
@@ -137,6 +145,8 @@ def check_sums(folder: Path, sums: dict[str, str], findings: Findings, progress:
             findings.fault(path, "is missing")
         elif (folder / path).is_symlink():
             findings.fault(path, "is a link; a release has files only")
+        elif not is_plain(folder / path):
+            findings.fault(path, "is a pipe or a device; a release has files only")
         elif file_sha256(folder / path) != sums[path]:
             findings.fault(path, f"was changed: its sum is not the one in {SUMS}")
         else:
@@ -181,13 +191,13 @@ def check_removed(folder: Path, rows: list[Row], sums: dict[str, str], findings:
 def check_card(folder: Path, sums: dict[str, str], findings: Findings) -> None:
     """The release's name, and that there are as many versions, kept and removed, as it was frozen with."""
     path = folder / CARD
-    if not path.is_file() or path.is_symlink():
+    if not is_plain(path):
         return  # the sums have said so
     try:
         card: dict[str, Any] = json.loads(path.read_bytes())
-        findings.version, frozen = str(card["version"]), int(card["counts"]["versions"])
+        findings.version, frozen = printable(str(card["version"])), int(card["counts"]["versions"])
         removed = int(card["removed"]) if "removed" in card else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         findings.fault(CARD, "is not the description of a release")
         return
     if frozen != findings.counts["rows"]:

@@ -162,6 +162,37 @@ def test_a_snapshot_of_something_withdrawn_is_frozen_anew(fragment, tmp_path):
     assert Release.objects.get().pk != stale.pk
 
 
+@pytest.mark.parametrize("state", ["rejected", "checked"])
+def test_a_snapshot_of_a_hum_that_is_not_accepted_any_more_is_frozen_anew(fragment, tmp_path, state):
+    stale, hum = freeze("1.0"), fragment.hummings.first()
+    hum.move_to(state, why="It is another song.")
+    publish("1.0", tmp_path / "out")
+    release = Release.objects.get()
+    assert release.pk != stale.pk
+    assert not release.versions.filter(version_id=hum.pk).exists()
+    assert len(rows_of(tmp_path / "out")) == 3
+    hum.move_to(Humming.State.ACCEPTED, why="It is not.")
+    fragment.hummings.last().move_to(Humming.State.REJECTED, why="It is another song.")
+    assert freeze("1.0").pk == release.pk, "what is out stays"
+
+
+def test_a_snapshot_of_a_cover_that_is_not_accepted_any_more_is_frozen_anew(fragment):
+    stale, cover = freeze("1.0"), fragment.cover_fragments.get()
+    cover.move_to(CoverFragment.State.ACCEPTED, why="People agreed.")
+    assert freeze("1.0").pk == stale.pk
+    cover.move_to(CoverFragment.State.REJECTED, why="People did not.")
+    assert not freeze("1.0").versions.filter(version_id=cover.pk).exists()
+    assert Release.objects.get().pk != stale.pk
+
+
+def test_looking_whether_a_snapshot_may_go_out_takes_two_queries(fragment, django_assert_num_queries):
+    for _ in range(5):
+        make.make_humming(fragment)
+    freeze("1.0")
+    with django_assert_num_queries(2):
+        freeze("1.0")
+
+
 class Meanwhile:
     """Withdraws a hum while the export is at this share of its work."""
 

@@ -7,9 +7,10 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ from recordings.tests import factories as make
 # The release is made in a database; none of these tests needs one any more.
 pytestmark = pytest.mark.django_db
 
-DATASET, VERSIONS = "metadata/dataset.csv", "metadata/versions.csv"
+DATASET, VERSIONS, CARD = "metadata/dataset.csv", "metadata/versions.csv", "metadata/release.json"
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,73 @@ def test_a_link_is_named_and_not_followed(out, tmp_path):
     path.rename(tmp_path / "elsewhere.flac")
     path.symlink_to(tmp_path / "elsewhere.flac")
     assert verify(out).lines == [f"{path.relative_to(out)}: is a link; a release has files only"]
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    """Fails where a check waits for what never comes."""
+
+    def give_up(*anything: object) -> None:
+        raise TimeoutError("The check hangs.")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("in_time")
+@pytest.mark.parametrize("path", ["", DATASET, VERSIONS, "REMOVED.tsv", CARD, "README.md"])
+def test_a_pipe_is_named_and_not_read(out, path):
+    path = path or audio_files(out)[0].relative_to(out).as_posix()
+    (out / path).unlink()
+    os.mkfifo(out / path)
+    assert f"{path}: is a pipe or a device; a release has files only" in verify(out).lines
+
+
+@pytest.mark.usefixtures("in_time")
+def test_sums_that_are_a_pipe_are_none(out):
+    (out / "SHA256SUMS").unlink()
+    os.mkfifo(out / "SHA256SUMS")
+    os.mkfifo(out / "another")
+    lines = verify(out).lines
+    assert lines[0] == "SHA256SUMS: is missing or no text: the export did not finish, or the file was removed"
+    assert "another: is not part of the release" in lines
+
+
+@pytest.mark.parametrize("path", [DATASET, CARD])
+def test_a_folder_in_the_place_of_a_file_is_named(out, path):
+    (out / path).unlink()
+    (out / path).mkdir()
+    assert f"{path}: is missing" in verify(out).lines
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        "[" * 200_000,
+        '{"version": "1.0", "counts": {"versions": 1e999}, "removed": 0}',
+        '{"version": "1.0", "counts": {"versions": 6}, "removed": -1e999}',
+        '{"version": "1.0", "counts": {"versions": NaN}}',
+        '{"version": "1.0", "counts": {"versions": ' + "9" * 5000 + "}}",
+        "[]",
+        "",
+    ],
+)
+def test_a_hostile_card_is_a_fault(out, card):
+    (out / CARD).write_text(card)
+    mend_sum(out, CARD)
+    assert f"{CARD}: is not the description of a release" in verify(out).lines
+
+
+def test_names_that_are_no_text_can_be_printed(out):
+    (out / os.fsdecode(b"metadata/\xff")).write_text("mine")
+    (out / CARD).write_text('{"version": "\\ud800", "counts": {"versions": 6}, "removed": 0}')
+    mend_sum(out, CARD)
+    findings = verify(out)
+    "\n".join([*findings.lines, findings.version]).encode()
+    assert any(line.endswith("is not part of the release") for line in findings.lines)
 
 
 @pytest.mark.parametrize("path", ["../secret", "/etc/passwd", "a//b", "a/./b", "..\\secret", "C:/secret"])
