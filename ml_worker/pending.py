@@ -13,7 +13,7 @@ from django.db.models import CharField, Count, Exists, Max, OuterRef, Q, QuerySe
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from annotation.double_check.control_items import WANTED, doubtful
+from annotation.double_check.control_items import MOST, doubtful, wanted
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker.models import Job
 from recordings.models import CoverFragment, Humming, Recording
@@ -24,6 +24,8 @@ PERSON_WAITS = 100
 ORIGINALS = 50
 # Labels that may be wrong wait to be asked anew.
 DOUBTED = 40
+# Short work that others' verdicts hang on; hundreds of analyses of covers may wait beside it.
+SOON = 20
 # Control items are made, and reviewers measured, not more often than this.
 NOW_AND_THEN = timedelta(minutes=10)
 
@@ -57,31 +59,42 @@ def make_jobs() -> None:
     for reviewer in without_job(Reviewer.objects.with_verdicts_to_put_back(), Job.Kind.REASK):
         Job.ask(Job.Kind.REASK, reviewer.pk, priority=DOUBTED)
     if controls_are_due():
-        Job.ask(Job.Kind.CONTROLS, priority=Job.UNHURRIED)
+        Job.ask(Job.Kind.CONTROLS, priority=SOON)
     if measuring_is_due():
-        Job.ask(Job.Kind.CROWD, priority=Job.UNHURRIED)
+        Job.ask(Job.Kind.CROWD, priority=SOON)
 
 
 def asked_since(kind: str, when: datetime) -> bool:
-    """Whether an unhurried job of this kind was made since then. (All states are named for the index's sake.)"""
-    jobs = Job.objects.filter(state__in=Job.State.values, priority=Job.UNHURRIED, created_at__gte=when)
+    """Whether a job of this kind was made since then. (All states are named for the index's sake.)"""
+    priorities = (SOON, Job.UNHURRIED)  # as it is made here, and by hand
+    jobs = Job.objects.filter(state__in=Job.State.values, priority__in=priorities, created_at__gte=when)
     return jobs.filter(kind=kind).exists()
 
 
 def controls_are_due() -> bool:
-    """Some have to be retired; or there are too few, and since they were last made pairs were accepted or some left."""
+    """Some have to be retired; or there are too few, and there is something to make more of."""
+    if asked_since(Job.Kind.CONTROLS, timezone.now() - NOW_AND_THEN):
+        return False
     known = Control.objects.aggregate(
         live=Count("pk", filter=Q(retired_at=None)),
         doubtful=Count("pk", filter=Q(retired_at=None) & doubtful()),
         retired_at=Max("retired_at"),
     )
-    a_while_ago = timezone.now() - NOW_AND_THEN
     if known["doubtful"]:
-        return not asked_since(Job.Kind.CONTROLS, a_while_ago)
-    if known["live"] >= WANTED:
-        return False
+        return True
     news = [when for when in (latest_acceptance(), known["retired_at"]) if when]
-    return bool(news) and not asked_since(Job.Kind.CONTROLS, min(max(news), a_while_ago))
+    if not news or known["live"] >= MOST or nothing_left_since(max(news)):
+        return False
+    return known["live"] < wanted()
+
+
+def nothing_left_since(news: datetime) -> bool:
+    """Whether the latest job of this module that made control items found nothing to make them of, or failed."""
+    jobs = Job.objects.filter(state__in=Job.State.values, priority=SOON, kind=Job.Kind.CONTROLS, created_at__gte=news)
+    latest = jobs.order_by("-created_at").first()
+    if latest is None or latest.state in Job.OPEN:
+        return False
+    return latest.state == Job.State.FAILED or bool((latest.result or {}).get("nothing_left"))
 
 
 def latest_acceptance() -> datetime | None:

@@ -430,6 +430,67 @@ def _answers_until_aside(right: NDArray[np.bool_]) -> float:
     return float("inf")
 
 
+# Whom the training has to tell apart; who always accepts, or always rejects, is right as often as a coin.
+PASSING = {
+    "says always yes": Reliability(1.0, 0.0),
+    "flips a coin": Reliability(0.5, 0.5),
+    "0.60": Reliability(0.6, 0.6),
+    "0.85": Reliability(0.85, 0.85),
+    "0.90": Reliability(0.9, 0.9),
+    "0.95": Reliability(0.95, 0.95),
+}
+CONTROLS_EACH, SITTINGS = 60, 400
+PASSED_WITHIN = 30
+
+
+def passing_table(people: int = 2000, seed: int = 0) -> list[dict[str, Any]]:
+    """Who passes the training or wins trust back, within CONTROLS_EACH control items, and what their verdicts do then.
+
+    Everybody judges until they have met so many control items, half of them good, or SITTINGS items in all.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for name, worth in PASSING.items():
+        first, last, given, kept = np.array([_sit(worth, rng) for _ in range(people)]).T
+        passes = first < np.inf
+        rows.append(
+            {
+                "reviewer (synthetic)": name,
+                "passes training": float((passes & (last == 0)).mean()),
+                "ever trusted": float(passes.mean()),
+                "median items until": _quantile(first, 0.5),
+                "90 % until": _quantile(first, 0.9),
+                f"not within {PASSED_WITHIN}": float((first > PASSED_WITHIN).mean()),
+                "verdicts": float(given.mean()),
+                "that count": float(kept.mean()),
+                "share": float(kept.sum() / given.sum()) if given.sum() else None,
+            }
+        )
+    return rows
+
+
+def _sit(worth: Reliability, rng: np.random.Generator) -> tuple[float, int, int, int]:
+    """Control items until trusted, whether set aside before, verdicts given, and those that count in the end."""
+    reviewer, first, was_aside = _Reviewer(), float("inf"), False
+    for item in range(SITTINGS):
+        if rng.random() >= reviewer.probability_of_control():
+            reviewer.judged(item)
+            continue
+        if len(reviewer.answers) == CONTROLS_EACH:
+            break
+        good = bool(rng.random() < GOOD_CONTROLS)
+        reviewer.answer(good, bool(rng.random() < (worth.accepts_good if good else 1 - worth.rejects_bad)))
+        if first == float("inf"):
+            was_aside |= reviewer.standing is Standing.SET_ASIDE
+            first = len(reviewer.answers) if reviewer.standing is Standing.TRUSTED else first
+    return first, was_aside, len(reviewer.seen), len(reviewer.judged_at)
+
+
+def _quantile(values: NDArray[np.float64], share: float) -> float | None:
+    found = float(np.quantile(values, share, method="higher"))
+    return found if found < np.inf else None
+
+
 def _print(rows: Sequence[dict[str, Any]]) -> None:
     cells = [list(rows[0]), *([_shown(value) for value in row.values()] for row in rows)]
     widths = [max(len(line[k]) for line in cells) for k in range(len(cells[0]))]
@@ -447,3 +508,5 @@ if __name__ == "__main__":
     _print(table())
     print()
     _print(standing_table())
+    print()
+    _print(passing_table())

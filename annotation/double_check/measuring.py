@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from annotation.crowd import Fit, fit
 from annotation.models import Control, Reviewer, Verdict
+from annotation.models.controls import is_right, unsure
 from annotation.models.verdicts import Decision
 
 # Rows that are read, or written, at one go.
@@ -72,29 +73,31 @@ def read_votes() -> Votes:
     of, by, what = [], [], []
     known: dict[int, bool] = {}
     on_controls = 0
-    for item_id, person_id, decision, fault in rows():
+    for item_id, person_id, decision, nudge_s, fault, facts in rows():
         item = items.setdefault(item_id, len(items))
         of.append(item)
         by.append(people.setdefault(person_id, len(people)))
-        what.append(decision == Decision.ACCEPT)
-        if fault is not None:
-            known[item] = fault == Control.Fault.AS_IS
-            on_controls += 1
+        if fault is None:
+            what.append(decision == Decision.ACCEPT)
+            continue
+        known[item] = fault == Control.Fault.AS_IS
+        # Who moves a shifted one back and accepts it has found what is bad in it.
+        what.append(known[item] == is_right(fault, facts, decision, nudge_s))
+        on_controls += 1
     return Votes(of, by, what, list(people), len(items), known, on_controls)
 
 
-def rows() -> Iterator[tuple[Any, int, str, str | None]]:
-    """Item, person, decision, and of control items what was done to them.
+def rows() -> Iterator[tuple[Any, int, str, float, str | None, dict[str, Any] | None]]:
+    """Item, person, decision and nudge, and of control items what was done to them.
 
     An answer to a control item shows what its reviewer is worth also where verdicts do not count. One that was an
     accepted pair and was retired may have been no good pair after all, so nothing is learnt from it.
     """
     counted = Q(item__control=None, counts=True)
-    control = Q(item__control__isnull=False) & ~Q(
-        item__control__fault=Control.Fault.AS_IS, item__control__retired_at__isnull=False
-    )
+    control = Q(item__control__isnull=False) & ~unsure("item__control__")
     verdicts = Verdict.objects.standing().filter(counted | control).order_by()
-    return verdicts.values_list("item_id", "person_id", "decision", "item__control__fault").iterator(AT_ONCE)
+    columns = "item_id", "person_id", "decision", "nudge_s", "item__control__fault", "item__control__facts"
+    return verdicts.values_list(*columns).iterator(AT_ONCE)
 
 
 def write(votes: Votes, found: Fit, now: datetime) -> None:

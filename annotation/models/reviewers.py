@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Self
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from annotation.crowd import UNPROVEN, Reliability, counts, gives_feedback, standing
 from annotation.crowd import Standing as CrowdStanding
 from annotation.crowd.gold import RECENT as RECENT_ANSWERS
+from annotation.models.controls import is_right, unsure
 from annotation.models.verdicts import Verdict
 from recordings.models.history import Stateful
 
@@ -101,25 +104,45 @@ class Reviewer(Stateful):
         return Reliability(self.accepts_good, self.rejects_bad)
 
     def answers(self) -> models.QuerySet[Verdict]:
-        """Verdicts on control items, oldest first."""
-        return Verdict.objects.of_controls().filter(person=self.person).select_related("item__control").order_by("at")
+        """Verdicts on control items that say something of this reviewer, oldest first.
+
+        Those that were taken back as a slip of the finger are left out; one that was taken back later was an answer.
+        """
+        slip = Q(undone_at__lte=F("at") + Verdict.UNDO_TIME + Verdict.UNDO_LEEWAY)
+        of_controls = Verdict.objects.filter(person=self.person, item__control__isnull=False)
+        return of_controls.exclude(slip).exclude(unsure("item__control__")).order_by("at", "pk")
+
+    def answered(self) -> list[tuple[datetime, bool]]:
+        """When control items were answered, and whether rightly, oldest first.
+
+        The first answer to each counts. To say that one cannot tell is a wrong one: who was always in doubt of control
+        items could else choose those that one is asked.
+        """
+        passed = apps.get_model("annotation", "PassedOver").objects.filter(person=self.person)
+        passed = passed.exclude(item__control=None).exclude(unsure("item__control__"))
+        given = [(at, item, False) for at, item in passed.values_list("at", "item")]
+        columns = ("at", "item", "item__control__fault", "item__control__facts", "decision", "nudge_s")
+        given += [(at, item, is_right(*answer)) for at, item, *answer in self.answers().values_list(*columns)]
+        first: dict[uuid.UUID, tuple[datetime, bool]] = {}
+        for at, item, right in sorted(given, key=lambda answer: answer[0]):
+            first.setdefault(item, (at, right))
+        return list(first.values())
 
     def score(self) -> tuple[int, int]:
         """How many of the latest control items were judged right and wrong; older ones would hide a change."""
-        latest = self.answers().order_by("-at")[:RECENT_ANSWERS]
-        right = [answer.item.control.is_right(answer) for answer in latest]
+        right = [right for _, right in self.answered()[-RECENT_ANSWERS:]]
         return sum(right), len(right) - sum(right)
 
     def look_again(self) -> None:
-        """After a control item: a change of standing where the answers call for one."""
-        since = list(self.answers().filter(at__gte=self.changed_at))
-        new = standing(self.standing, [answer.item.control.is_right(answer) for answer in since])
+        """After a control item was judged or passed over: a change of standing where the answers call for one."""
+        since = [(at, right) for at, right in self.answered() if at >= self.changed_at]
+        new = standing(self.standing, [right for _, right in since])
         if new == self.standing:
             return
         self.move_to(new.value, why=WHY[new])
         self.changed_at = timezone.now()
         if new == CrowdStanding.SET_ASIDE:
-            self.put_back_from, self.put_back_until = since[-min(len(since), RECENT_ANSWERS)].at, self.changed_at
+            self.put_back_from, self.put_back_until = since[-min(len(since), RECENT_ANSWERS)][0], self.changed_at
         self.save(update_fields=["changed_at", "put_back_from", "put_back_until"])
 
     def verdicts_to_put_back(self) -> models.QuerySet[Verdict]:

@@ -18,7 +18,7 @@ from annotation.crowd.gold import (
     probability_of_gold,
     standing,
 )
-from annotation.crowd.simulation import standing_table
+from annotation.crowd.simulation import passing_table, standing_table
 
 NEW, TRUSTED, SET_ASIDE = Standing
 
@@ -58,9 +58,10 @@ def test_counts_are_not_negative():
     [
         (NEW, "", NEW),
         (NEW, "++++", NEW),
-        (NEW, "-++++", TRUSTED),
-        (NEW, "--+++", NEW),
-        (NEW, "---++++", TRUSTED),
+        (NEW, "++++++++", NEW),
+        (NEW, "-+++++++++", TRUSTED),
+        (NEW, "--++++++++", NEW),
+        (NEW, "---+++++++++", TRUSTED),
         (NEW, "-------", NEW),
         (NEW, "-+-+-+-+", SET_ASIDE),
         (NEW, "-+++--++", NEW),
@@ -72,10 +73,10 @@ def test_counts_are_not_negative():
         (TRUSTED, "+" * 40 + "-" * 7, TRUSTED),
         (TRUSTED, "+" * 40 + "-" * 8, SET_ASIDE),
         (SET_ASIDE, "", SET_ASIDE),
-        (SET_ASIDE, "+++++", SET_ASIDE),
-        (SET_ASIDE, "+++++-", TRUSTED),
-        (SET_ASIDE, "++++--", SET_ASIDE),
-        (SET_ASIDE, "-" * 20 + "-+++++", TRUSTED),
+        (SET_ASIDE, "+" * 11, SET_ASIDE),
+        (SET_ASIDE, "+" * 11 + "-", TRUSTED),
+        (SET_ASIDE, "+" * 10 + "--", SET_ASIDE),
+        (SET_ASIDE, "-" * 20 + "-" + "+" * 11, TRUSTED),
     ],
 )
 def test_standings(before, answers, expected):
@@ -117,3 +118,15 @@ def test_good_reviewers_are_rarely_set_aside_and_who_guesses_soon():
     assert rows[0.5]["set aside"] > 0.99
     assert rows[0.5]["median answers until"] <= 8
     assert rows[0.6]["median answers until"] <= 13
+
+
+def test_who_does_not_listen_rarely_passes_and_who_does_passes_soon():
+    rows = {row["reviewer (synthetic)"]: row for row in passing_table(people=400)}
+    for guesses in (rows["says always yes"], rows["flips a coin"]):
+        assert guesses["passes training"] < 0.1
+        assert guesses["ever trusted"] < 0.15
+        assert guesses["that count"] < 3
+    for listens in (rows["0.90"], rows["0.95"]):
+        assert listens["median items until"] < 14
+        assert listens["not within 30"] < 0.03
+        assert listens["share"] > 0.98

@@ -5,6 +5,8 @@ A curve is a `Curve` on FINE_HOP_S. Everything here gives the same for the same 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ml_worker.audio.melody import Melody
@@ -26,6 +28,8 @@ PAUSE_S = 0.06
 LOUDNESS_S = 0.02
 """Where there is no pause: the quietest window of this length, seconds."""
 HIGHEST_PEAK = 0.999
+LONGEST_BLOCK = 512
+"""Recorders give sound in blocks of a power of two; a browser in blocks of 128 frames."""
 
 ANOTHER_TUNE = 0.35
 """Similarity (alignment.Alignment) below which two melodies surely differ; 0.5 is the limit of the check."""
@@ -95,6 +99,12 @@ def quiet_place(pitch: Curve, sound: Sound, first_s: float, last_s: float) -> fl
     return first_s + (int(np.argmin(loudness)) + window / 2) / sound.sample_rate
 
 
+def like_lengths(sound: Sound, end_s: float) -> float:
+    """A second near this one where a cut leaves a length like the sound's own, in whole blocks of a recorder."""
+    block = math.gcd(sound.frames, LONGEST_BLOCK)
+    return max(1, round(end_s * sound.sample_rate / block)) * block / sound.sample_rate
+
+
 # --- the sound
 
 
@@ -145,5 +155,7 @@ def curve_transposed_from(pitch: Curve, at_s: float, semitones: float) -> Curve:
     return moved
 
 
-def curve_cut_off(pitch: Curve, end_s: float) -> Curve:
-    return pitch[: round(end_s / FINE_HOP_S)]
+def curve_cut_off(pitch: Curve, before_s: float, after_s: float) -> Curve:
+    """The curve of a sound that was so long and is now: as many frames over, or missing, as there were."""
+    over = len(pitch) - math.ceil(before_s / FINE_HOP_S)
+    return pitch[: math.ceil(after_s / FINE_HOP_S) + over]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections import Counter
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from annotation.double_check import control_items, desk
-from annotation.models import Control, ReviewItem, Verdict
+from annotation.models import Control, PassedOver, Reviewer, ReviewItem, Verdict
 from annotation.models.verdicts import Reason
 from annotation.taking import withdraw
 from ml_worker.audio.sound import Sound
@@ -120,6 +122,14 @@ def test_a_swapped_one_shows_another_song_in_the_place_and_key_of_its_own(fragme
     assert np.array_equal(made.original, as_curve(media.fragment_curve(made.fragment)), equal_nan=True)
 
 
+def test_nothing_is_swapped_at_a_pace_that_no_machine_proposes(fragments):
+    hum = made_rows.sung_hum(fragments[0])
+    other = fragments[1]
+    assert Pair(hum).with_fault(Fault.SWAPPED, lambda own: iter([other])) is not None
+    other.end_s = other.start_s + hum.fragment.duration_s / 1.5
+    assert Pair(hum).with_fault(Fault.SWAPPED, lambda own: iter([other])) is None
+
+
 def test_nothing_is_swapped_for_a_phrase_that_is_the_same_tune(fragments):
     """Another song's fragment with the very same melody, and nothing else there is."""
     hum = made_rows.sung_hum(fragments[0])
@@ -164,12 +174,37 @@ def test_cut_short_the_end_of_the_phrase_is_missing_and_fades_out(fragments, pai
     source = pair_of(fragments[0])
     made, before = shown(source, Fault.CUT), heard(source)
     assert 0.35 <= made.facts["cut_s"] / made.phrase_s <= 0.51
-    assert made.duration_s == made.sound.duration_s
+    assert made.duration_s == pytest.approx(made.sound.duration_s, abs=1 / before.sample_rate)
     assert made.duration_s == pytest.approx(made.second_of(1.0) - made.facts["cut_s"], abs=0.01)
     assert len(made.pitch) * FINE_HOP_S == pytest.approx(made.duration_s, abs=2 * FINE_HOP_S)
     kept = made.sound.frames - round(0.05 * before.sample_rate)
     assert np.array_equal(made.sound.samples[:, :kept], before.samples[:, :kept])
     assert np.abs(made.sound.samples[:, -10:]).max() < 1e-3
+
+
+@pytest.mark.parametrize("pair_of", KINDS)
+def test_the_length_of_one_that_was_cut_short_is_as_odd_as_any(fragments, pair_of):
+    """Whole milliseconds, or the grid of the curve, would give it away."""
+    sources = [pair_of(fragment) for fragment in fragments]
+    cut = [shown(source, Fault.CUT) for source in sources]
+    for source, one in zip(sources, cut, strict=True):
+        if isinstance(source, Humming):
+            assert one.sound.frames % math.gcd(heard(source).frames, spoiling.LONGEST_BLOCK) == 0
+        else:
+            assert abs(one.duration_s * 1000 - round(one.duration_s * 1000)) > 1e-6
+        whole = shown(source, Fault.AS_IS)
+        over = [len(each.pitch) - math.ceil(each.duration_s / FINE_HOP_S) for each in (one, whole)]
+        assert over[0] == over[1], "their curves end as those of whole ones do"
+
+
+@pytest.mark.parametrize(("frames", "block"), [(480_000 + 128, 128), (99_999, 1), (512 * 100, 512)])
+def test_a_recorder_gives_whole_blocks_and_so_does_a_cut(frames, block):
+    sound = Sound.from_mono(np.zeros(frames, np.float32), 48_000)
+    end_s = spoiling.like_lengths(sound, 0.71234)
+    assert end_s == pytest.approx(0.71234, abs=0.006)
+    short = spoiling.cut_off(sound, end_s)
+    assert short.duration_s == pytest.approx(end_s, abs=1e-9)
+    assert short.frames % block == 0
 
 
 def test_a_full_scale_sound_is_not_clipped_by_moving_it():
@@ -202,6 +237,8 @@ def test_people_s_own_corrections_are_in_what_is_shown(fragments):
     for name, nudge_s in (("bob", 0.04), ("eve", 0.06)):
         Verdict.objects.create(item=item, person=factories.make_person(name), decision="accept", nudge_s=nudge_s)
     assert shown(hum, Fault.AS_IS).offset_s == pytest.approx(made_rows.OFFSET_S + 0.05)
+    Verdict.objects.create(item=item, person=factories.make_person("kim"), decision="accept", nudge_s=0.5)
+    assert Pair(hum).as_it_is is None, "they do not agree where it begins"
 
 
 # --- the job
@@ -277,8 +314,88 @@ def test_made_twice_or_after_a_kill_they_are_there_once(pairs, monkeypatch):
     assert ReviewItem.objects.controls().count() == len(once)
 
 
+def judges(name: str, **fields: object) -> Reviewer:
+    return Reviewer.objects.create(person=factories.make_person(name), **fields)
+
+
+def answers_all(reviewer: Reviewer) -> None:
+    for item in ReviewItem.objects.controls():
+        Verdict.objects.get_or_create(item=item, person=reviewer.person, defaults={"decision": "accept"})
+
+
+def test_who_has_met_nearly_all_gets_more_as_far_as_there_are_pairs(pairs, monkeypatch):
+    monkeypatch.setattr(control_items, "WANTED", 4)
+    monkeypatch.setattr(control_items, "LEFT_TO_EACH", 6)
+    ann = judges("ann", state=Reviewer.State.TRUSTED)
+    assert control_items.lacking() == 0, "who is trusted and has not judged for a month is not waited for"
+    make()
+    answers_all(ann)
+    assert (control_items.lacking(), control_items.wanted()) == (6, 10)
+    make()
+    live = Control.objects.live()
+    assert (live.count(), control_items.lacking()) == (10, 0)
+    assert live.filter(fault=Fault.AS_IS).count() == 5
+    assert max(Counter(one.source.pk for one in live).values()) == 2, "spread over the pairs first"
+
+    answers_all(ann)
+    make()
+    answers_all(ann)
+    job = make()
+    faults = Counter(Control.objects.values_list("fault", flat=True))
+    assert faults[Fault.AS_IS] == len(pairs)
+    assert faults.total() == 2 * len(pairs) + controls.MORE_BAD, "who rejects all is not to pass by what is left over"
+    assert job.result["nothing_left"]
+    Verdict.objects.update(at=timezone.now() - timedelta(days=31))
+    assert control_items.lacking() == 0
+    ann.move_to(Reviewer.State.SET_ASIDE, why="Test.")
+    assert control_items.lacking() == 4, "two are left"
+    monkeypatch.setattr(control_items, "MOST", 20)
+    assert control_items.wanted() == 20
+
+
+def test_what_one_passed_over_or_hummed_is_left_to_nobody(pairs, monkeypatch):
+    monkeypatch.setattr(control_items, "LEFT_TO_EACH", 12)
+    make()
+    ann = judges("ann")
+    assert control_items.lacking() == 0
+    PassedOver.objects.create(item=ReviewItem.objects.controls().first(), person=ann.person)
+    assert control_items.lacking() == 1
+    judges_too = Reviewer.of(pairs[0].singer)
+    assert control_items.lacking() == Control.objects.filter(humming__singer=judges_too.person).count() == 2
+    judges_too.person.is_active = False
+    judges_too.person.save()
+    assert control_items.lacking() == 1
+
+
+def test_for_who_knows_most_pairs_they_are_made_of_the_others(pairs, monkeypatch):
+    monkeypatch.setattr(control_items, "WANTED", 2)
+    monkeypatch.setattr(control_items, "LEFT_TO_EACH", 3)
+    ann = judges("ann")
+    for source in pairs[:-1]:
+        Verdict.objects.create(item=made_rows.settled(source), person=ann.person, decision="accept")
+    make()
+    others = Control.objects.filter(cover_fragment=pairs[-1])
+    assert others.count() == 3
+    assert control_items.lacking() == 0
+
+    Verdict.objects.create(item=made_rows.settled(pairs[-1]), person=ann.person, decision="accept")
+    assert control_items.in_need() == {ann.person_id: 3}
+    before = Control.objects.count()
+    assert make().result["nothing_left"], "more would be of no use to anybody"
+    assert Control.objects.count() == before
+
+
+def test_a_few_pairs_give_all_their_faults_where_there_is_need(fragments):
+    made_rows.sung_hum(fragments[0])
+    make()
+    assert Control.objects.count() == controls.OF_ONE_PAIR
+    judges("ann")
+    make()
+    assert set(Control.objects.values_list("fault", flat=True)) == set(Fault)
+
+
 def test_there_are_never_more_than_wanted(pairs, monkeypatch):
-    monkeypatch.setattr(controls, "WANTED", 5)
+    monkeypatch.setattr(control_items, "WANTED", 5)
     make()
     assert Control.objects.count() == 5
     assert make().message == "There are enough control items: 5."

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from annotation.double_check import control_items
 from annotation.double_check.measuring import measure_reviewers
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker import jobs_in_words, pending
@@ -96,6 +97,19 @@ def test_nothing_is_learnt_from_a_good_pair_that_was_found_to_be_bad(fragment):
         item.control.retire()
     found = measure_reviewers()
     assert (found.verdicts, found.on_controls) == (1, 1), "what was shifted was shifted"
+
+
+def test_a_shifted_one_that_is_moved_back_and_accepted_measures_as_rejected(fragment):
+    ann, bo = reviewers("ann", "bo")
+    for _ in range(8):
+        item = control(fragment, "shifted")
+        Control.objects.update(facts={"shift_ms": -500})
+        item.judge(ann, "accept", nudge_s=0.45)
+        item.judge(bo, "accept")
+    measure_reviewers()
+    worth = {one.person.username: one.rejects_bad for one in Reviewer.objects.all()}
+    assert worth["ann"] > 0.8
+    assert worth["bo"] < 0.4
 
 
 def test_a_reviewer_without_a_row_gets_one(fragment):
@@ -207,7 +221,7 @@ def test_measuring_is_due_when_verdicts_came_and_ten_minutes_are_over(fragment):
     hum_to_judge(fragment).judge(ann, "accept")
     pending.make_jobs()
     pending.make_jobs()
-    assert Job.objects.get(kind=Job.Kind.CROWD).priority == Job.UNHURRIED
+    assert Job.objects.get(kind=Job.Kind.CROWD).priority == pending.SOON
     run_here(Job.Kind.CROWD)
 
     hum_to_judge(fragment).judge(ann, "accept")
@@ -262,7 +276,7 @@ def test_control_items_are_due_when_pairs_were_accepted_but_not_time_and_again(f
     accept_one()
     pending.make_jobs()
     pending.make_jobs()
-    assert Job.objects.get(kind=Job.Kind.CONTROLS).priority == Job.UNHURRIED
+    assert Job.objects.get(kind=Job.Kind.CONTROLS).priority == pending.SOON
     run_here(Job.Kind.CONTROLS)
     accept_one()
     pending.make_jobs()
@@ -272,7 +286,7 @@ def test_control_items_are_due_when_pairs_were_accepted_but_not_time_and_again(f
     pending.make_jobs()
     assert open_jobs(Job.Kind.CONTROLS) == 0, "nothing was accepted since"
     accept_one()
-    monkeypatch.setattr(pending, "WANTED", 0)
+    monkeypatch.setattr(pending, "wanted", lambda: 0)
     pending.make_jobs()
     assert open_jobs(Job.Kind.CONTROLS) == 0, "there are enough"
     monkeypatch.undo()
@@ -281,7 +295,7 @@ def test_control_items_are_due_when_pairs_were_accepted_but_not_time_and_again(f
 
 
 def test_a_control_item_whose_pair_is_rejected_is_retired_soon(fragment, monkeypatch):
-    monkeypatch.setattr(pending, "WANTED", 1)
+    monkeypatch.setattr(pending, "wanted", lambda: 1)
     item = control(fragment)
     pending.make_jobs()
     assert open_jobs(Job.Kind.CONTROLS) == 0
@@ -304,6 +318,55 @@ def test_looking_for_what_is_due_costs_few_questions(fragment, set_aside):
     crowd = [query["sql"] for query in asked if "annotation_" in query["sql"]]
     assert len(asked) <= 12
     assert len(crowd) <= 6
+
+
+def test_more_control_items_are_due_when_somebody_has_met_nearly_all(fragment, monkeypatch):
+    for rows in ("WANTED", 1), ("LEFT_TO_EACH", 2):
+        monkeypatch.setattr(control_items, *rows)
+    made_settled(fragment, "bo", "cy")
+    items = [control(fragment), control(fragment, "shifted")]
+    (ann,) = reviewers("ann")
+    Reviewer.of(ann)
+    pending.make_jobs()
+    assert open_jobs(Job.Kind.CONTROLS) == 0, "two are left to everybody"
+    items[0].judge(ann, "accept")
+    pending.make_jobs()
+    job = Job.objects.get(kind=Job.Kind.CONTROLS)
+    ended(job, {"nothing_left": False})
+    pending.make_jobs()
+    assert open_jobs(Job.Kind.CONTROLS) == 1, "there may be more to make them of"
+    ended(Job.objects.open().get(kind=Job.Kind.CONTROLS), {"nothing_left": True})
+    pending.make_jobs()
+    assert open_jobs(Job.Kind.CONTROLS) == 0, "there is nothing to make them of"
+    made_settled(fragment, "di", "ed")
+    pending.make_jobs()
+    assert open_jobs(Job.Kind.CONTROLS) == 1, "now there is"
+
+
+def made_settled(fragment, *names: str) -> None:
+    """A pair that these accepted who do not judge any more."""
+    people = reviewers(*names)
+    item = hum_to_judge(fragment)
+    for person in people:
+        item.judge(person, "accept")
+    Reviewer.objects.filter(person__in=people).update(state=Reviewer.State.TRUSTED)
+    Verdict.objects.filter(person__in=people).update(at=timezone.now() - timedelta(days=60))
+
+
+def ended(job: Job, result: dict) -> None:
+    """The job is done, half an hour ago; what it went by was there before."""
+    ago = timezone.now() - timedelta(minutes=30)
+    Job.objects.filter(pk=job.pk).update(state=Job.State.DONE, result=result, created_at=ago)
+    ReviewItem.objects.exclude(settled_at=None).update(settled_at=ago - timedelta(minutes=1))
+
+
+def test_hundreds_of_analyses_are_no_queue_for_the_crowd(fragment):
+    (ann,) = reviewers("ann")
+    for number in range(250):
+        Job.ask(Job.Kind.ANALYSE, number, priority=Job.UNHURRIED)
+    hum_to_judge(fragment).judge(ann, "accept")
+    pending.make_jobs()
+    assert Job.claim("worker", Job.objects.all()).kind == Job.Kind.CROWD
 
 
 # --- in words

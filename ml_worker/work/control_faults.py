@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 from django.http import Http404
 
-from annotation.models import Control, Verdict
-from annotation.models.verdicts import Decision
+from annotation.models import Control
 from ml_worker.audio.decode import decode
 from ml_worker.audio.sound import Sound
 from ml_worker.judging import spoiling
+from ml_worker.judging.alignment import FASTEST_RATIO, SLOWEST_RATIO
 from ml_worker.judging.curves import FINE_HOP_S, Curve
 from ml_worker.work.audio_files import sound_of
+from ml_worker.work.corrections import correction_of
 from recordings import media
 from recordings.models import CoverFragment, Fragment, Humming
 
@@ -38,6 +39,7 @@ MIDDLE = (0.4, 0.6)
 MISSING = (0.35, 0.5)
 # How far a cut looks for a pause, seconds.
 PAUSE_WITHIN_S = 0.15
+UNEVEN_S = 0.01
 OTHERS_TRIED = 12
 
 Others = Callable[["Shown"], Iterable[Fragment]]
@@ -142,6 +144,8 @@ class Pair:
             except (Http404, FileNotFoundError):
                 continue
             ratio = shown.phrase_s / other.duration_s
+            if not FASTEST_RATIO <= ratio <= SLOWEST_RATIO:
+                continue  # no machine proposes such a pace, so it would tell
             if not spoiling.is_another_tune(shown.pitch, original):
                 continue
             key = spoiling.interval(original, shown.pitch, shown.offset_s, ratio)
@@ -167,12 +171,15 @@ class Pair:
         wanted_s = shown.second_of(1 - chance.uniform(*MISSING))
         earliest_s, latest_s = shown.second_of(1 - MISSING[1]), shown.second_of(1 - MISSING[0])
         near = max(earliest_s, wanted_s - PAUSE_WITHIN_S), min(latest_s, wanted_s + PAUSE_WITHIN_S)
-        end_s = round(spoiling.quiet_place(shown.pitch, sound, *near), 3)
+        # Not on the grid of the curve, and not rounded: no length may tell.
+        end_s = spoiling.quiet_place(shown.pitch, sound, *near) + chance.uniform(-UNEVEN_S, UNEVEN_S)
+        if isinstance(self.source, Humming):
+            end_s = spoiling.like_lengths(sound, end_s)
         short = spoiling.cut_off(sound, end_s)
         return replace(
             shown,
-            pitch=spoiling.curve_cut_off(shown.pitch, end_s),
-            duration_s=short.duration_s,
+            pitch=spoiling.curve_cut_off(shown.pitch, shown.duration_s, end_s),
+            duration_s=end_s,
             sound=short,
             facts={"cut_s": round(shown.second_of(1.0) - end_s, 3)},
         )
@@ -180,21 +187,23 @@ class Pair:
 
 def shown_hum(hum: Humming) -> Shown | None:
     check = hum.check_result
-    if check.offset_s is None or not check.tempo_ratio or not hum.audio:
+    corrected_s = correction_of(item__humming=hum)
+    if check.offset_s is None or not check.tempo_ratio or not hum.audio or corrected_s is None:
         return None
     return Shown(
         fragment=hum.fragment,
         original=as_curve(media.fragment_curve(hum.fragment)),
         pitch=as_curve(media.read_curve(check.melody)),
         duration_s=hum.duration_s,
-        offset_s=check.offset_s + correction_of(item__humming=hum),
+        offset_s=check.offset_s + corrected_s,
         tempo_ratio=check.tempo_ratio,
         transposition=check.transposition,
     )
 
 
 def shown_cover(cover: CoverFragment) -> Shown | None:
-    if abs(correction_of(item__cover_fragment=cover)) > LARGEST_CORRECTION_S:
+    corrected_s = correction_of(item__cover_fragment=cover)
+    if corrected_s is None or abs(corrected_s) > LARGEST_CORRECTION_S:
         return None
     return Shown(
         fragment=cover.fragment,
@@ -205,12 +214,6 @@ def shown_cover(cover: CoverFragment) -> Shown | None:
         tempo_ratio=cover.tempo_ratio,
         transposition=cover.transposition,
     )
-
-
-def correction_of(**item: Any) -> float:
-    """What those who accepted it moved it by, seconds, on average."""
-    nudges = list(Verdict.objects.counted().filter(decision=Decision.ACCEPT, **item).values_list("nudge_s", flat=True))
-    return sum(nudges) / len(nudges) if nudges else 0.0
 
 
 def heard(source: Humming | CoverFragment, moved_s: float = 0.0) -> Sound:

@@ -15,8 +15,9 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, QuerySet
 
-from annotation.double_check.control_items import WANTED, retire_doubtful
-from annotation.models import Control, ReviewItem
+from annotation.double_check import control_items
+from annotation.double_check.control_items import in_need, retire_doubtful, wanted
+from annotation.models import Control, ReviewItem, Verdict
 from ml_worker.audio.flac import to_flac
 from ml_worker.audio.sound import UnusableAudio
 from ml_worker.work.control_faults import Fault, Pair, Shown, as_json
@@ -31,10 +32,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("chad.jobs")
 
-# How many are made of one pair, whatever became of them.
-OF_ONE_PAIR = 2
-# Good and bad in about equal parts: who always rejects must fail as surely as who always accepts.
-MIX = {Fault.AS_IS: 0.45, Fault.SHIFTED: 0.14, Fault.SWAPPED: 0.14, Fault.TRANSPOSED: 0.14, Fault.CUT: 0.13}
+# How many are made of one pair, whatever became of them; and where somebody has met nearly all that there are.
+OF_ONE_PAIR, OF_ONE_PAIR_IN_NEED = 2, len(Fault)
+# Good and bad in equal parts: who always rejects must fail as surely as who always accepts.
+MIX = {Fault.AS_IS: 0.5} | dict.fromkeys((Fault.SHIFTED, Fault.SWAPPED, Fault.TRANSPOSED, Fault.CUT), 0.125)
+# A pair can be good once only. So many bad ones may be left over when somebody has met all good ones: too few to pass
+# the training, or to win trust back, by rejecting them all.
+MORE_BAD = 6
+# One job makes so many; a hum that somebody waits for may be behind it.
+AT_ONCE = 60
 # Accepted pairs of each kind that one job looks at, drawn by lot.
 LOOKED_AT = 150
 # Another fragment than the pair's own is at most this much longer or shorter.
@@ -50,12 +56,14 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     gone = retire_doubtful()
     made = Making.begin().make(report)
     live = Control.objects.live().count()
+    enough = live >= wanted()
     counts = {"made": sum(made.values()), "retired": gone, "live": live, "faults": dict(made)}
+    counts["nothing_left"] = not enough and made.total() < AT_ONCE
     words = f"{items(gone)} retired. " if gone else ""
     if made:
         kinds = ", ".join(f"{number} {Fault(fault).label}" for fault, number in sorted(made.items()))
         return f"{words}{items(made.total())} made: {kinds}. In use: {live}.", counts
-    if live >= WANTED:
+    if enough:
         return f"{words}There are enough control items: {live}.", counts
     return words + (NOTHING_LEFT.format(live=live) if sources_exist() else NO_PAIRS), counts
 
@@ -93,6 +101,9 @@ class Making:
 
     pairs: list[Pair]
     faults_of: dict[UUID, set[str]]  # of each source, retired ones included
+    wanted: int  # live ones
+    in_need: set[int] = field(default_factory=set)  # people who have met nearly all
+    known_to: Counter[UUID] = field(default_factory=Counter)  # by source, how many of them know the pair
     live: Counter[str] = field(default_factory=Counter)  # by fault
     songs: Counter[UUID] = field(default_factory=Counter)  # live ones by song
     kinds: Counter[type] = field(default_factory=Counter)  # live ones by kind of source
@@ -103,11 +114,18 @@ class Making:
         faults_of: dict[UUID, set[str]] = defaultdict(set)
         for hum, cover, fault in Control.objects.values_list("humming", "cover_fragment", "fault"):
             faults_of[hum or cover].add(fault)
-        full = [source for source, faults in faults_of.items() if len(faults) >= OF_ONE_PAIR]
+        people = set(in_need())
+        most = OF_ONE_PAIR_IN_NEED if people else OF_ONE_PAIR
+        full = [source for source, faults in faults_of.items() if len(faults) >= most]
         known = "fragment__recording__song"
         hums = accepted_hums().exclude(pk__in=full).select_related(known, "check_result").order_by("?")[:LOOKED_AT]
         covers = accepted_covers().exclude(pk__in=full).select_related(known, "recording").order_by("?")[:LOOKED_AT]
-        making = cls([Pair(source) for source in [*hums, *covers]], faults_of)
+        making = cls([Pair(source) for source in [*hums, *covers]], faults_of, wanted(), people)
+        judged = Verdict.objects.filter(person__in=people, item__control=None).order_by()
+        for hum, cover, _ in judged.values_list("item__humming", "item__cover_fragment", "person").distinct():
+            making.known_to[hum or cover] += 1
+        for pair in making.pairs:
+            making.known_to[pair.source.pk] += getattr(pair.source, "singer_id", None) in people
         for control in Control.objects.live().select_related(
             "humming__fragment__recording", "cover_fragment__fragment__recording"
         ):
@@ -123,14 +141,19 @@ class Making:
         """Makes what is missing, as far as there are pairs: how many of each fault."""
         made: Counter[str] = Counter()
         faults = set(MIX)
-        while faults and self.live.total() < WANTED:
+        while faults and made.total() < AT_ONCE and self.live.total() < self.wanted:
             fault = max(sorted(faults), key=self.lacking)
-            if self.make_one(fault):
+            if (fault == Fault.AS_IS or self.more_bad < MORE_BAD) and self.make_one(fault):
                 made[fault] += 1
-                report(self.live.total() / WANTED, f"{items(made.total())} made")
+                report(self.live.total() / self.wanted, f"{items(made.total())} made")
             else:
                 faults.discard(fault)
         return made
+
+    @property
+    def more_bad(self) -> int:
+        """How many more bad ones there are than good ones."""
+        return self.live.total() - 2 * self.live[Fault.AS_IS]
 
     def lacking(self, fault: str) -> float:
         """How many of this fault are missing, if one more is made in all."""
@@ -154,15 +177,22 @@ class Making:
     def open_for(self, fault: str) -> Iterator[Pair]:
         for pair in self.pairs:
             done = self.faults_of[pair.source.pk]
-            if fault not in done and len(done) < OF_ONE_PAIR and (pair.source.pk, fault) not in self.hopeless:
+            if self.may_give(pair, len(done)) and fault not in done and (pair.source.pk, fault) not in self.hopeless:
                 yield pair
 
-    def turn(self, pair: Pair) -> tuple[int, int, int, str]:
+    def may_give(self, pair: Pair, before: int) -> bool:
+        """Beyond the usual number only those pairs give one that somebody in need has not judged, and may be asked."""
+        if self.in_need and self.known_to[pair.source.pk] < len(self.in_need):
+            return before < OF_ONE_PAIR_IN_NEED
+        return before < OF_ONE_PAIR and self.live.total() < control_items.WANTED
+
+    def turn(self, pair: Pair) -> tuple[int, int, int, int, str]:
         """Spreads them over pairs, songs and kinds; what is equal comes by lot, the same each time."""
         source = pair.source
         song = source.fragment.recording.song_id
         lot = hashlib.sha256(source.pk.bytes).hexdigest()
-        return len(self.faults_of[source.pk]), self.songs[song], self.kinds[type(source)], lot
+        given = len(self.faults_of[source.pk])
+        return self.known_to[source.pk], given, self.songs[song], self.kinds[type(source)], lot
 
 
 def others(shown: Shown) -> Iterator[Fragment]:

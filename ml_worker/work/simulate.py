@@ -22,7 +22,7 @@ from django.contrib.auth.models import AbstractBaseUser, Group
 from django.core.files.base import ContentFile
 from django.db.models import Q, QuerySet
 
-from annotation.double_check.control_items import WANTED
+from annotation.double_check.control_items import wanted
 from annotation.handing_out import claim
 from annotation.models import Consent, Control, ReviewItem
 from annotation.models import Reviewer as Standings
@@ -268,7 +268,7 @@ class Crowd:
 
 
 def stock_up() -> None:
-    if Control.objects.live().count() < WANTED:
+    if Control.objects.live().count() < wanted():
         run_here(Job.Kind.CONTROLS)
 
 
