@@ -73,7 +73,7 @@ def described_version(item: ReviewItem) -> dict[str, Any]:
     """`similarity`, and what the machine proposes for the version."""
     facts = proposal(item.control or item.version)
     similarity = facts.pop("similarity")
-    # What a control item shows fits where it stands in the queue: see ReviewItem._blend_in.
+    # What a control item shows fits where it stands in the queue: see claims.py.
     shown = item.sureness if item.control_id else similarity
     return {"similarity": shown, "version": {**addresses(item, VERSION), **facts}}
 

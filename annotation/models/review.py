@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
 import uuid
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Self
 
@@ -15,7 +13,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from annotation.crowd import Consensus, Vote, consensus, probability_of_gold
+from annotation.crowd import Consensus, Vote, consensus
 from annotation.models.controls import Control
 from annotation.models.reviewers import SET_ASIDE_NOW, Reviewer
 from annotation.models.slots import Slot
@@ -26,12 +24,6 @@ from recordings.models import CoverFragment, Humming, Song
 from recordings.models.history import Stateful
 
 REVIEW_LEASE_TIME = timedelta(minutes=10)
-# The item on the desk and the next one, which is loaded before it is needed.
-HELD_AT_ONCE = 2
-# How many items a claim tries before it says that nothing is left: more than people claim in one moment.
-CANDIDATES = 50
-# Of control items any will do.
-FEW = 5
 
 
 class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
@@ -167,78 +159,7 @@ class ReviewItem(Stateful):
         """What is shown as the original."""
         return self.control.fragment if self.control else self.version.fragment
 
-    # --- handing out
-
-    @classmethod
-    @transaction.atomic
-    def claim(cls, person: AbstractBaseUser, holding: Collection[uuid.UUID] = ()) -> ReviewItem | None:
-        """A lease on the next item for this person, beside those that are on their desk (`holding`).
-
-        What they hold without having it on the desk (another tab's, or a page that was loaded anew) comes first. None
-        when nothing is left for them, or when they hold as many as anyone may.
-        """
-        # Two tabs of one person claim in turn, so that nobody hoards.
-        lock_person(person)
-        held = list(cls.objects.held_by(person).new_to(person).order_by("leased_until"))
-        for item in held:
-            if item.pk not in holding and cls._try_to_lease(item.pk, person):
-                item.refresh_from_db()
-                return item
-        if len(held) >= HELD_AT_ONCE:
-            return None
-        return cls._claim_control(person) or cls._claim_waiting(person)
-
-    @classmethod
-    def _claim_waiting(cls, person: AbstractBaseUser) -> ReviewItem | None:
-        others = cls.objects.for_person(person).exclude(pk__in=cls.objects.held_by(person).values("pk"))
-        candidates = others.most_helpful_first().values_list("pk", flat=True)[:CANDIDATES]
-        return next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
-
-    @classmethod
-    def _claim_control(cls, person: AbstractBaseUser) -> ReviewItem | None:
-        """A control item, where it is time for one: always while practising, else by chance."""
-        if not settings.CONTROL_ITEMS:
-            return None
-        reviewer = Reviewer.of(person)
-        if not reviewer.gets_feedback and random.random() >= probability_of_gold(*reviewer.score()):
-            return None
-        controls = cls.objects.controls_for(person)
-        others = controls.exclude(pk__in=cls.objects.held_by(person).values("pk"))
-        # Half of them good, so that neither always accepting nor always rejecting goes well; of the kind that would
-        # come otherwise, where there is one, so that the kind tells nothing.
-        head = cls.objects.for_person(person).most_helpful_first().first()
-        good_ones, wants_good = Q(control__fault=Control.Fault.AS_IS), random.random() < 0.5
-        alike = Q(control__humming__isnull=head.kind == "cover") if head else Q()
-        choices = [(alike, good_ones), (alike, ~good_ones), (Q(), good_ones), (Q(), ~good_ones)]
-        if not wants_good:
-            choices = [choices[k] for k in (1, 0, 3, 2)]
-        for kind, truth in choices:
-            candidates = others.filter(kind, truth).order_by("?").values_list("pk", flat=True)[:FEW]
-            leased = next(filter(None, (cls._try_to_lease(pk, person) for pk in list(candidates))), None)
-            if leased:
-                leased._blend_in(person, head)
-                return leased
-        return None
-
-    def _blend_in(self, person: AbstractBaseUser, head: ReviewItem | None) -> None:
-        """A control item shows a likeness that fits where it stands: between the last item and the one it precedes."""
-        if head is None or head.kind != self.kind:
-            self.sureness = self.control.similarity or 0.0
-        else:
-            last = Verdict.objects.filter(person=person).select_related("item").first()
-            low = last.item.sureness if last and last.item.kind == head.kind else 0.95 * head.sureness
-            self.sureness = random.uniform(min(low, head.sureness), head.sureness)
-        self.save(update_fields=["sureness"])
-
-    @classmethod
-    def _try_to_lease(cls, item_id: uuid.UUID, person: AbstractBaseUser) -> ReviewItem | None:
-        """Locks one item and leases it if it still waits: a lease or a verdict may have come since it was looked up."""
-        item = cls.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=item_id).first()
-        still = (cls.State.WAITING, cls.State.CONTROL)
-        if item and cls.objects.new_to(person).filter(pk=item_id, state__in=still).exists():
-            item.lease(person)
-            return item
-        return None
+    # --- leases; annotation/double_check/claims.py hands them out
 
     def lock(self) -> ReviewItem:
         """Locks the item, and before it the slots that settling may free or fill. Call in a transaction."""
@@ -258,13 +179,6 @@ class ReviewItem(Stateful):
         """Everything on this person's desk stays there until one new moment; None where nothing lies there."""
         leased_until = timezone.now() + REVIEW_LEASE_TIME
         return leased_until if cls.objects.held_by(person).update(leased_until=leased_until) else None
-
-    @classmethod
-    def clear_desk(cls, person: AbstractBaseUser, but: uuid.UUID) -> None:
-        """After a verdict was taken back: that item, what lay on the desk and what was loaded ahead, and no more."""
-        others = cls.objects.held_by(person).exclude(pk=but).order_by("-leased_at")
-        for item in others[HELD_AT_ONCE:]:
-            item.release()
 
     def release(self) -> None:
         self.leased_to = self.leased_until = None

@@ -422,7 +422,7 @@ def test_in_the_list_control_items_settle_sooner_or_later_as_others_do(rita: Des
 def test_a_control_items_likeness_fits_where_it_stands(rita: Desk, monkeypatch):
     """Real items come in rising likeness; one that breaks the order would be known."""
     Reviewer.objects.filter(pk=Reviewer.of(rita.person).pk).update(state=Reviewer.State.TRUSTED)
-    monkeypatch.setattr("annotation.models.review.probability_of_gold", lambda right, wrong: 0.5)
+    monkeypatch.setattr("annotation.double_check.claims.probability_of_gold", lambda right, wrong: 0.5)
     for number in range(8):
         ReviewItem.objects.filter(pk=hum_to_check().pk).update(sureness=0.5 + 0.05 * number)
         make_control()

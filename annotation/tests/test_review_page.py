@@ -390,7 +390,7 @@ def test_who_is_set_aside_meanwhile_is_told_with_the_item_open(
     settings.CONTROL_ITEMS = True
     Reviewer.of(rita).move_to(Reviewer.State.TRUSTED, why="The control items were judged well.")
     Reviewer.objects.update(changed_at=timezone.now() - timedelta(hours=1))
-    monkeypatch.setattr("annotation.models.review.random.random", lambda: 0.0)
+    monkeypatch.setattr("annotation.double_check.claims.random.random", lambda: 0.0)
     make_control()
     waiting_hum("First tune")
     page = open_desk()

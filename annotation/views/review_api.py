@@ -19,8 +19,9 @@ from rest_framework.views import APIView
 
 from annotation import limits
 from annotation.double_check import desk, verdict_words
+from annotation.double_check.claims import HELD_AT_ONCE, claim, clear_desk
 from annotation.models import PassedOver, Reviewer, ReviewItem, Verdict
-from annotation.models.review import HELD_AT_ONCE, lock_person
+from annotation.models.review import lock_person
 from annotation.models.verdicts import Decision, Reason
 from annotation.roles import IsReviewer, may_review
 from chad_site.errors import Refused
@@ -86,7 +87,7 @@ class NextItem(APIView):
     def post(self, request: Request) -> Response:
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
-        item = ReviewItem.claim(request.user, sent.validated_data["holding"])
+        item = claim(request.user, sent.validated_data["holding"])
         return Response({"item": described(item), **queue_of(request)})
 
 
@@ -235,7 +236,7 @@ class UndoVerdict(APIView):
             told = verdict.item.control_id and verdict.item.control.told(request.user)
             raise Refused(PRACTICE if told else SETTLED, "too_late")
         verdict.undo(request.user)
-        ReviewItem.clear_desk(request.user, but=verdict.item_id)
+        clear_desk(request.user, but=verdict.item_id)
         item = ReviewItem.objects.get(pk=verdict.item_id)
         # Somebody else may have it on the desk by now: then it is taken back, and theirs to judge.
         return Response({"item": described(item) if item.is_held_by(request.user) else None, **queue_of(request)})
