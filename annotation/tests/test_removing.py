@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -414,11 +415,16 @@ def test_verdicts_takes_and_withdrawals_at_the_same_moment_neither_deadlock_nor_
     Consent.give(carl)
     lease = claim(carl, world.fragment.pk)
     second = factories.make_person("rob")
+
+    def judge(item: ReviewItem) -> None:
+        with suppress(NotAllowed):  # the song went down before
+            item.judge(second, "accept")
+
     acts = [
         lambda: removing.take_down(world.song, admin, "Asked to."),
         lambda: removing.take_down(world.song, admin, "Asked to, twice."),
-        lambda: world.bobs_item.judge(second, "accept"),
-        lambda: world.cover_item.judge(second, "accept"),
+        lambda: judge(world.bobs_item),
+        lambda: judge(world.cover_item),
         lambda: send(carl, lease),
         lambda: taking.withdraw(world.take, alice),
         lambda: freeze("1.1"),

@@ -105,6 +105,8 @@ def test_the_pages_keep_to_the_rules_of_access(open_browser: OpenBrowser, study:
     page.locator("#agree").wait_for()
     look_at(page, "the bar above the consent")
     page.locator("#study-code").click()
+    page.wait_for_url("**/done")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
     look_at(page, "not quite done")
     Participation.objects.update(completed_at=timezone.now())
     page.reload()
