@@ -107,25 +107,14 @@ def _empty_files(take: Humming) -> list[tuple[Storage, str]]:
             files.append((getattr(row, field).storage, getattr(row, field).name))
             setattr(row, field, "")
             row.save(update_fields=[field])
-    return files + _empty_controls(take)
-
-
-def _empty_controls(take: Humming) -> list[tuple[Storage, str]]:
-    """Control items that were made of the take hold its sound and its melody, too."""
-    files: list[tuple[Storage, str]] = []
-    for control in take.controls.all():
-        if control.audio:
-            files.append((control.audio.storage, control.audio.name))
-        control.audio, control.curve = "", {"hop_s": control.curve["hop_s"], "pitch": []}
-        control.save(update_fields=["audio", "curve"])
-    return files
+    # Control items that were made of the take hold its sound and its melody, too.
+    return files + [file for control in take.controls.all() for file in control.empty()]
 
 
 def _forget_words(person: AbstractBaseUser) -> None:
     for lease in Lease.objects.filter(person=person, closed_at=None):
         lease.close(Lease.Outcome.EXPIRED)
-    for item in ReviewItem.objects.held_by(person):
-        item.release()
+    ReviewItem.objects.held_by(person).release()
     Familiarity.objects.filter(person=person).delete()
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()

@@ -16,6 +16,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from annotation.models import Control, Lease, Removal, ReviewItem, Slot, Verdict
+from annotation.models.controls import of_songs
+from annotation.models.review import SONG_DOWN
 from chad_site.errors import NotAllowed
 from recordings.models import CoverFragment, Fragment, Humming, Song, TrainingUse
 from recordings.release import removed
@@ -23,7 +25,6 @@ from recordings.release import removed
 WITHDRAWN_WITH_ACCOUNT = "The account was deleted, and its takes went with it."
 WITHDRAWN_WITHOUT_TAKES = "The account was deleted; its takes stay, in nobody's name."
 SAY_WHY = "Say why the song is taken down: whoever looks later has to know."
-SONG_DOWN = "Its song was taken down."
 SONG_BACK = "Its song was put back."
 
 # What is closed when a song is taken down. What is settled stays so: it leaves with the song, and comes back with it.
@@ -124,9 +125,7 @@ class _Song:
             Q(humming__in=takes.order_by().values("pk")) | Q(cover_fragment__in=covers.order_by().values("pk"))
         )
         self.open_items = self.items.filter(state__in=OPEN_STATES)
-        shown = Q(fragment__recording__song=song)
-        made = Q(humming__fragment__recording__song=song) | Q(cover_fragment__fragment__recording__song=song)
-        self.all_controls = Control.objects.filter(shown | made)
+        self.all_controls = Control.objects.filter(of_songs([song]))
         self.controls = self.all_controls.live()
         self.versions = (
             Q(version_id__in=takes.order_by().values("pk"))
@@ -188,9 +187,7 @@ def _retire(controls: QuerySet[Control]) -> None:
     """Shown to nobody any more, also not to who has one on the desk."""
     for control in list(controls.order_by("pk")):
         control.retire()
-        held = ReviewItem.objects.select_for_update(of=("self",)).filter(control=control).exclude(leased_to=None)
-        for item in held:
-            item.release()
+        ReviewItem.objects.filter(control=control).release()
 
 
 def _lock_song(song: Song) -> Song:
@@ -220,8 +217,7 @@ def take_down(song: Song, person: AbstractBaseUser, why: str) -> Removal:
         lease.close(Lease.Outcome.EXPIRED)
     for item in list(here.open_items.order_by("pk")):
         item.close(f"{SONG_DOWN} {why.strip()}", person)
-    for item in here.items.exclude(leased_to=None).order_by("pk"):
-        item.release()
+    here.items.exclude(leased_to=None).release()
     _retire(here.controls)
     removed.discard(removed.snapshots_with(here.versions))
     return Removal.objects.create(
@@ -243,9 +239,11 @@ def put_back(song: Song, person: AbstractBaseUser) -> None:
     song = _lock_song(song)
     if song.taken_down_at is None:
         return
-    _show_again(_Song(song).all_controls.filter(retired_at__gte=song.taken_down_at), song)
+    went_with_it = _Song(song).all_controls.filter(retired_at__gte=song.taken_down_at)
+    retired = list(went_with_it.values_list("pk", flat=True))
     song.taken_down_at = None
     song.save(update_fields=["taken_down_at"])
+    _show_again(Control.objects.filter(pk__in=retired))
     closed = _Song(song).items.filter(state=ReviewItem.State.CLOSED)
     # What its singer took back stays closed.
     for item in list(closed.exclude(humming__state=Humming.State.WITHDRAWN).order_by("pk")):
@@ -253,20 +251,14 @@ def put_back(song: Song, person: AbstractBaseUser) -> None:
     _standing(song).update(lifted_at=timezone.now(), lifted_by=person)
 
 
-def _show_again(retired: QuerySet[Control], song: Song) -> None:
-    """Control items that were retired with a song, unless another song of theirs is down.
+def _show_again(retired: QuerySet[Control]) -> None:
+    """Control items that were retired with a song that is back, unless another song of theirs is down.
 
     What people have said of the source since counts: only of what is accepted it is known what it is.
     """
-    others_down = Song.objects.exclude(pk=song.pk).exclude(taken_down_at=None).values("pk")
-    of_others = (
-        Q(fragment__recording__song__in=others_down)
-        | Q(humming__fragment__recording__song__in=others_down)
-        | Q(cover_fragment__fragment__recording__song__in=others_down)
-    )
     covers = (CoverFragment.State.MATCHED, CoverFragment.State.ACCEPTED)
     accepted = Q(humming__state=Humming.State.ACCEPTED) | Q(cover_fragment__state__in=covers)
-    usable = retired.exclude(of_others).filter(accepted)
+    usable = retired.exclude(of_songs(Song.objects.exclude(taken_down_at=None))).filter(accepted)
     Control.objects.filter(pk__in=list(usable.values_list("pk", flat=True))).update(retired_at=None)
 
 

@@ -155,9 +155,7 @@ def apply_check(humming: Humming) -> None:
     check = humming.check_result
     if check.ok:
         humming.move_to(Humming.State.CHECKED, why="The automatic check is content.")
-        item = ReviewItem.ask_about(humming)
-        if humming.fragment.song.taken_down_at:
-            item.close(removing.SONG_DOWN)  # asked about when the song is put back
+        ReviewItem.ask_about(humming)
     else:
         why = " ".join(reason["sentence"] for reason in check.reasons)
         humming.move_to(Humming.State.REFUSED, why=why)

@@ -41,9 +41,8 @@ def claim(person: AbstractBaseUser, holding: Collection[uuid.UUID] = ()) -> Revi
 
 def clear_desk(person: AbstractBaseUser, but: uuid.UUID) -> None:
     """After a verdict was taken back: that item, what lay on the desk and what was loaded ahead, and no more."""
-    others = ReviewItem.objects.held_by(person).exclude(pk=but).order_by("-leased_at")
-    for item in others[HELD_AT_ONCE:]:
-        item.release()
+    others = ReviewItem.objects.held_by(person).exclude(pk=but).order_by("-leased_at").values_list("pk", flat=True)
+    ReviewItem.objects.filter(pk__in=list(others[HELD_AT_ONCE:])).release()
 
 
 def _claim_waiting(person: AbstractBaseUser) -> ReviewItem | None:
@@ -104,8 +103,7 @@ def _first_leased(ids: Iterable[uuid.UUID], person: AbstractBaseUser) -> ReviewI
 def _try_to_lease(item_id: uuid.UUID, person: AbstractBaseUser) -> ReviewItem | None:
     """Locks one item and leases it if it still waits: a lease or a verdict may have come since it was looked up."""
     item = ReviewItem.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk=item_id).first()
-    still = (ReviewItem.State.WAITING, ReviewItem.State.CONTROL)
-    if item and ReviewItem.objects.new_to(person).filter(pk=item_id, state__in=still).exists():
+    if item and ReviewItem.objects.new_to(person).filter(pk=item_id, state__in=ReviewItem.ASKED).exists():
         item.lease(person)
         return item
     return None

@@ -9,7 +9,8 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from annotation.models import Control, PassedOver, Reviewer, ReviewItem, Verdict
-from recordings.models import CoverFragment, Humming
+from annotation.models.controls import NO_CURVE, of_songs
+from recordings.models import CoverFragment, Humming, Song
 
 # How many may be met at the same time. Of somebody proven one item in twenty is one.
 WANTED = 60
@@ -19,8 +20,6 @@ LEFT_TO_EACH, MOST = 15, 1000
 FEW = 10
 # Who judged within this time still judges.
 STILL_JUDGES = timedelta(days=30)
-# What is left of the curve of one whose sound is deleted.
-NO_CURVE = {"hop_s": 0.02, "pitch": []}
 
 
 def wanted() -> int:
@@ -75,12 +74,7 @@ def doubtful() -> Q:
     """Control items whose truth, or whose right to be shown, is gone."""
     hum = Q(humming__isnull=False) & ~Q(humming__state=Humming.State.ACCEPTED)
     cover = Q(cover_fragment__isnull=False) & ~Q(cover_fragment__state=CoverFragment.State.ACCEPTED)
-    down = (
-        Q(fragment__recording__song__taken_down_at__isnull=False)
-        | Q(humming__fragment__recording__song__taken_down_at__isnull=False)
-        | Q(cover_fragment__fragment__recording__song__taken_down_at__isnull=False)
-    )
-    return hum | cover | down
+    return hum | cover | of_songs(Song.objects.exclude(taken_down_at=None))
 
 
 def retire_doubtful() -> int:
@@ -90,8 +84,6 @@ def retire_doubtful() -> int:
         control.retire()
     of_deleted_takes = Control.objects.exclude(retired_at=None).filter(humming__audio="").exclude(curve=NO_CURVE)
     for control in of_deleted_takes:
-        if control.audio:
-            control.audio.delete(save=False)
-        control.curve = NO_CURVE
-        control.save(update_fields=["audio", "curve"])
+        for storage, name in control.empty():
+            storage.delete(name)
     return len(gone)

@@ -58,8 +58,8 @@ def describe(item: ReviewItem) -> dict[str, Any]:
         "phrases": phrases,
         "expires_at": item.leased_until,
         "original": {**addresses(item, ORIGINAL), "duration_s": fragment.duration_s},
-        "version": addresses(item, VERSION),
-    } | described_version(item)
+        **described_version(item),
+    }
 
 
 def addresses(item: ReviewItem, side: str) -> dict[str, str]:

@@ -57,9 +57,6 @@ def of_all() -> list[Suspicion]:
     return sorted(found, key=lambda one: (-len(one.patterns), one.name))
 
 
-suspicions = of_all
-
-
 def _recent() -> QuerySet[Verdict]:
     """What people were asked in earnest: control items have a page of their own."""
     since = timezone.now() - RECENT

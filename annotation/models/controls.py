@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.files.storage import Storage
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
 from annotation.models.verdicts import Decision, Reason, Verdict
-from recordings.models import CoverFragment, Fragment, Humming
+from recordings.models import CoverFragment, Fragment, Humming, Song
 
 
 def control_audio_name(control: Control, filename: str) -> str:
@@ -22,6 +24,19 @@ def control_audio_name(control: Control, filename: str) -> str:
 # Where the phrase begins is known so well, seconds: an accepted one that was moved further was moved off it, and a
 # shifted one is in step again where it was moved back as near.
 IN_STEP_S, MOVED_BACK_S = 0.3, 0.2
+
+
+# What is left of the curve of one whose sound is deleted.
+NO_CURVE = {"hop_s": 0.02, "pitch": []}
+
+
+def of_songs(songs: Iterable[Song] | models.QuerySet[Song]) -> Q:
+    """Control items that show a fragment of these songs, or were made of a pair of theirs."""
+    return (
+        Q(fragment__recording__song__in=songs)
+        | Q(humming__fragment__recording__song__in=songs)
+        | Q(cover_fragment__fragment__recording__song__in=songs)
+    )
 
 
 def unsure(of: str = "") -> Q:
@@ -148,6 +163,13 @@ class Control(models.Model):
             "expected": self.expected,
             "words": self.explained,
         }
+
+    def empty(self) -> list[tuple[Storage, str]]:
+        """Forgets its sound and its curve, as the take that it was made of is deleted: the files to be deleted then."""
+        files = [(self.audio.storage, self.audio.name)] if self.audio else []
+        self.audio, self.curve = "", NO_CURVE
+        self.save(update_fields=["audio", "curve"])
+        return files
 
     def retire(self) -> None:
         """It is shown to nobody any more: its source may not be used, or it was found to be wrong."""

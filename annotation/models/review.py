@@ -20,9 +20,10 @@ from annotation.models.slots import Slot
 from annotation.models.studies import StudyWork
 from annotation.models.verdicts import Decision, Verdict
 from chad_site.errors import NotAllowed
-from recordings.models import CoverFragment, Humming, Song
+from recordings.models import CoverFragment, Fragment, Humming, Song
 from recordings.models.history import Stateful
 
+SONG_DOWN = "Its song was taken down."
 REVIEW_LEASE_TIME = timedelta(minutes=10)
 
 
@@ -37,6 +38,10 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
 
     def held_by(self, person: AbstractBaseUser) -> Self:
         return self.filter(leased_to=person, leased_until__gt=timezone.now())
+
+    def release(self) -> int:
+        """Off their desks, for whoever comes next: how many."""
+        return self.update(leased_to=None, leased_until=None)
 
     def new_to(self, person: AbstractBaseUser) -> Self:
         """Never one's own take, never one that one has judged or passed over, nor one that somebody else holds."""
@@ -76,6 +81,8 @@ class ReviewItem(Stateful):
         CONTROL = "control"
         """A control item: asked of everybody, never settled."""
 
+    # Those that somebody may be asked about.
+    ASKED = (State.WAITING, State.CONTROL)
     NEXT = {
         State.WAITING: {State.SETTLED, State.DISPUTED, State.CLOSED},
         State.SETTLED: {State.SETTLED, State.WAITING, State.DISPUTED, State.CLOSED},
@@ -133,16 +140,22 @@ class ReviewItem(Stateful):
         return f"double-check of {self.version}"
 
     @classmethod
+    @transaction.atomic
     def ask_about(cls, version: Humming | CoverFragment) -> ReviewItem:
-        """Puts a checked hum or a doubtful cover fragment into the queue. Twice is once."""
+        """Puts a checked hum or a doubtful cover fragment into the queue. Twice is once.
+
+        What is of a song that is down is asked about when the song is put back.
+        """
         if isinstance(version, Humming):
             of, sureness = {"humming": version}, version.check_result.similarity
         else:
             of, sureness = {"cover_fragment": version}, version.correlation
         first = {"sureness": sureness or 0.0, "missing": settings.VERDICTS_TO_SETTLE}
-        if is_down(version):
-            first["state"] = cls.State.CLOSED
-        return cls.objects.get_or_create(**of, defaults=first)[0]
+        item, is_new = cls.objects.get_or_create(**of, defaults=first)
+        if is_new and is_down(version):
+            item.close(SONG_DOWN)
+            item.refresh_from_db()
+        return item
 
     @property
     def version(self) -> Humming | CoverFragment:
@@ -155,7 +168,7 @@ class ReviewItem(Stateful):
         return "hum" if self.humming_id else "cover"
 
     @property
-    def fragment(self) -> Any:
+    def fragment(self) -> Fragment:
         """What is shown as the original."""
         return self.control.fragment if self.control else self.version.fragment
 
@@ -185,11 +198,16 @@ class ReviewItem(Stateful):
         self.save(update_fields=["leased_to", "leased_until"])
 
     def is_held_by(self, person: AbstractBaseUser) -> bool:
-        return self.leased_to_id == person.pk and self.leased_until is not None and self.leased_until > timezone.now()
+        return self._holder_id == person.pk
 
     def is_held_by_another(self, person: AbstractBaseUser) -> bool:
-        held = self.leased_to_id is not None and self.leased_until is not None and self.leased_until > timezone.now()
-        return held and self.leased_to_id != person.pk
+        return self._holder_id not in (None, person.pk)
+
+    @property
+    def _holder_id(self) -> int | None:
+        """On whose desk it lies now."""
+        is_over = self.leased_until is None or self.leased_until <= timezone.now()
+        return None if is_over else self.leased_to_id
 
     # --- judging
 
@@ -204,7 +222,7 @@ class ReviewItem(Stateful):
         """
         lock_person(person)
         item = self.lock()
-        if item.state not in (self.State.WAITING, self.State.CONTROL):
+        if item.state not in self.ASKED:
             raise NotAllowed(f"This item is {item.state}; nobody is asked about it.")
         reviewer = Reviewer.of(person)
         verdict = Verdict.objects.create(
@@ -261,7 +279,7 @@ class ReviewItem(Stateful):
 
     def _settle(self, accepts: bool, person: AbstractBaseUser | None, why: str) -> None:
         version = self.version
-        target = type(version).State.ACCEPTED if accepts else type(version).State.REJECTED
+        target = decided(version, accepts)
         if self.state == self.State.SETTLED and version.state == target:
             return
         if version.state != target:
@@ -306,11 +324,11 @@ class ReviewItem(Stateful):
             raise NotAllowed(f"This item is {item.state}; there is nothing to decide.")
         item.overruled_by, item.overruled_why = admin, why
         item.save(update_fields=["overruled_by", "overruled_why"])
-        words = f"Overruled by an admin: {why}"
-        if item.state == self.State.SETTLED and item.version.state == decision_state(item.version, decision):
+        words, accepts = f"Overruled by an admin: {why}", decision == Decision.ACCEPT
+        if item.state == self.State.SETTLED and item.version.state == decided(item.version, accepts):
             item.move_to(self.State.SETTLED, why=words, person=admin)  # the decision stands, and now by an admin's word
         else:
-            item._settle(decision == Decision.ACCEPT, admin, words)
+            item._settle(accepts, admin, words)
         if item.leased_to_id:
             item.release()
         self.refresh_from_db()
@@ -346,9 +364,10 @@ def is_down(version: Humming | CoverFragment) -> bool:
     return Song.objects.filter(recordings__fragments=version.fragment_id).exclude(taken_down_at=None).exists()
 
 
-def decision_state(version: Humming | CoverFragment, decision: str) -> str:
+def decided(version: Humming | CoverFragment, accepts: bool) -> str:
+    """The state of a version that people have decided on."""
     states = type(version).State
-    return states.ACCEPTED if decision == Decision.ACCEPT else states.REJECTED
+    return states.ACCEPTED if accepts else states.REJECTED
 
 
 class PassedOver(models.Model):

@@ -51,9 +51,7 @@ def on_the_desk(request: Request, item_id: UUID) -> ReviewItem:
     item = found.lock()
     if not item.is_held_by(request.user):
         raise Refused(LEASE_OVER, "lease_over")
-    if not ReviewItem.objects.new_to(request.user).filter(pk=item.pk).exists():
-        raise Refused(NOT_YOURS, "not_yours")
-    if item.state not in (item.State.WAITING, item.State.CONTROL):
+    if not ReviewItem.objects.new_to(request.user).filter(pk=item.pk, state__in=item.ASKED).exists():
         raise Refused(NOT_YOURS, "not_yours")
     return item
 
@@ -173,8 +171,7 @@ class GiveVerdict(APIView):
         reviewer = Reviewer.of(request.user)
         goes_on = may_review(request.user)
         if not goes_on:  # the last piece of a study: what was loaded ahead goes to others
-            for ahead in ReviewItem.objects.held_by(request.user):
-                ahead.release()
+            ReviewItem.objects.held_by(request.user).release()
         return Response(
             {
                 "verdict": verdict.pk,
