@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.contrib.auth.decorators import user_passes_test
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.http import urlencode
@@ -15,9 +14,7 @@ from annotation.double_check import agreement, desk, item_list, item_page, revie
 from annotation.double_check.item_list import MOST_PAGES, Shown, Wish
 from annotation.models import ReviewItem
 from annotation.models.reviewers import Reviewer
-from annotation.views.pages import admins_only
-
-admin_page = user_passes_test(admins_only)
+from annotation.views.pages import admin_page
 
 # So many reviewers in the table until all are asked for; of more than the most the API has the others.
 REVIEWERS_FIRST = 12

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import user_passes_test
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from annotation.models import Study
 from annotation.studies import CONVENTIONS, write_payments
-from annotation.views.pages import admins_only
+from annotation.views.pages import admin_page
 
 PARTICIPANTS_A_PAGE = 100
 MOST_PIECES, MOST_PLACES = 500, 100_000
@@ -56,7 +55,7 @@ def link_of(request: HttpRequest, study: Study) -> str:
     return f"{address}?{CONVENTIONS[Study.Platform(study.platform)].link}"
 
 
-@user_passes_test(admins_only)
+@admin_page
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def studies(request: HttpRequest) -> HttpResponse:
@@ -73,7 +72,7 @@ def studies(request: HttpRequest) -> HttpResponse:
     return render(request, "studies.html", {"studies": rows, "form": form}, status=status)
 
 
-@user_passes_test(admins_only)
+@admin_page
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def study(request: HttpRequest, study_id: UUID) -> HttpResponse:
@@ -103,7 +102,7 @@ def act(request: HttpRequest, found: Study) -> None:
         messages.error(request, f"Nothing was changed: places are a number from 1 to {MOST_PLACES}.")
 
 
-@user_passes_test(admins_only)
+@admin_page
 @never_cache
 @require_safe
 def payments(request: HttpRequest, study_id: UUID) -> HttpResponse:

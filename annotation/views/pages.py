@@ -43,6 +43,9 @@ def admins_only(person: Person) -> bool:
     return True
 
 
+admin_page = user_passes_test(admins_only)
+
+
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     totals = figures.totals()

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth.decorators import user_passes_test
 from django.core.paginator import Paginator
 from django.db.models import Case, When
 from django.db.models.functions import Coalesce
@@ -15,7 +14,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
-from annotation.views.pages import admins_only
+from annotation.views.pages import admin_page
 from chad_site.celery import nudge
 from ml_worker import chain as chain_now
 from ml_worker import made, removal_page, song_list, song_page
@@ -28,8 +27,6 @@ from recordings.models import Recording, Song
 
 SONGS_A_PAGE = 50
 JOBS_A_PAGE = 50
-
-admin_page = user_passes_test(admins_only)
 
 
 @admin_page

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth.decorators import user_passes_test
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,13 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from annotation import removing
 from annotation.models import Removal
-from annotation.views.pages import admins_only
+from annotation.views.pages import admin_page
 from ml_worker import removal_page
 from recordings.models import Song
 
 REMOVALS_A_PAGE = 30
-
-admin_page = user_passes_test(admins_only)
 
 
 class TakeDownForm(forms.Form):

@@ -1,9 +1,9 @@
 // What lies on the reviewer's desk: both sides of an item, loaded and ready to sound, and what the reviewer has done to
 // the version so far. Fragment time is the original's; the version's own clock runs `rate` times as fast.
 
-import { get, getBytes } from "./api.js";
+import { get } from "./api.js";
 import { inFragmentTime, overlay } from "./melody.js";
-import { Duet } from "./player.js";
+import { Duet, soundAt } from "./player.js";
 import { peaksOf } from "./waveform.js";
 
 // How far a version may be moved (fragment's clock) and its ends be cut (its own clock): the server's limits.
@@ -20,10 +20,6 @@ const LEAST_HEARD_S = 1.5;
 const FADE_S = 0.003;
 
 const clamp = (value, low, high) => Math.max(low, Math.min(high, value));
-
-async function soundAt(context, path) {
-  return context.decodeAudioData(await getBytes(path));
-}
 
 /** A second buffer with the same sound: one is drawn, the other is trimmed and played. */
 function copyOf(buffer) {

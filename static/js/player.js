@@ -7,6 +7,8 @@
 // pace rounded to 32 bits (measured in Chromium 156: 0.02 to 0.06 of a sample apart after a minute at rates of 0.87 to
 // 1.1), and a part that begins or ends within the loop cannot be looped so at all.
 
+import { getBytes } from "./api.js";
+
 // Both begin a little before the first note, so that a voice that is early is heard whole. Seconds.
 const LEAD_S = 0.25;
 
@@ -40,6 +42,11 @@ const MOST_GAIN = 12;
 
 // Together: the reference to the left, the voice to the right.
 const PAN = 0.55;
+
+/** The sound at an address, decoded. Throws ApiError, or DOMException where it cannot be decoded. */
+export async function soundAt(context, path) {
+  return context.decodeAudioData(await getBytes(path));
+}
 
 function gainFor(buffer) {
   const samples = buffer.getChannelData(0);

@@ -1,12 +1,12 @@
 // One item as an admin sees it: both sides to hear and see, and a decision that stands whatever the verdicts say.
 
-import { ApiError, get, getBytes, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 import { CurveView } from "./curve.js";
 import { bindKeys } from "./keys.js";
 import { lookNow } from "./live.js";
 import { endOf, inFragmentTime, overlay } from "./melody.js";
 import { announce, byId, dataOf, notice } from "./page.js";
-import { Duet } from "./player.js";
+import { Duet, soundAt } from "./player.js";
 
 const about = dataOf("about");
 const canvas = document.getElementById("curves");
@@ -38,8 +38,7 @@ async function drawCurves() {
 let sounds = null;
 
 async function loaded() {
-  const soundAt = async (path) => duet.context.decodeAudioData(await getBytes(path));
-  sounds ??= Promise.all([soundAt(original.audio_url), soundAt(version.audio_url)]);
+  sounds ??= Promise.all([soundAt(duet.context, original.audio_url), soundAt(duet.context, version.audio_url)]);
   try {
     const [reference, voice] = await sounds;
     if (duet.has("both")) return;

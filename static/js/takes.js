@@ -1,11 +1,11 @@
 // A singer's own takes: small curves drawn as they come into view, each take heard, and withdrawn after a question.
 
-import { ApiError, get, getBytes, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 import { CurveView } from "./curve.js";
 import { lookNow } from "./live.js";
 import { inFragmentTime, overlay } from "./melody.js";
 import { announce, byId, notice } from "./page.js";
-import { Duet } from "./player.js";
+import { Duet, soundAt } from "./player.js";
 import { gettext, interpolate } from "./words.js";
 
 // As on the humming page: the line, not its vibrato. Seconds.
@@ -66,10 +66,6 @@ function release() {
   pressed = null;
 }
 
-async function soundAt(path) {
-  return context.decodeAudioData(await getBytes(path));
-}
-
 async function play(button) {
   const again = pressed === button;
   duet.stop();
@@ -92,7 +88,9 @@ async function play(button) {
 async function load(button) {
   const { offset, tempo } = button.closest(".take").querySelector(".take__curve").dataset;
   const both = button.dataset.play === "both";
-  const [voice, reference] = await Promise.all([soundAt(button.dataset.voice), both ? soundAt(button.dataset.reference) : null]);
+  const [voice, reference] = await Promise.all([
+    soundAt(context, button.dataset.voice), both ? soundAt(context, button.dataset.reference) : null,
+  ]);
   duet.load("voice", voice, both ? number(offset) ?? 0 : 0, both ? number(tempo) ?? 1 : 1);
   duet.load("reference", reference);
 }
