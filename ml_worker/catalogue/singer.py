@@ -6,8 +6,9 @@ What it makes is synthetic and is to be called so wherever a figure comes from i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,12 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import butter, lfilter, oaconvolve, sosfilt
 
 from ml_worker.audio.sound import Sound
-from ml_worker.catalogue.timbres import DA_SINGER, HUMMER, NA_SINGER
+from ml_worker.catalogue.timbres import DA_SINGER, FLUTE, HUMMER, NA_SINGER, Timbre
 from ml_worker.catalogue.voice import TimedNote, sing_line
 
 Floats = NDArray[np.float64]
-Style = Literal["along", "free", "off"]
+Style = Literal["along", "free", "poor", "off"]
+Band = Literal["wide", "phone"]
 
 SAMPLE_RATE = 48_000
 
@@ -30,8 +32,17 @@ FAULTS = ("another tune", "silence", "clipped", "too short", "noise")
 EASY_MIDDLE = ((47.0, 55.0), (57.0, 65.0))
 # How people hum, and how many of them.
 MANNERS, MANNER_SHARES = (HUMMER, NA_SINGER, DA_SINGER), (0.7, 0.15, 0.15)
+# Whistling: almost a bare tone with breath, two octaves above the voice.
+WHISTLER = replace(FLUTE, name="whistle", tilt_db=-24.0, glide_s=0.03, scoop=0.4, vibrato_semitones=0.1, octave=24)
 # The shortest note that is still sung, s.
 SHORTEST_NOTE_S = 0.06
+# Local tempo swings to and fro in so many seconds.
+SWING_S = (3.0, 8.0)
+# Notes that a singer runs together: shorter silences between them are sung through, s, and the voice glides, s, with
+# hardly a dip in level, dB.
+SUNG_THROUGH_S, SLUR_GLIDE_S, SLUR_DIP_DB = 0.25, (0.045, 0.08), -1.5
+# A tune of a smaller compass fits any voice, semitones; beyond this share of a larger one a note is too high or low.
+FITS_ANY_VOICE, TOO_HIGH_SHARE = 7.0, 0.8
 # How long silence lasts after the last note, s.
 AFTER_S = (0.3, 1.0)
 # "too short" is cut to this, s; "clipped" is turned up by this, dB; "noise" lies over the hum by this, dB.
@@ -50,6 +61,11 @@ class Habits:
         drift: standard deviation of the pitch's slow drift over the take, semitones.
         wrong, dropped: how likely a note is another one, or missing.
         own_key: whether the key is the singer's own; else the fragment's, in the octave that lies best.
+        stretch: by how much intervals are sung too narrow or too wide at most, as a share.
+        swing: by how much the local tempo departs from the even one at most, as a share.
+        slips: how likely the octave changes where the tune goes too high or too low.
+        slurs: how likely the notes are run together.
+        manners, shares: how the tune is hummed, and how likely each of these ways is.
     """
 
     tempo: tuple[float, float]
@@ -60,12 +76,54 @@ class Habits:
     wrong: float
     dropped: float
     own_key: bool
+    stretch: float = 0.0
+    swing: float = 0.0
+    slips: float = 0.0
+    slurs: float = 0.0
+    manners: tuple[Timbre, ...] = MANNERS
+    shares: tuple[float, ...] = MANNER_SHARES
 
 
 HABITS = {
     "along": Habits((0.995, 1.005), (0.3, 0.9), 0.025, 0.18, 0.10, 0.02, 0.01, own_key=False),
     "free": Habits((0.85, 1.15), (0.3, 2.0), 0.045, 0.25, 0.25, 0.04, 0.03, own_key=True),
+    # Somebody who never learnt to sing.
+    "poor": Habits(
+        tempo=(0.75, 1.3),
+        before_s=(0.3, 2.0),
+        warp_s=0.06,
+        mistuned=0.45,
+        drift=0.8,
+        wrong=0.08,
+        dropped=0.06,
+        own_key=True,
+        stretch=0.15,
+        swing=0.15,
+        slips=0.25,
+        slurs=0.4,
+        manners=(*MANNERS, WHISTLER),
+        shares=(0.55, 0.2, 0.15, 0.1),
+    ),
 }
+
+
+class Slip(NamedTuple):
+    """A change of octave in mid-tune, from a second of the take until its end."""
+
+    from_s: float
+    semitones: int
+
+
+class Performance(NamedTuple):
+    """What is hummed in a take, as SungTake has it, before it sounds: and in which voice, and how long it takes."""
+
+    notes: list[TimedNote]
+    offset_s: float
+    tempo_ratio: float
+    transposition: float
+    slip: Slip | None
+    voice: Timbre
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -73,11 +131,13 @@ class SungTake:
     """A hum and the truth about it.
 
     Fragment second u is hummed at offset_s + u * tempo_ratio (the onsets lie around that line, the line fits them
-    best); transposition is the mean over the notes of hummed minus written pitch, in semitones, wrong notes apart.
+    best); transposition is the mean over the notes of hummed minus written pitch, in semitones, wrong notes apart, and
+    notes after a change of octave counted as if there had been none.
 
     Attributes:
         sound: mono, 48 kHz.
         notes: what was hummed: seconds of the take, MIDI semitones.
+        slip: where the octave changed, if it did; the notes have it.
         faults: why the take should be refused; empty where it should not. Of another tune, silence and noise the
             offset, tempo ratio and transposition are those that were meant, and nothing can be measured against them.
     """
@@ -88,36 +148,64 @@ class SungTake:
     transposition: float
     notes: list[TimedNote] = field(default_factory=list)
     faults: tuple[str, ...] = ()
+    slip: Slip | None = None
 
 
 def sing(
-    notes: Sequence[tuple[float, float, float]], *, seed: int, style: Style = "free", fault: str | None = None
+    notes: Sequence[tuple[float, float, float]],
+    *,
+    seed: int,
+    style: Style = "free",
+    fault: str | None = None,
+    band: Band = "wide",
 ) -> SungTake:
     """A take of a fragment. Equal arguments give equal samples.
 
     Args:
         notes: the fragment's notes in order: start and end in seconds from the fragment's start, MIDI semitones.
         seed: whose voice it is and all that chance decides.
-        style: "along" with the fragment, in its key and tempo; "free", in the singer's own; "off", to be refused.
+        style: "along" with the fragment, in its key and tempo; "free", in the singer's own; "poor", as somebody sings
+            who cannot; "off", to be refused.
         fault: for "off", which one of FAULTS; by chance where None.
+        band: "wide", as an application records on a phone; "phone", as a call is heard, with its noise and clicks.
 
     Raises:
-        ValueError: no notes, an unknown style or fault, or a fault in a style other than "off".
+        ValueError: no notes, an unknown style, band or fault, or a fault in a style other than "off".
     """
-    rng = np.random.default_rng([seed, len(notes)])
-    if not notes:
-        raise ValueError("there are no notes to sing")
     if style not in (*HABITS, "off"):
-        raise ValueError(f"{style!r} is not a style; there are along, free and off")
+        raise ValueError(f"{style!r} is not a style; there are {', '.join(HABITS)} and off")
+    if band not in ("wide", "phone"):
+        raise ValueError(f"{band!r} is not a band; there are wide and phone")
     if fault is not None and (style != "off" or fault not in FAULTS):
         raise ValueError(f"{fault!r} is not a fault of the style {style!r}; the style off has {', '.join(FAULTS)}")
-    timed = [TimedNote(*note) for note in notes]
-    if style != "off":
-        return _take(timed, HABITS[style], rng)
-    return _off(timed, fault or FAULTS[rng.integers(len(FAULTS))], rng)
+    timed, rng = _timed(notes), _chance(seed, notes)
+    if style == "off":
+        return _off(timed, fault or FAULTS[rng.integers(len(FAULTS))], band, rng)
+    return _sounded(_performance(timed, HABITS[style], rng), band, rng)
 
 
-def _take(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) -> SungTake:
+def perform(notes: Sequence[tuple[float, float, float]], *, seed: int, style: Style = "free") -> Performance:
+    """What `sing` hums of equal arguments, without the sound, and so some hundred times as fast.
+
+    Raises:
+        ValueError: no notes, or a style of which there is nothing to perform, such as "off".
+    """
+    if style not in HABITS:
+        raise ValueError(f"{style!r} is not a style that can be performed; there are {', '.join(HABITS)}")
+    return _performance(_timed(notes), HABITS[style], _chance(seed, notes))
+
+
+def _timed(notes: Sequence[tuple[float, float, float]]) -> list[TimedNote]:
+    if not notes:
+        raise ValueError("there are no notes to sing")
+    return [TimedNote(*note) for note in notes]
+
+
+def _chance(seed: int, notes: Sequence[tuple[float, float, float]]) -> np.random.Generator:
+    return np.random.default_rng([seed, len(notes)])
+
+
+def _performance(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) -> Performance:
     tempo_ratio = float(rng.uniform(*habits.tempo))
     offset_s = float(rng.uniform(*habits.before_s))
     offset_s -= min(0.0, notes[0].start_s) * tempo_ratio
@@ -126,7 +214,7 @@ def _take(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) 
     seconds = max(note.end_s for note in sung) + float(rng.uniform(*AFTER_S))
     # Short and long throats; the low ones hum low.
     body = float(np.interp(np.mean([note.pitch for note in sung]), (48, 66), (0.88, 1.12)) * rng.normal(1, 0.03))
-    manner = MANNERS[rng.choice(len(MANNERS), p=list(MANNER_SHARES))]
+    manner = habits.manners[rng.choice(len(habits.manners), p=list(habits.shares))]
     voice = manner.scaled(
         body,
         manner.name,
@@ -135,9 +223,57 @@ def _take(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) 
         glide_s=float(rng.uniform(0.02, 0.045)),
         breath_db=float(rng.uniform(-38, -26)),
     )
-    hum = sing_line(sung, voice, seconds=seconds, sample_rate=SAMPLE_RATE, rng=rng)
-    sound = Sound.from_mono(_recorded(hum, rng), SAMPLE_RATE)
-    return SungTake(sound, offset_s, tempo_ratio, transposition, sung)
+    sung = [note._replace(pitch=note.pitch + manner.octave) for note in sung]
+    sung, slip = _slipped(sung, habits.slips, rng)
+    if _happens(habits.slurs, rng):
+        sung = _run_together(sung)
+        voice = replace(voice, closure=None, closure_db=SLUR_DIP_DB, glide_s=float(rng.uniform(*SLUR_GLIDE_S)))
+    return Performance(sung, offset_s, tempo_ratio, transposition + manner.octave, slip, voice, seconds)
+
+
+def _sounded(performed: Performance, band: Band, rng: np.random.Generator) -> SungTake:
+    hum = sing_line(performed.notes, performed.voice, seconds=performed.seconds, sample_rate=SAMPLE_RATE, rng=rng)
+    heard = _recorded(hum, rng) if band == "wide" else _over_the_phone(hum, rng)
+    return SungTake(
+        Sound.from_mono(heard, SAMPLE_RATE),
+        performed.offset_s,
+        performed.tempo_ratio,
+        performed.transposition,
+        performed.notes,
+        slip=performed.slip,
+    )
+
+
+def _happens(how_likely: float, rng: np.random.Generator) -> bool:
+    """Whether it does; what never happens asks nothing of chance, so that other styles stay as they are."""
+    return how_likely > 0 and bool(rng.random() < how_likely)
+
+
+def _slipped(sung: list[TimedNote], how_likely: float, rng: np.random.Generator) -> tuple[list[TimedNote], Slip | None]:
+    """The notes with an octave less from where they go too high, or more from where they go too low, at times."""
+    pitches = np.array([note.pitch for note in sung])
+    compass = np.ptp(pitches)
+    if compass < FITS_ANY_VOICE or not _happens(how_likely, rng):
+        return sung, None
+    down = bool(rng.random() < 0.5)
+    height = (pitches - pitches.min()) / compass
+    # A singer notices only after some notes that it cannot go on like this.
+    begun = len(sung) // 4
+    outside = np.flatnonzero((height if down else 1 - height)[begun:] > TOO_HIGH_SHARE)
+    if not len(outside):
+        return sung, None
+    first, semitones = begun + int(outside[0]), -12 if down else 12
+    later = [note._replace(pitch=note.pitch + semitones) for note in sung[first:]]
+    return sung[:first] + later, Slip(sung[first].start_s, semitones)
+
+
+def _run_together(sung: list[TimedNote]) -> list[TimedNote]:
+    """Each note held until the next one, but for breaths."""
+    held = [
+        note._replace(end_s=after.start_s) if after.start_s - note.end_s < SUNG_THROUGH_S else note
+        for note, after in pairwise(sung)
+    ]
+    return [*held, sung[-1]]
 
 
 def _transposition(notes: Sequence[TimedNote], habits: Habits, rng: np.random.Generator) -> float:
@@ -162,8 +298,10 @@ def _performed(
     is_dropped = rng.random(len(notes)) < habits.dropped
     is_dropped[0] = is_wrong[0] = False
     starts = tempo_ratio * np.array([note.start_s for note in notes])
-    onsets = offset_s + starts + _warp(starts, ~is_dropped, habits.warp_s, rng)
+    onsets = offset_s + starts + _warp(starts, ~is_dropped, habits, rng)
     errors = rng.normal(0, habits.mistuned, len(notes)) + _drift(starts, habits.drift, rng)
+    if habits.stretch:
+        errors += rng.uniform(-habits.stretch, habits.stretch) * np.array([note.pitch for note in notes])
     errors -= errors[~is_wrong & ~is_dropped].mean()
     errors[is_wrong] += rng.choice([-2, -1, 1, 2], is_wrong.sum())
     sung = []
@@ -177,7 +315,7 @@ def _performed(
     return _breathing(sung, rng)
 
 
-def _warp(starts: Floats, kept: NDArray[np.bool_], spread: float, rng: np.random.Generator) -> Floats:
+def _warp(starts: Floats, kept: NDArray[np.bool_], habits: Habits, rng: np.random.Generator) -> Floats:
     """Departures from an even tempo, s: some of them carry on from note to note. (N,)
 
     The best line through the departures of the kept notes is taken out, so that the stated offset and tempo ratio
@@ -186,11 +324,19 @@ def _warp(starts: Floats, kept: NDArray[np.bool_], spread: float, rng: np.random
     if kept.sum() < 3:
         return np.zeros(len(starts))
     slow = gaussian_filter1d(rng.standard_normal(len(starts)), 1.5)
-    warp = spread * (slow / (slow.std() + 1e-9) + 0.5 * rng.standard_normal(len(starts)))
+    warp = habits.warp_s * (slow / (slow.std() + 1e-9) + 0.5 * rng.standard_normal(len(starts)))
+    if habits.swing:
+        warp += _swing(starts, habits.swing, rng)
     line = np.stack([np.ones_like(starts), starts], axis=1)
     warp -= line @ np.linalg.lstsq(line[kept], warp[kept], rcond=None)[0]
     most = np.max(np.abs(np.diff(warp)) / np.diff(starts), initial=1e-9)
     return warp * min(1.0, 0.5 / most)
+
+
+def _swing(starts: Floats, most: float, rng: np.random.Generator) -> Floats:
+    """What a tempo that swings to and fro by at most a share makes of the onsets, s, (N,)."""
+    pace = 2 * np.pi / rng.uniform(*SWING_S)
+    return rng.uniform(0.3, 1.0) * most / pace * np.sin(pace * starts + rng.uniform(0, 2 * np.pi))
 
 
 def _drift(starts: Floats, spread: float, rng: np.random.Generator) -> Floats:
@@ -223,6 +369,50 @@ def _recorded(hum: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.
     return (heard * 10 ** (level_db / 20) / np.abs(heard).max()).astype(np.float32)
 
 
+# A call: its band, Hz; its noise under the hum, dB; what its gain evens out: over how long, s, how much of it, and no
+# more than so many dB.
+CALL_BAND_HZ = (300.0, 3_400.0)
+CALL_NOISE_DB = (-30.0, -10.0)
+GAIN_S, GAIN_SHARE, MOST_GAIN_DB = 0.4, 0.6, 12.0
+# Where the thump of a call's start lies, and its pitch and fall: s, Hz, s; how long clicks ring, s.
+THUMP_AT_S, THUMP_HZ, THUMP_FALL_S = (0.0, 0.08), (120.0, 250.0), 0.03
+CLICKS, CLICKS_UNTIL_S, CLICK_FALL_S = (1, 4), 0.25, 0.0006
+
+
+def _over_the_phone(hum: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """The hum as a call lets it through: a narrow band, noise, a thump and clicks at the start, automatic gain."""
+    heard = hum + float(rng.uniform(0.05, 0.25)) * oaconvolve(hum, _small_room(rng))[: len(hum)]
+    heard = heard + np.abs(heard).max() * _thump_and_clicks(len(heard), rng)
+    band = butter(2, CALL_BAND_HZ, "bandpass", fs=SAMPLE_RATE, output="sos")
+    noise = sosfilt(band, room_noise(len(hum), rng))
+    noise_db = float(rng.uniform(*CALL_NOISE_DB))
+    steady = sosfilt(band, hum).std() * 10 ** (noise_db / 20) * noise / noise.std()
+    heard = with_automatic_gain(sosfilt(band, heard) + steady)
+    level_db = float(rng.uniform(-20, -5))
+    return (heard * 10 ** (level_db / 20) / np.abs(heard).max()).astype(np.float32)
+
+
+def _thump_and_clicks(frames: int, rng: np.random.Generator) -> Floats:
+    """What is heard when a recording is started by hand, (frames,), about as loud as a hum of peak 1."""
+    seconds = np.arange(frames) / SAMPLE_RATE
+    sound = np.zeros(frames)
+    since = seconds - rng.uniform(*THUMP_AT_S)
+    falling = np.where(since >= 0, np.exp(-np.maximum(since, 0) / THUMP_FALL_S), 0)
+    sound += rng.uniform(0.5, 3.0) * falling * np.sin(2 * np.pi * rng.uniform(*THUMP_HZ) * since)
+    for _ in range(rng.integers(*CLICKS)):
+        since = seconds - rng.uniform(0, CLICKS_UNTIL_S)
+        sound += np.where(since >= 0, rng.uniform(0.3, 1.5) * np.exp(-np.maximum(since, 0) / CLICK_FALL_S), 0)
+    return sound
+
+
+def with_automatic_gain(heard: Floats) -> Floats:
+    """Soft parts brought up and loud ones down, with a lag, as a phone does it. (N,) at SAMPLE_RATE."""
+    keep = np.exp(-1 / (GAIN_S * SAMPLE_RATE))
+    level = np.sqrt(lfilter([1 - keep], [1, -keep], np.square(heard), zi=[keep * np.mean(np.square(heard))])[0])
+    gain = (heard.std() / np.maximum(level, 1e-9)) ** GAIN_SHARE
+    return heard * np.clip(gain, 10 ** (-MOST_GAIN_DB / 20), 10 ** (MOST_GAIN_DB / 20))
+
+
 def _small_room(rng: np.random.Generator) -> Floats:
     length = round(0.3 * SAMPLE_RATE)
     fall = np.exp(-np.arange(length) / SAMPLE_RATE / rng.uniform(0.03, 0.08))
@@ -239,9 +429,9 @@ def room_noise(frames: int, rng: np.random.Generator) -> Floats:
 # --- takes that should be refused
 
 
-def _off(notes: Sequence[TimedNote], fault: str, rng: np.random.Generator) -> SungTake:
+def _off(notes: Sequence[TimedNote], fault: str, band: Band, rng: np.random.Generator) -> SungTake:
     melody = _another_tune(notes, rng) if fault == "another tune" else notes
-    take = _take(melody, HABITS["free"], rng)
+    take = _sounded(_performance(melody, HABITS["free"], rng), band, rng)
     samples = take.sound.samples[0]
     if fault == "silence":
         samples = 10 ** (float(rng.uniform(-75, -60)) / 20) * room_noise(len(samples), rng)

@@ -1,4 +1,4 @@
-"""The loss that training uses, against the same loss written with plain loops."""
+"""The losses that training uses, against the same losses written with plain loops."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import math
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
-from ml_worker.fingerprint.losses import AlignedLoss, left_out_pairs
+from ml_worker.fingerprint.losses import AlignedLoss, SegmentSetLoss, left_out_pairs
 
 TAU, EPSILON = 0.05, 0.1
 
@@ -37,7 +38,7 @@ def by_loops(vectors: Tensor, labels: list[int], songs: list[int]) -> float:
 def unit_vectors(count: int, seed: int, spread: float = 1.0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     middle = torch.randn(1, 8, generator=generator)
-    return torch.nn.functional.normalize(middle + spread * torch.randn(count, 8, generator=generator), dim=1)
+    return normalize(middle + spread * torch.randn(count, 8, generator=generator), dim=1)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -76,3 +77,154 @@ def test_a_batch_of_one_song_has_no_loss():
     labels, songs = torch.tensor([0, 0, 1, 1]), torch.tensor([0, 0, 0, 0])
     loss = AlignedLoss(TAU, EPSILON)(unit_vectors(4, seed=0), labels, left_out_pairs(labels, songs))
     assert float(loss) == 0
+
+
+def test_with_nothing_to_mine_away_it_is_nt_xent_written_out():
+    """With a margin that lets every pair through: -log softmax of each positive among itself and all negatives."""
+    vectors, labels = unit_vectors(6, seed=3), torch.tensor([0, 0, 1, 1, 2, 2])
+    scaled = vectors @ vectors.T / TAU
+    total = 0.0
+    for anchor, positive in [(0, 1), (1, 0), (2, 3), (3, 2), (4, 5), (5, 4)]:
+        others = [i for i in range(6) if labels[i] != labels[anchor]]
+        total -= torch.log_softmax(scaled[anchor, [positive, *others]], dim=0)[0]
+    loss = AlignedLoss(TAU, epsilon=2.0)(vectors, labels, torch.zeros(6, 6, dtype=torch.bool))
+    assert float(loss) == pytest.approx(float(total) / 6, rel=1e-5)
+
+
+# --- sets of segments
+
+
+def sets_by_loops(vectors: Tensor, mask: Tensor, songs: list[int], gamma: float, most: int) -> float:
+    """The segment-set loss, one pair of segments at a time."""
+    positives, negatives = [], []
+    for one in range(len(songs)):
+        for other in range(one + 1, len(songs)):
+            pairs = [
+                (1 - float(torch.dot(vectors[one, a], vectors[other, b])), a, b)
+                for a in range(mask.shape[1])
+                for b in range(mask.shape[1])
+                if mask[one, a] and mask[other, b]
+            ]
+            if not pairs:
+                continue
+            if songs[one] != songs[other]:
+                negatives.append(min(pairs)[0])
+                continue
+            best, used_a, used_b = [], set(), set()
+            for distance, a, b in sorted(pairs):
+                if a not in used_a and b not in used_b and len(best) < most:
+                    best.append(distance)
+                    used_a.add(a)
+                    used_b.add(b)
+            positives.append(sum(best) / len(best))
+    repulsion = math.log(sum(math.exp(-gamma * distance) for distance in negatives) / len(negatives))
+    return sum(positives) / len(positives) + repulsion
+
+
+def segment_sets(versions: int, segments: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Fingerprints (N, S, 8) and a mask in which every version but the third has at least one segment."""
+    generator = torch.Generator().manual_seed(seed)
+    vectors = normalize(torch.randn(versions, segments, 8, generator=generator), dim=-1)
+    mask = torch.rand(versions, segments, generator=generator) < 0.7
+    mask[:, 0] = True
+    mask[2] = False
+    return vectors, mask
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("most", [1, 3, 20])
+def test_it_is_best_pairs_and_nearest_segments(seed, most):
+    songs = [0, 0, 0, 1, 1, 2, 0]
+    vectors, mask = segment_sets(len(songs), 6, seed)
+    loss = SegmentSetLoss(gamma=4.0, best_pairs=most)(vectors, mask, torch.tensor(songs))
+    assert float(loss) == pytest.approx(sets_by_loops(vectors, mask, songs, 4.0, most), rel=1e-5, abs=1e-5)
+
+
+def test_the_order_of_segments_and_of_versions_does_not_matter():
+    vectors, mask = segment_sets(6, 5, seed=1)
+    songs = torch.tensor([0, 0, 0, 1, 1, 2])
+    loss = SegmentSetLoss()(vectors, mask, songs)
+    shuffled, shuffled_mask = vectors.clone(), mask.clone()
+    generator = torch.Generator().manual_seed(2)
+    for version in range(6):
+        order = torch.randperm(5, generator=generator)
+        shuffled[version], shuffled_mask[version] = vectors[version, order], mask[version, order]
+    order = torch.randperm(6, generator=generator)
+    assert float(SegmentSetLoss()(shuffled, shuffled_mask, songs)) == pytest.approx(float(loss), rel=1e-5)
+    assert float(SegmentSetLoss()(vectors[order], mask[order], songs[order])) == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_what_is_masked_does_not_matter():
+    vectors, mask = segment_sets(5, 4, seed=5)
+    songs = torch.tensor([0, 0, 1, 1, 2])
+    other = torch.where(mask[..., None], vectors, vectors.flip(0))
+    assert torch.equal(SegmentSetLoss()(vectors, mask, songs), SegmentSetLoss()(other, mask, songs))
+
+
+def test_versions_that_share_two_phrases_at_other_places_are_close():
+    """The hum of a song's middle: what it lacks costs nothing where no more pairs are asked for than it has."""
+    tones = torch.eye(8)
+    song, hum, other = tones[[0, 1, 2, 3]], tones[[3, 2, 7, 7]], tones[[5, 6, 5, 6]]
+    mask = torch.tensor([[True] * 4, [True, True, False, False], [True] * 4])
+    loss = SegmentSetLoss(gamma=5.0, best_pairs=4)(torch.stack([song, hum, other]), mask, torch.tensor([0, 0, 1]))
+    # Positive distance 0; every negative is orthogonal, at distance 1.
+    assert float(loss) == pytest.approx(0 - 5.0, abs=1e-5)
+
+
+def test_no_segment_serves_twice():
+    tones = torch.eye(8)
+    song, monotone = tones[[0, 1]], tones[[0, 0]]
+    vectors, mask = torch.stack([song, monotone, tones[[5, 6]]]), torch.ones(3, 2, dtype=torch.bool)
+    loss = SegmentSetLoss(gamma=1.0, best_pairs=2)(vectors, mask, torch.tensor([0, 0, 1]))
+    # One pair at distance 0, the other, of what is left, at 1.
+    assert float(loss) == pytest.approx(0.5 - 1.0, abs=1e-5)
+
+
+def test_a_section_that_comes_back_is_not_pushed_away_from_itself():
+    tones = torch.eye(8)
+    vectors = torch.stack([tones[[0, 0]]] * 4 + [tones[[1, 1]]] * 2)
+    mask = torch.ones(6, 2, dtype=torch.bool)
+    loss = SegmentSetLoss(gamma=5.0)
+    as_one_song = loss(vectors, mask, torch.tensor([0, 0, 0, 0, 1, 1]))
+    as_two_songs = loss(vectors, mask, torch.tensor([0, 0, 2, 2, 1, 1]))
+    assert float(as_one_song) == pytest.approx(-5.0, abs=1e-5)
+    assert float(as_two_songs) > -2
+
+
+def test_going_downhill_brings_versions_together_and_songs_apart():
+    vectors, mask = segment_sets(6, 4, seed=4)
+    mask[2, :2] = True
+    songs = torch.tensor([0, 0, 1, 1, 2, 2])
+    free = vectors.clone().requires_grad_(True)
+    optimiser = torch.optim.Adam([free], lr=0.05)
+    losses = []
+    for _ in range(60):
+        loss = SegmentSetLoss(best_pairs=2)(normalize(free, dim=-1), mask, songs)
+        optimiser.zero_grad()
+        loss.backward()
+        assert torch.isfinite(free.grad).all()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0] - 2
+    trained = normalize(free.detach(), dim=-1)
+    nearest = (trained[0][mask[0]] @ trained[1][mask[1]].T).max()
+    assert nearest > 0.9 > (trained[0][mask[0]] @ trained[3][mask[3]].T).max()
+    assert not free.grad[~mask].any()
+
+
+@pytest.mark.parametrize("songs", [[0, 0, 0], [0, 1, 2]])
+def test_a_batch_that_teaches_nothing_is_refused(songs):
+    vectors, mask = unit_vectors(3, seed=0)[:, None], torch.ones(3, 1, dtype=torch.bool)
+    with pytest.raises(ValueError, match="two versions of one song and a version of another"):
+        SegmentSetLoss()(vectors, mask, torch.tensor(songs))
+
+
+def test_versions_without_segments_make_no_pairs():
+    vectors, mask = unit_vectors(3, seed=0)[:, None], torch.tensor([[True], [False], [True]])
+    with pytest.raises(ValueError, match="each with segments"):
+        SegmentSetLoss()(vectors, mask, torch.tensor([0, 0, 1]))
+
+
+def test_at_least_one_pair_of_segments_counts():
+    with pytest.raises(ValueError, match="At least one pair"):
+        SegmentSetLoss(best_pairs=0)
