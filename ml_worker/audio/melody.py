@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ class Melody:
         voiced: bool (T,).
         confidence: float32 (T,), the tracker's own, 0..1.
         method: which tracker made it, with its settings.
+        attack: float32 (T,), how strongly a note begins in each frame, 0..1; None where that is not known, as of a
+            pitch curve that came without its sound. It tells repeated notes apart, which a pitch alone runs together.
     """
 
     hop_s: float
@@ -26,10 +28,13 @@ class Melody:
     voiced: NDArray[np.bool_]
     confidence: NDArray[np.float32]
     method: str
+    attack: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if not self.f0_hz.shape == self.voiced.shape == self.confidence.shape:
             raise ValueError("f0_hz, voiced and confidence have the same shape (T,)")
+        if self.attack is not None and self.attack.shape != self.f0_hz.shape:
+            raise ValueError("attack has the shape of f0_hz, (T,)")
 
     @property
     def duration_s(self) -> float:
@@ -47,13 +52,20 @@ class Melody:
         first = max(0, round(start_s / self.hop_s))
         last = max(first, round(end_s / self.hop_s))
         part = slice(first, last)
-        return Melody(self.hop_s, self.f0_hz[part], self.voiced[part], self.confidence[part], self.method)
+        attack = None if self.attack is None else self.attack[part]
+        return Melody(self.hop_s, self.f0_hz[part], self.voiced[part], self.confidence[part], self.method, attack)
+
+    def faster(self, ratio: float) -> Melody:
+        """As if it were sung `ratio` times as fast."""
+        return replace(self, hop_s=self.hop_s / ratio)
 
     def to_bytes(self) -> bytes:
         """As an .npz file (no pickles inside)."""
         buffer = io.BytesIO()
+        known = {} if self.attack is None else {"attack": self.attack.astype(np.float32)}
         np.savez_compressed(
             buffer,
+            **known,
             hop_s=np.float64(self.hop_s),
             f0_hz=self.f0_hz.astype(np.float32),
             voiced=self.voiced.astype(bool),
@@ -72,4 +84,5 @@ class Melody:
                 voiced=stored["voiced"],
                 confidence=stored["confidence"],
                 method=str(stored["method"]),
+                attack=stored["attack"] if "attack" in stored else None,
             )

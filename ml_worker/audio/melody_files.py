@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+import os
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import mido
 import numpy as np
+from numpy.typing import NDArray
 
 from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
@@ -15,107 +23,305 @@ from ml_worker.audio.sound import UnusableAudio
 from ml_worker.audio.trackers import track_melody
 
 MIDI_ENDINGS = {".mid", ".midi", ".kar"}
-CURVE_ENDINGS = {".txt", ".csv", ".tsv", ".f0"}
+# Pitch vectors as MIR-QBSH has them: one column of semitones.
+VECTOR_ENDING = ".pv"
+CURVE_ENDINGS = {".txt", ".csv", ".tsv", ".f0", VECTOR_ENDING}
+
 # The hop of melodies that are not tracked from audio, seconds.
 HOP_S = 0.01
+# The hop of pitch vectors: 256 samples at 8 kHz, seconds.
+VECTOR_HOP_S = 0.032
+# A pitch curve that is named in semitones or Hz and goes beyond these is something else; semitones, Hz.
+HIGHEST_SEMITONE = 127.0
+HIGHEST_HZ = 20_000.0
+# Longest melody that is taken, as for audio; seconds.
+LONGEST_S = 3600.0
+
+# By the General MIDI standard drums are on this channel, counted from 0.
 PERCUSSION_CHANNEL = 9
+# The tempo of a file that names none, microseconds a quarter note: 120 a minute.
+DEFAULT_TEMPO = 500_000
+# A note that starts within this time of another's end follows it (legato); earlier, both sound together. Seconds.
+LEGATO_S = 0.12
+# What mido raises for files that are damaged or no MIDI.
+BAD_MIDI = (OSError, EOFError, ValueError, LookupError, ZeroDivisionError, mido.KeySignatureError)
+
+# From this many files on it pays to start further processes; a count.
+MANY_FILES = 24
+# Most of them; each has the threads of onnxruntime, which are as many as the machine has cores; a count.
+MOST_PROCESSES = 8
+# Files that a process is given at once, so that handing them over costs little; a count.
+FILES_AT_ONCE = 16
+
+Progress = Callable[[float, str], None]
 
 
 def read_melody(path: Path, *, mixture: bool = False) -> Melody:
     """The melody in a file.
 
     Args:
-        path: audio, MIDI (its melody track), or text of two columns: seconds, Hz (0 where unvoiced).
+        path: audio (whatever its name says), MIDI (its melody track), text of two columns: seconds, Hz (0 where
+            unvoiced), or a .pv pitch vector.
         mixture: the audio is a mixture, so its vocal part is taken first.
 
     Raises:
         UnusableAudio: with a sentence, where the file holds no melody that we can read.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UnusableAudio(f"There is no file {path}.")
     if path.suffix.lower() in MIDI_ENDINGS:
         return melody_of_midi(path)
+    if path.suffix.lower() == VECTOR_ENDING:
+        return melody_of_vector(path)
     if path.suffix.lower() in CURVE_ENDINGS:
         return melody_of_curve(path)
-    sound = decode(path)
+    try:
+        sound = decode(path)
+    except OSError as problem:
+        raise UnusableAudio(f"{path.name} cannot be read: {problem.strerror}.") from problem
     return track_melody(separate(sound).sound if mixture else sound)
 
 
-def melody_of_curve(path: Path) -> Melody:
-    """A two-column text, separated by commas or white space, put on a fixed hop by the nearest line."""
+# ------------------------------------------------------------------------------------------------------- many files
+
+
+class Reading(NamedTuple):
+    """What came of a file: its melody, or a sentence that says why there is none; and the seconds that it took."""
+
+    melody: Melody | None
+    problem: str
+    seconds: float
+
+
+def read_melodies(
+    paths: Sequence[Path], *, mixture: bool = False, processes: int = 1, progress: Progress | None = None
+) -> list[Reading]:
+    """What came of each file, in order.
+
+    Args:
+        paths: files of any kind that `read_melody` takes.
+        mixture: the audio are mixtures. The vocal part of one takes a whole machine's memory and processors, so they
+            are read one by one.
+        processes: that may share the work, where there are many files. With more than one, a script that calls this
+            needs the usual `if __name__ == "__main__":`.
+        progress: told the share that is done, and a message.
+    """
+    read = partial(_reading, mixture=mixture)
+    workers = min(processes, MOST_PROCESSES)
+    if mixture or workers < 2 or len(paths) < MANY_FILES:
+        return list(_told(map(read, paths), paths, progress))
+    # Spawned, not forked: the threads of onnxruntime and torch do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    at_once = max(1, min(FILES_AT_ONCE, len(paths) // (4 * workers)))
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        return list(_told(pool.map(read, paths, chunksize=at_once), paths, progress))
+
+
+def processors() -> int:
+    """How many processors this process may use; where the system does not say, how many there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _reading(path: Path, *, mixture: bool) -> Reading:
+    began = time.perf_counter()
     try:
-        text = path.read_text(encoding="utf-8").replace(",", " ")
-        table = np.array([line.split()[:2] for line in text.splitlines() if line.strip()], dtype=float)
-    except (UnicodeDecodeError, ValueError) as problem:
-        raise UnusableAudio(f"{path.name} is not a pitch curve: two columns, seconds and Hz.") from problem
-    if table.ndim != 2 or table.shape[1] != 2 or len(table) < 2 or np.any(np.diff(table[:, 0]) <= 0):
-        raise UnusableAudio(f"{path.name} is not a pitch curve: two columns, rising seconds and Hz.")
-    times, hz = table.T
+        melody, problem = read_melody(path, mixture=mixture), ""
+    except UnusableAudio as found:
+        melody, problem = None, str(found)
+    return Reading(melody, problem, time.perf_counter() - began)
+
+
+def _told(readings: Iterator[Reading], paths: Sequence[Path], progress: Progress | None) -> Iterator[Reading]:
+    """The readings, with word of each."""
+    for number, (reading, path) in enumerate(zip(readings, paths, strict=True), start=1):
+        if progress:
+            progress(number / len(paths), f"{number} of {len(paths)}: {path.name}")
+        yield reading
+
+
+# ----------------------------------------------------------------------------------------------------- pitch curves
+
+
+def melody_of_curve(path: Path) -> Melody:
+    """A two-column text, separated by commas or white space, put on a fixed hop by the nearest line.
+
+    Lines that begin with #, and one line of column names, are passed over.
+    """
+    what = f"{path.name} is not a pitch curve: two columns, rising seconds and Hz."
+    table = _numbers(_lines(path), what)
+    if any(len(row) < 2 for row in table) or len(table) < 2:
+        raise UnusableAudio(what)
+    times, hz = np.array([row[:2] for row in table]).T
+    if np.any(np.diff(times) <= 0) or not np.isfinite(times).all() or np.any(hz > HIGHEST_HZ):
+        raise UnusableAudio(what)
+    _check_length(times[-1], path)
     wanted = np.arange(0, times[-1] + HOP_S / 2, HOP_S)
     after = np.clip(np.searchsorted(times, wanted), 1, len(times) - 1)
     nearest = np.where(wanted - times[after - 1] < times[after] - wanted, after - 1, after)
-    return _melody(np.where(wanted >= times[0] - HOP_S, hz[nearest], 0), "pitch-curve file")
+    return _melody(HOP_S, np.where(wanted >= times[0] - HOP_S, hz[nearest], 0), "pitch-curve file")
+
+
+def melody_of_vector(path: Path) -> Melody:
+    """A pitch vector as MIR-QBSH (Jang) labels its hums: semitones (69 = 440 Hz), 0 where unvoiced, 31.25 a second."""
+    what = f"{path.name} is not a pitch vector: semitones from 0 to 127."
+    semitones = np.array([value for row in _numbers(_lines(path), what) for value in row])
+    if not len(semitones) or not np.all((semitones >= 0) & (semitones <= HIGHEST_SEMITONE)):
+        raise UnusableAudio(what)
+    _check_length(len(semitones) * VECTOR_HOP_S, path)
+    return _melody(VECTOR_HOP_S, _hz(semitones), "pitch-vector file")
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text that say something."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise UnusableAudio(f"{path.name} is not a text.") from problem
+    except OSError as problem:
+        raise UnusableAudio(f"{path.name} cannot be read: {problem.strerror}.") from problem
+    stripped = (line.replace(",", " ").strip() for line in text.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def _numbers(lines: Sequence[str], what: str) -> list[list[float]]:
+    """The numbers of each line, without a first line of column names. Raises UnusableAudio with `what`."""
+    try:
+        return [[float(word) for word in line.split()[:2]] for line in lines[_has_names(lines) :]]
+    except ValueError as problem:
+        raise UnusableAudio(what) from problem
+
+
+def _has_names(lines: Sequence[str]) -> bool:
+    return bool(lines) and all(word[0].isalpha() and word.lower() not in ("nan", "inf") for word in lines[0].split())
+
+
+# ------------------------------------------------------------------------------------------------------------- MIDI
+
+
+class MidiNote(NamedTuple):
+    """A note of a MIDI file: seconds, and its number (69 = A at 440 Hz)."""
+
+    start_s: float
+    end_s: float
+    number: int
 
 
 def melody_of_midi(path: Path) -> Melody:
-    """The melody track of a MIDI file: the one named so, else the highest; of chords the top note."""
+    """The melody track of a MIDI file: the one named so, else the highest; of notes that sound together the top one.
+
+    A note that another follows within its last moment ends where that begins, as in legato. The times are the file's,
+    with any silence before the first note. `attack` is 1 where a note of the melody begins and 0 elsewhere.
+    """
     try:
-        tracks = _midi_tracks(mido.MidiFile(path))
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as problem:
+        tracks = _midi_tracks(mido.MidiFile(path, clip=True))
+    except BAD_MIDI as problem:
         raise UnusableAudio(f"{path.name} is not a MIDI file that we can read: {problem}.") from problem
     if not tracks:
         raise UnusableAudio(f"{path.name} holds no notes.")
     named = [notes for name, notes in tracks if "melod" in name.lower() or "vocal" in name.lower()]
-    notes = named[0] if named else max((notes for _, notes in tracks), key=lambda notes: np.mean([n[2] for n in notes]))
-    pitch = np.zeros(round(max(end for _, end, _ in notes) / HOP_S) + 1)
-    for start, end, number in notes:
-        part = pitch[round(start / HOP_S) : round(end / HOP_S)]
-        np.maximum(part, number, out=part)
-    return _melody(np.where(pitch > 0, 440 * 2 ** ((pitch - 69) / 12), 0), "midi file")
+    notes = named[0] if named else max((notes for _, notes in tracks), key=_mean_number)
+    _check_length(max(note.end_s for note in notes), path)
+    return melody_of_notes(notes)
 
 
-MidiNote = tuple[float, float, int]
+def _mean_number(notes: Sequence[MidiNote]) -> float:
+    return sum(note.number for note in notes) / len(notes)
+
+
+def melody_of_notes(notes: Sequence[MidiNote]) -> Melody:
+    """The top line of notes as a pitch curve, with the attacks of the notes that are heard in it."""
+    line = _legato(notes)
+    places = [(round(note.start_s / HOP_S), round(note.end_s / HOP_S), note.number) for note in line]
+    pitch = np.zeros(max(last for _, last, _ in places) + 1)
+    for first, last, number in places:
+        np.maximum(pitch[first:last], number, out=pitch[first:last])
+    attack = np.zeros(len(pitch), np.float32)
+    for first, last, number in places:
+        if first < last and pitch[first] == number:
+            attack[first] = 1
+    return _melody(HOP_S, _hz(pitch), "midi file", attack)
+
+
+def _legato(notes: Sequence[MidiNote]) -> list[MidiNote]:
+    """The notes in order, none of which reaches a moment into one that starts after it and lasts longer."""
+    ordered = sorted(notes)
+    starts = [note.start_s for note in ordered]
+
+    def end_of(note: MidiNote) -> float:
+        first = bisect_right(starts, max(note.start_s, note.end_s - LEGATO_S))
+        last = bisect_left(starts, note.end_s)
+        return next((one.start_s for one in ordered[first:last] if one.end_s > note.end_s), note.end_s)
+
+    return [note._replace(end_s=end_of(note)) for note in ordered]
 
 
 def _midi_tracks(midi: mido.MidiFile) -> list[tuple[str, list[MidiNote]]]:
-    """(name, [(start second, end second, MIDI number)]) of every track and channel with notes, without percussion."""
+    """(name, notes) of every track and channel with notes, without percussion.
+
+    Raises:
+        ValueError: the notes are timed by film frames.
+    """
+    if midi.ticks_per_beat <= 0:
+        raise ValueError("its notes are timed by film frames")
     seconds_at = _tempo_map(midi)
     found: dict[tuple[int, int], list[MidiNote]] = {}
-    names: dict[int, str] = {}
     for index, track in enumerate(midi.tracks):
-        names[index], ticks, sounding = track.name or "", 0, {}
+        ticks = 0
+        sounding: dict[tuple[int, int], int] = {}
         for message in track:
             ticks += message.time
             if message.type not in ("note_on", "note_off") or message.channel == PERCUSSION_CHANNEL:
                 continue
             key = (message.channel, message.note)
             if key in sounding:
-                note = (seconds_at(sounding.pop(key)), seconds_at(ticks), message.note)
+                note = MidiNote(seconds_at(sounding.pop(key)), seconds_at(ticks), message.note)
                 found.setdefault((index, message.channel), []).append(note)
             if message.type == "note_on" and message.velocity:
                 sounding[key] = ticks
-    return [(names[index], notes) for (index, _), notes in found.items()]
+    return [(midi.tracks[index].name or "", notes) for (index, _), notes in found.items()]
 
 
 def _tempo_map(midi: mido.MidiFile) -> Callable[[int], float]:
     """The second at which a tick is played, by the file's tempo changes."""
-    changes, ticks = [(0, 500_000)], 0
-    for message in mido.merge_tracks(midi.tracks):
-        ticks += message.time
-        if message.type == "set_tempo":
-            changes.append((ticks, message.tempo))
-    at = np.array([tick for tick, _ in changes], dtype=float)
-    pace = np.array([tempo / 1e6 / midi.ticks_per_beat for _, tempo in changes])
-    reached = np.concatenate([[0], np.cumsum(np.diff(at) * pace[:-1])])
+    starts, reached, pace = [0], [0.0], [DEFAULT_TEMPO / 1e6 / midi.ticks_per_beat]
+    for tick, tempo in sorted(_tempo_changes(midi), key=lambda change: change[0]):
+        reached.append(reached[-1] + (tick - starts[-1]) * pace[-1])
+        starts.append(tick)
+        pace.append(tempo / 1e6 / midi.ticks_per_beat)
 
     def seconds(tick: int) -> float:
-        part = int(np.searchsorted(at, tick, side="right")) - 1
-        return float(reached[part] + (tick - at[part]) * pace[part])
+        part = bisect_right(starts, tick) - 1
+        return reached[part] + (tick - starts[part]) * pace[part]
 
     return seconds
 
 
-def _melody(f0_hz: np.ndarray, method: str) -> Melody:
+def _tempo_changes(midi: mido.MidiFile) -> Iterator[tuple[int, int]]:
+    """(tick, microseconds a quarter note), track by track."""
+    for track in midi.tracks:
+        ticks = 0
+        for message in track:
+            ticks += message.time
+            if message.type == "set_tempo":
+                yield ticks, message.tempo
+
+
+# ------------------------------------------------------------------------------------------------- what kinds share
+
+
+def _hz(semitones: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Hz of MIDI semitones, 0 stays 0."""
+    return np.where(semitones > 0, 440 * 2 ** ((semitones - 69) / 12), 0)
+
+
+def _check_length(seconds: float, path: Path) -> None:
+    if seconds > LONGEST_S:
+        raise UnusableAudio(f"{path.name} is longer than an hour. Cut out the part that matters.")
+
+
+def _melody(
+    hop_s: float, f0_hz: NDArray[np.floating], method: str, attack: NDArray[np.float32] | None = None
+) -> Melody:
     f0_hz = np.where(np.isfinite(f0_hz) & (f0_hz > 0), f0_hz, 0).astype(np.float32)
     voiced = f0_hz > 0
-    return Melody(HOP_S, f0_hz, voiced, voiced.astype(np.float32), method)
+    return Melody(hop_s, f0_hz, voiced, voiced.astype(np.float32), method, attack)

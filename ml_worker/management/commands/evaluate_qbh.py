@@ -1,0 +1,102 @@
+"""Query by humming, evaluated on a collection of hums."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.core.management.base import CommandParser
+
+from chad_site.commands import BadInput, ChadCommand, ProgressBar
+
+if TYPE_CHECKING:
+    from ml_worker.retrieval.layouts import Collection
+    from ml_worker.retrieval.qbh import Evaluation, MatcherMaker
+
+PLAIN = "plain"
+LAYOUTS = (PLAIN, "mir-qbsh", "ioacas", "mtg-qbh", "chad")
+
+# Files that are left out and named one by one; of more, only how many.
+NAMED = 10
+
+
+class Command(ChadCommand):
+    help = (
+        "Seeks hums among targets by the model and by the classical baseline, and prints hit rates, MRR and the rank "
+        "of every hum. Needs no database."
+    )
+    needs_database = False
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("queries", metavar="QUERIES.tsv", help="lines: hum, a tab, file stem of its target")
+        parser.add_argument("targets", metavar="TARGETS", nargs="?", help="folder of audio, MIDI or pitch curves")
+        parser.add_argument("--from-start", action="store_true", help="hums are known to begin where targets do")
+        parser.add_argument("--out", metavar="FILE", help="also writes the answer there, as JSON")
+        parser.add_argument(
+            "--targets-mix", action="store_true", help="audio targets are mixtures: take the voice first"
+        )
+        parser.add_argument("--no-baseline", action="store_true", help="the model alone")
+        layouts = "QUERIES.tsv is the root folder of a collection, and TARGETS a folder of distractors or of its songs"
+        parser.add_argument("--layout", choices=LAYOUTS, default=PLAIN, help=layouts)
+
+    def work(self, **options: Any) -> None:
+        from ml_worker.audio.melody_files import processors
+        from ml_worker.retrieval.layouts import BadCollection
+        from ml_worker.retrieval.qbh import evaluate, in_words
+
+        out = Path(options["out"]) if options["out"] else None
+        if out and (not out.parent.is_dir() or out.is_dir()):
+            raise BadInput(f"{out} cannot be written: name a file in a folder that exists.")
+        try:
+            collection = self.collection(options["layout"], options["queries"], options["targets"])
+            with ProgressBar() as progress:
+                evaluation = evaluate(
+                    collection,
+                    self.matchers(baseline=not options["no_baseline"]),
+                    from_start=options["from_start"],
+                    mixtures=options["targets_mix"],
+                    processes=processors(),
+                    progress=progress,
+                )
+        except BadCollection as problem:
+            raise BadInput(str(problem)) from problem
+        self.say_what_is_missing(evaluation)
+        answer = evaluation.as_dict()
+        self.answer(answer, in_words(evaluation), as_json=options["json"])
+        if out:
+            self.write(out, json.dumps(answer, indent=1))
+
+    def write(self, out: Path, text: str) -> None:
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as problem:
+            raise BadInput(f"{out} cannot be written: {problem.strerror}.") from problem
+
+    def collection(self, layout: str, queries: str, targets: str | None) -> Collection:
+        """The queries and targets that were named. Raises BadCollection and BadInput."""
+        from ml_worker.retrieval.layouts import LAYOUTS, from_table
+
+        if layout != PLAIN:
+            return LAYOUTS[layout](Path(queries), Path(targets) if targets else None)
+        if not targets:
+            raise BadInput("Name the folder of the targets after QUERIES.tsv.")
+        return from_table(Path(queries), Path(targets))
+
+    def matchers(self, *, baseline: bool) -> dict[str, MatcherMaker]:
+        """What is compared."""
+        from ml_worker.retrieval.classical import ClassicalMatcher
+        from ml_worker.retrieval.recogniser import starter_recogniser
+
+        return {"model": starter_recogniser, **({"baseline": ClassicalMatcher} if baseline else {})}
+
+    def say_what_is_missing(self, evaluation: Evaluation) -> None:
+        for sentence in evaluation.left_out[:NAMED]:
+            self.say(f"Left out: {sentence}")
+        if len(evaluation.left_out) > NAMED:
+            self.say(f"Left out: {len(evaluation.left_out) - NAMED} files more.")
+        if missing := len(evaluation.without_target()):
+            self.say(
+                f"{missing} of {len(evaluation.outcomes)} hums have no target among the {evaluation.targets}. "
+                "They count as misses."
+            )

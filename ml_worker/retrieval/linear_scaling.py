@@ -1,0 +1,232 @@
+"""Linear scaling: a hum is laid over a target at every start, in a few tempi and in its best key.
+
+Linear scaling is the standard method of query by humming (Jang and Lee, 2008). Here a first pass with few points finds
+promising places, and a second one with many points judges them; both measure the mean of the clipped absolute pitch
+difference after the key, which no single wrong note can spoil.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_worker.retrieval.target_table import HOP_S, Curve, TargetTable
+
+Floats = NDArray[np.float32]
+
+# Tempo ratios (above 1: the hum is slower than the target), evenly spaced in their logarithm.
+TEMPO_RATIOS = np.geomspace(0.6, 1.7, 13)
+
+# No frame counts as more than this: one wrong note must not outweigh ten right ones; semitones.
+CAP_ST = 3.0
+# What a frame counts that lies after the target's end; semitones.
+BEYOND_END_ST = 1.5
+# What a tempo ratio of e (or 1/e) adds, as its square: people hum near the tempo that they know; semitones.
+TEMPO_COST_ST = 0.3
+
+# Points of the first pass, and seconds over which it averages.
+COARSE_POINTS, COARSE_MEAN_S = 20, 0.24
+# Starts that the first pass looks at in one go: its arrays stay in the processor's cache.
+CHUNK = 4096
+# Places that the first pass hands on: of each target, and over all targets.
+PLACES_A_TARGET, PLACES = 3, 4000
+
+# Hop of the second pass, seconds of the hum.
+FINE_HOP_S = 0.1
+# Places of the second pass that are tried again at tempi and starts near by, and those (ratios, seconds).
+REFINED_PLACES = 2500
+NEAR_RATIOS = (0.96, 1.0, 1.04)
+NEAR_STARTS_S = (-0.12, 0.0, 0.12)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Places where the hum may lie.
+
+    Attributes:
+        owners: (P,) index of the target.
+        frames: (P,) frame of the table at which the hum starts.
+        ratios: (P,) tempo ratio, above 1 where the hum is slower.
+        kinds: (P,) what begins there.
+        keys: (P,) semitones, target minus hum.
+        distances: (P,) semitones a frame, with the costs of tempo and of what lies beyond the target's end.
+    """
+
+    owners: NDArray[np.intp]
+    frames: NDArray[np.intp]
+    ratios: NDArray[np.float64]
+    kinds: NDArray[np.int8]
+    keys: Floats
+    distances: Floats
+
+    def __len__(self) -> int:
+        return len(self.owners)
+
+    def take(self, which: NDArray) -> Places:
+        """Some of them, by index or by mask."""
+        fields = (self.owners, self.frames, self.ratios, self.kinds, self.keys, self.distances)
+        return Places(*(values[which] for values in fields))
+
+
+NOWHERE = Places(*(np.zeros(0, kind) for kind in (np.intp, np.intp, np.float64, np.int8, np.float32, np.float32)))
+
+
+def points_of(query: Curve, count: int) -> Floats:
+    """`count` points evenly over the query, the first on its first frame."""
+    return query[np.linspace(0, len(query) - 1, count).round().astype(int)]
+
+
+def smoothed(curve: Curve, seconds: float) -> Curve:
+    """Means over `seconds` around each frame."""
+    if len(curve) == 0:
+        return curve
+    half = round(seconds / HOP_S) // 2
+    sums = np.cumsum(np.pad(curve, (half + 1, half), mode="edge"), dtype=np.float64)
+    return ((sums[2 * half + 1 :] - sums[: -2 * half - 1]) / (2 * half + 1)).astype(np.float32)
+
+
+def capped_distance(
+    table_pitch: Curve,
+    points: Floats,
+    length: int,
+    frames: NDArray[np.intp],
+    ratios: NDArray[np.float64] | float,
+    *,
+    exact_key: bool,
+) -> tuple[Floats, Floats]:
+    """Mean clipped difference of a hum and of each place, in its best key.
+
+    Args:
+        table_pitch: (F,) pitch of the targets.
+        points: (K,) the hum, evenly over its length.
+        length: of the hum, in frames of HOP_S.
+        frames: (P,) where the hum starts.
+        ratios: (P,) or one, how much slower the hum is.
+        exact_key: the key is first the median of the differences, not their mean, which is faster.
+
+    Returns:
+        distances and keys, (P,) each, semitones.
+    """
+    along = np.linspace(0, length - 1, len(points))[:, None] / np.atleast_1d(ratios)[None, :]
+    off = table_pitch.take(frames[None, :] + np.rint(along).astype(np.intp), mode="clip")
+    off -= points[:, None]
+    key = np.median(off, axis=0) if exact_key else off.mean(axis=0)
+    off -= key
+    # One step towards the key that fits most frames: the mean of the clipped differences.
+    step = np.clip(off, -CAP_ST, CAP_ST).mean(axis=0) if not exact_key else _near_mean(off)
+    off -= step
+    np.abs(off, out=off)
+    np.minimum(off, CAP_ST, out=off)
+    return off.mean(axis=0), key + step
+
+
+def _near_mean(off: Floats) -> Floats:
+    """Mean of the differences within a semitone, which are those of the right notes; 0 where there are none."""
+    near = np.abs(off) <= 1
+    return (off * near).sum(axis=0) / np.maximum(near.sum(axis=0), 1)
+
+
+def costs(
+    table: TargetTable, length: int, owners: NDArray[np.intp], frames: NDArray[np.intp], ratios: NDArray | float
+) -> Floats:
+    """What odd tempi and frames beyond the target's end add, (P,)."""
+    reach = length / ratios
+    beyond = np.clip((frames + reach - table.lasts[owners]) / reach, 0, 1)
+    return (BEYOND_END_ST * beyond + TEMPO_COST_ST * np.log(ratios) ** 2).astype(np.float32)
+
+
+def search(
+    table: TargetTable,
+    smooth_table: Curve,
+    query: Curve,
+    starts: NDArray[np.intp],
+    start_costs: Floats,
+) -> Places:
+    """The best places of every target that has a start among `starts` (indices into `table.starts`).
+
+    Args:
+        smooth_table: `smoothed(table.pitch, COARSE_MEAN_S)`.
+        query: the hum's line.
+        start_costs: (kinds,) what each kind of start adds, semitones.
+
+    Returns:
+        Places with refined tempi and starts where they are promising, at least one of each target.
+    """
+    if len(starts) == 0:
+        return NOWHERE
+    rough = _first_pass(table, smooth_table, query, starts, start_costs)
+    return _second_pass(table, query, rough, start_costs)
+
+
+def _first_pass(
+    table: TargetTable, smooth_table: Curve, query: Curve, starts: NDArray[np.intp], start_costs: Floats
+) -> Places:
+    points = points_of(smoothed(query, COARSE_MEAN_S), COARSE_POINTS)
+    best = np.full(len(starts), np.inf, dtype=np.float32)
+    ratio = np.ones(len(starts))
+    frames, owners = table.starts[starts], table.owners[starts]
+    for first in range(0, len(starts), CHUNK):
+        part = slice(first, first + CHUNK)
+        for tempo in TEMPO_RATIOS:
+            found, _ = capped_distance(smooth_table, points, len(query), frames[part], tempo, exact_key=False)
+            found += costs(table, len(query), owners[part], frames[part], tempo)
+            better = found < best[part]
+            best[part][better] = found[better]
+            ratio[part][better] = tempo
+    kinds = table.kinds[starts]
+    best += start_costs[kinds]
+    return Places(owners, frames, ratio, kinds, np.zeros_like(best), best).take(_promising(owners, best))
+
+
+def _promising(owners: NDArray[np.intp], distances: Floats) -> NDArray[np.intp]:
+    """The nearest few of each owner, and the nearest of all."""
+    order = np.lexsort((distances, owners))
+    first = np.searchsorted(owners[order], owners[order], side="left")
+    of_each = order[np.arange(len(order)) - first < PLACES_A_TARGET]
+    of_all = np.argpartition(distances, PLACES)[:PLACES] if len(distances) > PLACES else np.arange(len(distances))
+    return np.union1d(of_each, of_all)
+
+
+def _second_pass(table: TargetTable, query: Curve, places: Places, start_costs: Floats) -> Places:
+    points = points_of(query, max(2, round(len(query) * HOP_S / FINE_HOP_S)))
+    judged = _judged(table, query, points, places, start_costs)
+    best_first = np.argsort(judged.distances, kind="stable")
+    near = judged.take(best_first[:REFINED_PLACES])
+    tries = []
+    for ratio in NEAR_RATIOS:
+        for shift_s in NEAR_STARTS_S:
+            frames = np.clip(near.frames + round(shift_s / HOP_S), table.firsts[near.owners], None)
+            moved = Places(near.owners, frames, near.ratios * ratio, near.kinds, near.keys, near.distances)
+            tries.append(_judged(table, query, points, moved, start_costs))
+    every = np.stack([tried.distances for tried in tries])
+    chosen = np.argmin(every, axis=0)
+    column = np.arange(len(near))
+    refined = Places(
+        near.owners,
+        np.stack([tried.frames for tried in tries])[chosen, column],
+        np.stack([tried.ratios for tried in tries])[chosen, column],
+        near.kinds,
+        np.stack([tried.keys for tried in tries])[chosen, column],
+        every[chosen, column],
+    )
+    return _joined(refined, judged.take(best_first[REFINED_PLACES:]))
+
+
+def _judged(table: TargetTable, query: Curve, points: Floats, places: Places, start_costs: Floats) -> Places:
+    distances, keys = [], []
+    for first in range(0, len(places), CHUNK):
+        part = places.take(np.arange(first, min(first + CHUNK, len(places))))
+        found, key = capped_distance(table.pitch, points, len(query), part.frames, part.ratios, exact_key=True)
+        found += costs(table, len(query), part.owners, part.frames, part.ratios) + start_costs[part.kinds]
+        distances.append(found)
+        keys.append(key)
+    return Places(
+        places.owners, places.frames, places.ratios, places.kinds, np.concatenate(keys), np.concatenate(distances)
+    )
+
+
+def _joined(one: Places, other: Places) -> Places:
+    pairs = zip(vars(one).values(), vars(other).values(), strict=True)
+    return Places(*(np.concatenate(pair) for pair in pairs))

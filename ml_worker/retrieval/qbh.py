@@ -1,0 +1,275 @@
+"""Query by humming, evaluated: every query of a collection is sought among its targets by one matcher or more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ml_worker.audio.melody import Melody
+from ml_worker.audio.melody_files import Progress, read_melodies
+from ml_worker.retrieval.layouts import BadCollection, Collection, Query
+from ml_worker.retrieval.matcher import Matcher, NothingHeard
+from ml_worker.retrieval.metrics import TOPS, gains_of, hit_rates, interval_of_means, intervals, rank_of
+
+# What makes a matcher for targets.
+MatcherMaker = Callable[[Sequence[Melody]], Matcher]
+
+NO_TARGET = "Its target is not among the targets."
+
+
+class Sought(NamedTuple):
+    """What a matcher made of a query.
+
+    Attributes:
+        rank: of its target, from 1; None for a miss.
+        problem: a sentence where the query could not be sought, else empty.
+        seconds: that matching took.
+    """
+
+    rank: int | None
+    problem: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a query.
+
+    Attributes:
+        query: what was asked.
+        problem: a sentence where it could not even be asked: it has no target, or cannot be read.
+        reading_s: seconds until its melody was there, decoding and tracking included.
+        sought: by the name of each matcher; empty where there is a problem.
+    """
+
+    query: Query
+    problem: str
+    reading_s: float
+    sought: Mapping[str, Sought]
+
+    def rank(self, matcher: str) -> int | None:
+        return self.sought[matcher].rank if matcher in self.sought else None
+
+    def problems(self) -> str:
+        """All that stood in its way, in sentences."""
+        found = [self.problem, *(one.problem for one in self.sought.values())]
+        return " ".join(dict.fromkeys(problem for problem in found if problem))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of all queries.
+
+    Attributes:
+        outcomes: in the order of the queries.
+        matchers: what was compared, by the name it goes by here: its own name.
+        preparing_s: seconds that each matcher took for the targets, once.
+        targets: how many there were.
+        left_out: sentences about files that are no targets.
+        from_start: whether the hums were known to begin where their targets do.
+    """
+
+    outcomes: Sequence[Outcome]
+    matchers: Mapping[str, str]
+    preparing_s: Mapping[str, float]
+    targets: int
+    left_out: Sequence[str]
+    from_start: bool
+
+    def ranks(self, matcher: str) -> list[int | None]:
+        return [outcome.rank(matcher) for outcome in self.outcomes]
+
+    def songs(self) -> list[str]:
+        """The song of each query; one that nobody knows the target of is a song of its own."""
+        return [
+            f"nobody knows, {number}" if outcome.query.target is None else f"song {outcome.query.target}"
+            for number, outcome in enumerate(self.outcomes)
+        ]
+
+    def without_target(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.problem == NO_TARGET]
+
+    def unheard(self) -> list[Outcome]:
+        """Queries that have a target and could not be read, or in which a matcher heard nothing."""
+        return [outcome for outcome in self.outcomes if outcome.problems() not in ("", NO_TARGET)]
+
+    def figures(self, matcher: str) -> dict[str, Any]:
+        """Hit rates, MRR, their intervals and the mean seconds of the queries that were sought."""
+        ranks = self.ranks(matcher)
+        sought = [(outcome.reading_s, one.seconds) for outcome in self.outcomes
+                  if (one := outcome.sought.get(matcher))]  # fmt: skip
+        return {
+            **hit_rates(ranks).as_dict(),
+            "seconds_per_query": float(np.sum(sought) / len(sought)) if sought else None,
+            "matching_seconds_per_query": float(np.mean(sought, axis=0)[1]) if sought else None,
+            "preparing_seconds": self.preparing_s[matcher],
+            "matcher": self.matchers[matcher],
+            "intervals": intervals(ranks, self.songs()),
+        }
+
+    def lead(self, one: str, other: str) -> dict[str, dict[str, Any]]:
+        """How far a matcher is ahead of another, with intervals of the differences, query by query."""
+        ahead = gains_of(self.ranks(one)) - gains_of(self.ranks(other))
+        bounds = interval_of_means(ahead, self.songs())
+        names = [*(f"top{k}" for k in TOPS), "mrr"]
+        return {
+            name: {"difference": float(mean), "interval": bounds[place] if bounds else None}
+            for place, (name, mean) in enumerate(zip(names, ahead.mean(axis=0), strict=True))
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """As plain values for JSON: figures by matcher, the queries with their ranks, and what was counted."""
+        queries = [
+            {
+                "query": outcome.query.name,
+                "target": outcome.query.target,
+                **{f"rank_{matcher}": outcome.rank(matcher) for matcher in self.matchers},
+                "problem": outcome.problems() or None,
+            }
+            for outcome in self.outcomes
+        ]
+        first, *others = self.matchers
+        return {
+            **{matcher: self.figures(matcher) for matcher in self.matchers},
+            "lead": {other: self.lead(first, other) for other in others},
+            "queries": queries,
+            "targets": self.targets,
+            "songs": len(set(self.songs())),
+            "without_target": len(self.without_target()),
+            "unheard": len(self.unheard()),
+            "from_start": self.from_start,
+            "left_out": list(self.left_out),
+        }
+
+
+def evaluate(
+    collection: Collection,
+    makers: Mapping[str, MatcherMaker],
+    *,
+    from_start: bool = False,
+    mixtures: bool = False,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Seeks every query among all targets by each matcher.
+
+    A query without a target among the targets, one that cannot be read, and one in which nothing is heard are misses.
+
+    Args:
+        collection: queries and targets.
+        makers: what makes each matcher, by the name it goes by in the answer; the first is compared with the others.
+        from_start: the hums are known to begin where their targets do.
+        mixtures: audio targets are mixtures, so their vocal part is taken first.
+        processes: that may share the reading of the targets, as for `read_melodies`.
+        progress: told the share of the present stage that is done, and a message.
+
+    Raises:
+        BadCollection: no target can be read.
+    """
+    tell = progress or (lambda share, message: None)
+    melodies, names, left_out = _read_targets(collection, mixtures, processes, tell)
+    matchers, preparing_s = {}, {}
+    for name, make in makers.items():
+        tell(0.0, f"Preparing the {name} for {len(melodies)} targets")
+        began = time.perf_counter()
+        matchers[name] = make(melodies)
+        preparing_s[name] = time.perf_counter() - began
+    known = set(names)
+    outcomes = []
+    for number, query in enumerate(collection.queries):
+        tell(number / len(collection.queries), f"Query {number + 1} of {len(collection.queries)}: {query.path.name}")
+        if query.target in known:
+            outcomes.append(_outcome(query, matchers, names, from_start))
+        else:
+            outcomes.append(Outcome(query, NO_TARGET, 0.0, {}))
+    own_names = {name: matcher.name for name, matcher in matchers.items()}
+    return Evaluation(outcomes, own_names, preparing_s, len(melodies), left_out, from_start)
+
+
+def _read_targets(
+    collection: Collection, mixtures: bool, processes: int, tell: Progress
+) -> tuple[list[Melody], list[str], list[str]]:
+    """The melodies of the targets, their names, and sentences about those that have none."""
+    paths = [target.path for target in collection.targets]
+
+    def tell_of(share: float, which: str) -> None:
+        tell(share, f"Reading target {which}")
+
+    readings = read_melodies(paths, mixture=mixtures, processes=processes, progress=tell_of)
+    melodies, names, left_out = [], [], list(collection.left_out)
+    for target, reading in zip(collection.targets, readings, strict=True):
+        if reading.melody is None:
+            left_out.append(reading.problem)
+        elif not reading.melody.voiced.any():
+            left_out.append(f"No melody is heard in {target.path}.")
+        else:
+            melodies.append(reading.melody)
+            names.append(target.name)
+    if not melodies:
+        raise BadCollection(f"None of the targets can be read: {left_out[0]}")
+    return melodies, names, left_out
+
+
+def _outcome(query: Query, matchers: Mapping[str, Matcher], names: Sequence[str], from_start: bool) -> Outcome:
+    (reading,) = read_melodies([query.path])
+    melody = reading.melody
+    if melody is None:
+        return Outcome(query, reading.problem, reading.seconds, {})
+    sought = {name: _sought(query, melody, matcher, names, from_start) for name, matcher in matchers.items()}
+    return Outcome(query, "", reading.seconds, sought)
+
+
+def _sought(query: Query, melody: Melody, matcher: Matcher, names: Sequence[str], from_start: bool) -> Sought:
+    began = time.perf_counter()
+    try:
+        matches = matcher.match(melody, from_start=from_start)
+    except NothingHeard as problem:
+        return Sought(None, str(problem), time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return Sought(rank_of(query.target, names, matches.scores), "", seconds)
+
+
+# -------------------------------------------------------------------------------------------------- for people
+
+
+def in_words(evaluation: Evaluation) -> str:
+    """The evaluation as a table, with the hums that could not be sought."""
+    figures = {matcher: evaluation.figures(matcher) for matcher in evaluation.matchers}
+    first, *others = figures
+    lead = evaluation.lead(first, others[0]) if others else None
+    rows = [["", *figures, f"{first} ahead by" if lead else ""]]
+    for key, label in [*((f"top{k}", f"top-{k}") for k in TOPS), ("mrr", "MRR")]:
+        row = [
+            label,
+            *(_with_interval(f"{one[key]:.3f}", (one["intervals"] or {}).get(key)) for one in figures.values()),
+        ]
+        ahead = _with_interval(f"{lead[key]['difference']:+.3f}", lead[key]["interval"], "+") if lead else ""
+        rows.append([*row, ahead])
+    for key, label in [("seconds_per_query", "seconds a query"), ("matching_seconds_per_query", "of it matching")]:
+        rows.append([label, *(_seconds(one[key]) for one in figures.values()), ""])
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    start = "known to begin where their targets do" if evaluation.from_start else "that may begin anywhere"
+    songs = len(set(evaluation.songs()))
+    lines = [f"{len(evaluation.outcomes)} hums of {songs} songs, {start}, among {evaluation.targets} targets.", *table]
+    if figures[first]["intervals"]:
+        lines.append(f"In brackets: 95 % confidence, from drawing the {songs} songs again.")
+    lines += [f"The {matcher} is: {name}." for matcher, name in evaluation.matchers.items()]
+    if missing := evaluation.without_target():
+        lines.append(f"{len(missing)} without a target, counted as misses.")
+    if unheard := evaluation.unheard():
+        lines.append(f"{len(unheard)} that could not be read or heard, counted as misses:")
+        lines += [f"  {outcome.query.name}: {outcome.problems()}" for outcome in unheard]
+    return "\n".join(lines)
+
+
+def _with_interval(value: str, interval: tuple[float, float] | None, sign: str = "") -> str:
+    return f"{value} [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else value
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

@@ -1,0 +1,125 @@
+"""Time warping of limited slope of one hum along many places at once.
+
+Subsequence dynamic time warping in a band around the straight line that linear scaling found: the whole hum is used,
+the target begins near the line's start and ends anywhere in the band, and the local tempo stays within half and twice
+the line's (Sakoe and Chiba, 1978, symmetric steps with P = 1). A batch of places is warped together, frame by frame of
+the hum, so that NumPy does the work without compiled code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_worker.retrieval.target_table import HOP_S, Curve, TargetTable
+
+Floats = NDArray[np.float32]
+
+# Hop of the hum in the warping, seconds.
+WARP_HOP_S = 0.08
+# Half width of the band around the line, frames of the hum: how far the hum may run ahead or behind.
+BAND = 8
+# How far from the line's start the path may begin, frames.
+START_SLACK = 3
+# No frame costs more than this; what a frame costs that is an octave off; semitones.
+CAP_ST = 2.5
+OCTAVE_ST = 1.0
+# What a step costs that is not straight, semitones: bending makes every target fit better.
+BEND_ST = 0.3
+# Keys tried around that of the line; semitones.
+KEYS_ST = (-0.5, 0.0, 0.5)
+# A frame agrees within this of the target, semitones.
+AGREES_ST = 0.8
+
+
+@dataclass(frozen=True)
+class Warps:
+    """Of each place: the mean cost of a frame along the best path, semitones, and the share of frames that agree."""
+
+    distances: Floats
+    agreements: Floats
+
+
+def warp(
+    table: TargetTable,
+    query: Curve,
+    voiced: NDArray[np.bool_],
+    frames: NDArray[np.intp],
+    ratios: NDArray[np.float64],
+    keys: Floats,
+) -> Warps:
+    """The best warped path near each place, over a few keys.
+
+    Args:
+        query: (T,) the hum's line at the table's hop; voiced: where it was heard.
+        frames: (P,) frame of the table at which the hum starts.
+        ratios: (P,) tempo ratios.
+        keys: (P,) semitones, target minus hum.
+    """
+    hum = query[:: round(WARP_HOP_S / HOP_S)]
+    heard = voiced[:: round(WARP_HOP_S / HOP_S)]
+    windows = _windows(table, len(hum), frames, ratios)
+    tries = [_paths(hum, heard, windows - (keys + np.float32(shift))[:, None]) for shift in KEYS_ST]
+    distances = np.stack([distance for distance, _ in tries])
+    chosen = np.argmin(distances, axis=0), np.arange(len(frames))
+    return Warps(distances[chosen], np.stack([agreement for _, agreement in tries])[chosen])
+
+
+def _windows(table: TargetTable, hum_frames: int, frames: NDArray[np.intp], ratios: NDArray[np.float64]) -> Floats:
+    """The targets along the lines, at the hum's tempo, with the band on both sides: (P, hum frames + 2 BAND)."""
+    steps = np.arange(-BAND, hum_frames + BAND)[None, :] * (WARP_HOP_S / HOP_S) / ratios[:, None]
+    return table.pitch.take(frames[:, None] + np.rint(steps).astype(np.intp), mode="clip")
+
+
+def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats) -> tuple[Floats, Floats]:
+    """Mean cost along the best path of each window, and the share of heard frames that agree with it; (P,) each.
+
+    Place b of the band in frame i lies on target frame i + b. A path steps by one frame on both sides, by two of the
+    target for one of the hum, or by one of the target for two of the hum; each frame of the hum is counted once.
+    """
+    width = 2 * BAND + 1
+    places = len(windows)
+    never = np.full((places, width), np.inf, dtype=np.float32)
+    cost = never.copy()
+    at_start = slice(BAND - START_SLACK, BAND + START_SLACK + 1)
+    local, agrees = _local(hum[0], heard[0], windows[:, :width])
+    cost[:, at_start] = local[:, at_start]
+    count = agrees
+    cost_before, count_before = never, np.zeros_like(count)
+    for i in range(1, len(hum)):
+        local_before, agrees_before = local, agrees
+        local, agrees = _local(hum[i], heard[i], windows[:, i : i + width])
+        total, agreed = cost.copy(), count.copy()
+        # Faster: two frames of the target.
+        faster = cost[:, :-1] + BEND_ST
+        _keep_lower(total[:, 1:], agreed[:, 1:], faster, count[:, :-1])
+        # Slower: two frames of the hum on one of the target.
+        if i > 1:
+            slower = cost_before[:, 1:] + local_before[:, 1:] + BEND_ST
+            _keep_lower(total[:, :-1], agreed[:, :-1], slower, count_before[:, 1:] + agrees_before[:, 1:])
+        cost_before, count_before = cost, count
+        cost, count = total + local, agreed + agrees
+    best = np.argmin(cost, axis=1)[:, None]
+    return (
+        np.take_along_axis(cost, best, 1)[:, 0] / len(hum),
+        np.take_along_axis(count, best, 1)[:, 0] / max(1, int(heard.sum())),
+    )
+
+
+def _local(pitch: float, heard: bool, band: Floats) -> tuple[Floats, Floats]:
+    """What a frame of the hum costs on each place of the band, and whether it agrees (0 or 1)."""
+    off = np.abs(band - pitch)
+    agrees = (off <= AGREES_ST).astype(np.float32) if heard else np.zeros_like(off)
+    octave = np.abs(off - 12)
+    octave += OCTAVE_ST
+    np.minimum(off, octave, out=off)
+    return np.minimum(off, CAP_ST, out=off), agrees
+
+
+def _keep_lower(total: Floats, agreed: Floats, other: Floats, other_agreed: Floats) -> None:
+    """Takes over the other cost and count where it is lower."""
+    lower = other < total
+    np.copyto(total, other, where=lower)
+    np.copyto(agreed, other_agreed, where=lower)

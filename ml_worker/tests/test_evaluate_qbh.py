@@ -1,0 +1,93 @@
+"""`manage.py evaluate_qbh`: its answer on standard output, its messages on standard error, bad input in one line."""
+
+import json
+
+import pytest
+from django.core.management import call_command
+
+from ml_worker.management.commands.evaluate_qbh import Command
+from ml_worker.tests.made_matchers import Alike, ByMeanPitch, curve
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """A table of hums and a folder of targets; the matchers are small ones of the tests."""
+    both = {"model": ByMeanPitch, "baseline": Alike}
+    monkeypatch.setattr(Command, "matchers", lambda self, baseline: both if baseline else {"model": ByMeanPitch})
+    for number in range(3):
+        curve(tmp_path / "targets" / f"t{number}.pv", 50 + number)
+    (tmp_path / "targets" / "notes.txt").write_text("Three tunes.")
+    for name, pitch in (("a", 50.1), ("b", 52.1), ("c", 52.1), ("quiet", 0)):
+        curve(tmp_path / f"{name}.pv", pitch)
+    (tmp_path / "q.tsv").write_text("a.pv\tt0\nb.pv\tt2\nc.pv\tunknown\nquiet.pv\tt1\nb.pv\t\n")
+    return tmp_path
+
+
+def called(places, *options):
+    call_command("evaluate_qbh", str(places / "q.tsv"), str(places / "targets"), *options)
+
+
+def test_json_alone_is_printed_and_written(places, capsys):
+    called(places, "--json", "--out", str(places / "answer.json"))
+    printed = capsys.readouterr()
+    answer = json.loads(printed.out)
+    assert answer == json.loads((places / "answer.json").read_text())
+    assert [query["rank_model"] for query in answer["queries"]] == [1, 1, None, None, None]
+    assert [query["rank_baseline"] for query in answer["queries"]] == [3, 3, None, 3, None]
+    assert [query["query"] for query in answer["queries"]] == ["a.pv", "b.pv", "c.pv", "quiet.pv", "b.pv"]
+    assert printed.err.count("2 of 5 hums have no target among the 3. They count as misses.") == 1
+    assert "Left out: notes.txt is not a pitch curve" in printed.err
+
+
+def test_people_get_a_table(places, capsys):
+    called(places, "--from-start")
+    printed = capsys.readouterr().out
+    assert "known to begin where their targets do" in printed
+    assert "quiet.pv: Nothing was heard. Hum louder." in printed
+    assert "baseline" in printed
+
+
+def test_the_model_alone(places, capsys):
+    called(places, "--json", "--no-baseline")
+    answer = json.loads(capsys.readouterr().out)
+    assert "baseline" not in answer
+    assert answer["lead"] == {}
+
+
+def test_a_collection_by_its_layout(places, capsys):
+    for number in (1, 2):
+        curve(places / "jang" / "waveFile" / "year2003" / "person1" / f"0000{number}.pv", 50 + number)
+    (places / "jang" / "midiFile").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        call_command("evaluate_qbh", str(places / "jang"), "--layout", "mir-qbsh")
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.strip() == f"{places / 'jang'} holds no targets."
+
+
+@pytest.mark.parametrize(
+    ("table", "options", "sentence"),
+    [
+        ("a.pv\tt0\nb.pv\n", [], "Line 2 of"),
+        ("", [], "holds no queries"),
+        ("a.pv\tt0\n", ["--out", "nowhere/at/all.json"], "cannot be written"),
+    ],
+)
+def test_bad_input_is_one_line_and_exits_with_2(places, capsys, table, options, sentence):
+    (places / "q.tsv").write_text(table)
+    with pytest.raises(SystemExit) as stop:
+        called(places, *options)
+    printed = capsys.readouterr()
+    assert stop.value.code == 2
+    assert sentence in printed.err
+    assert printed.err.strip().count("\n") == 0
+    assert printed.out == ""
+
+
+def test_targets_have_to_be_named_and_told_apart(places, capsys):
+    with pytest.raises(SystemExit):
+        call_command("evaluate_qbh", str(places / "q.tsv"))
+    assert "Name the folder of the targets" in capsys.readouterr().err
+    curve(places / "targets" / "again" / "t1.pv", 40)
+    with pytest.raises(SystemExit):
+        called(places)
+    assert "would both be the target 't1'" in capsys.readouterr().err

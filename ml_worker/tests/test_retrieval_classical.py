@@ -1,0 +1,329 @@
+"""The classical matcher finds what was hummed in any key, tempo and place, no worse than plain linear scaling does."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml_worker.audio.decode import decode
+from ml_worker.audio.melody import Melody
+from ml_worker.audio.trackers import track_melody
+from ml_worker.retrieval import warping
+from ml_worker.retrieval.classical import FROM_START_S, ClassicalMatcher, StartCosts
+from ml_worker.retrieval.hum_line import LONGEST_S, hum_lines
+from ml_worker.retrieval.linear_scaling import CAP_ST, TEMPO_RATIOS, capped_distance, smoothed
+from ml_worker.retrieval.matcher import NothingHeard
+from ml_worker.retrieval.metrics import hit_rates, rank_of
+from ml_worker.retrieval.target_table import HOP_S, StartKind, line_of, note_starts, start_kinds
+from ml_worker.tests.made_hums import curve_melody
+from ml_worker.tests.made_tunes import MadeNote, made_tune, melody_of
+from ml_worker.tests.shared_data import shared_data
+
+TUNES = {seed: made_tune(seed, 40) for seed in range(40)}
+TARGETS = [melody_of(notes, seed=seed, drift=0) for seed, notes in TUNES.items()]
+
+
+@pytest.fixture(scope="module")
+def matcher() -> ClassicalMatcher:
+    return ClassicalMatcher(TARGETS)
+
+
+def hum(
+    seed: int, first_note: int, seconds: float, *, tempo_ratio: float = 1.0, transposition: float = 0.0, **off
+) -> tuple[Melody, float]:
+    """A hum of a tune from a note on, and the second of the tune at which it begins."""
+    notes = TUNES[seed][first_note:]
+    begin = notes[0].start_s
+    sung = [
+        MadeNote(
+            0.4 + (note.start_s - begin) * tempo_ratio,
+            0.4 + (note.end_s - begin) * tempo_ratio,
+            note.pitch + transposition,
+        )
+        for note in notes
+        if (note.start_s - begin) * tempo_ratio < seconds
+    ]
+    return melody_of(sung, seed=seed + 1000, **off), begin
+
+
+def plain_scores(query: Melody, targets: list[Melody], *, from_start: bool = False) -> list[float]:
+    """The peer, written plainly: ten frames a second, rests held, 13 tempi, mean key, mean absolute difference."""
+    sung = line_of(query).pitch
+    scores = []
+    for target in targets:
+        line = line_of(target)
+        starts = note_starts(line)[:1] if from_start else note_starts(line)
+        nearest = np.inf
+        for ratio in TEMPO_RATIOS:
+            hop = round(0.1 / HOP_S)
+            hummed = sung[::hop]
+            steps = np.rint(np.arange(len(hummed)) * hop / ratio).astype(int)
+            places = line.pitch[np.minimum(starts[:, None] + steps, len(line.pitch) - 1)]
+            differences = (places - places.mean(axis=1, keepdims=True)) - (hummed - hummed.mean())
+            nearest = min(nearest, float(np.abs(differences).mean(axis=1).min()))
+        scores.append(-nearest)
+    return scores
+
+
+# --- what it finds
+
+
+@pytest.mark.parametrize(
+    ("tempo_ratio", "transposition", "first_note"), [(0.63, -5, 0), (0.9, 7.4, 11), (1.0, -12, 20), (1.65, 3, 8)]
+)
+def test_a_hum_in_any_key_tempo_and_place_finds_its_tune(matcher, tempo_ratio, transposition, first_note):
+    query, begin_s = hum(7, first_note, 8, tempo_ratio=tempo_ratio, transposition=transposition, drift=0.3)
+    matches = matcher.match(query)
+    assert matches.best(1).tolist() == [7]
+    assert matches.starts_s[7] == pytest.approx(begin_s, abs=0.4)
+    assert matches.tempo_ratios[7] == pytest.approx(tempo_ratio, rel=0.08)
+
+
+def test_a_hum_known_to_begin_at_the_start_is_laid_there(matcher):
+    query, begin_s = hum(3, 0, 7, tempo_ratio=1.2, drift=0.3)
+    matches = matcher.match(query, from_start=True)
+    assert matches.best(1).tolist() == [3]
+    assert matches.starts_s[3] == pytest.approx(begin_s, abs=0.2)
+    starts = np.array([notes[0].start_s for notes in TUNES.values()])
+    assert (np.abs(matches.starts_s - starts) < FROM_START_S + 0.2).all()
+
+
+@settings(max_examples=8, deadline=None)
+@given(transposition=st.floats(-20, 20), seed=st.integers(0, 39))
+def test_the_key_does_not_matter(transposition, seed):
+    matcher = ClassicalMatcher(TARGETS[:8])
+    query, _ = hum(seed, 5, 6, drift=0.2)
+    moved = curve_melody(query.pitch() + np.float32(transposition), query.hop_s)
+    assert matcher.match(moved).scores == pytest.approx(matcher.match(query).scores, abs=0.02)
+
+
+def test_clicks_before_the_hum_and_octave_errors_do_not_hide_the_tune(matcher):
+    query, _ = hum(11, 6, 8, drift=0.3, octave_errors=0.15)
+    click = np.full(round(0.8 / query.hop_s), np.nan, dtype=np.float32)
+    click[2:12] = 33.0
+    spoilt = curve_melody(np.concatenate([click, query.pitch()]), query.hop_s)
+    assert matcher.match(spoilt).best(1).tolist() == [11]
+
+
+def test_a_slow_change_of_key_and_an_uneven_tempo_are_followed(matcher):
+    query, _ = hum(19, 4, 10, drift=0.2)
+    pitch = query.pitch()
+    seconds = np.arange(len(pitch)) * query.hop_s
+    bent = seconds + 0.5 * np.sin(2 * np.pi * seconds / seconds[-1])
+    sung = pitch[np.clip(np.rint(bent / query.hop_s).astype(int), 0, len(pitch) - 1)]
+    drifting = curve_melody(sung + np.linspace(0, 1.2, len(sung), dtype=np.float32), query.hop_s)
+    assert matcher.match(drifting).best(1).tolist() == [19]
+
+
+def test_it_is_no_worse_than_plain_linear_scaling(matcher):
+    ours, plain = [], []
+    for seed in range(0, 40, 3):
+        query, _ = hum(seed, seed % 12, 5, tempo_ratio=1.3 - 0.015 * seed, drift=0.6, octave_errors=0.1)
+        ours.append(rank_of(seed, range(40), matcher.match(query).scores))
+        plain.append(rank_of(seed, range(40), plain_scores(query, TARGETS)))
+    assert hit_rates(ours).mrr >= hit_rates(plain).mrr
+    assert hit_rates(ours).mrr > 0.9
+
+
+def test_sung_performances_find_their_melody():
+    folder = shared_data("f0", "mast")
+    rows = list(csv.DictReader((folder / "index.tsv").open(encoding="utf-8"), delimiter="\t"))
+    names = sorted({row["melody"] for row in rows})
+    with np.load(folder / "f0.npz") as curves:
+        first = {row["melody"]: row["key"] for row in reversed(rows) if row["kind"] == "reference"}
+        references = [_from_hz(curves[first[name]]) for name in names]
+        sung = [row for row in rows if row["kind"] == "pass" and row["melody"] in names[::2]][::4]
+        performances = [(_from_hz(curves[row["key"]]), names.index(row["melody"])) for row in sung]
+    matcher = ClassicalMatcher(references)
+    ranks = [rank_of(name, range(20), matcher.match(one, from_start=True).scores) for one, name in performances]
+    assert hit_rates(ranks).mrr > 0.9
+
+
+def _from_hz(f0_hz: np.ndarray) -> Melody:
+    f0_hz = f0_hz.astype(np.float32)
+    return Melody(0.01, f0_hz, f0_hz > 0, (f0_hz > 0).astype(np.float32), "curve")
+
+
+# --- where a hum starts
+
+
+def test_where_people_start_decides_between_equal_places():
+    phrase = [note for note in TUNES[5] if note.start_s < 8]
+    long = 20.0
+    later = [MadeNote(note.start_s + long, note.end_s + long, note.pitch) for note in phrase]
+    at_start, in_middle = melody_of(phrase, drift=0), melody_of([*TUNES[6][:20], *later], drift=0)
+    query = melody_of(phrase, seed=9, drift=0.2)
+    assert ClassicalMatcher([in_middle, at_start], StartCosts(0, 0.3, 0.6)).match(query).best(1).tolist() == [1]
+    assert ClassicalMatcher([at_start, in_middle], StartCosts(0.6, 0, 0)).match(query).best(1).tolist() == [1]
+
+
+def test_notes_start_after_rests_at_pitch_steps_and_at_attacks():
+    notes = [(0, 0.5, 60), (0.5, 1.0, 62), (1.0, 1.5, 62), (2.0, 2.5, 62)]
+    pitch = np.full(round(2.6 / HOP_S), np.nan, dtype=np.float32)
+    attack = np.zeros(len(pitch), dtype=np.float32)
+    for start, end, number in notes:
+        pitch[round(start / HOP_S) : round(end / HOP_S)] = number
+        attack[round(start / HOP_S)] = 0.9
+    line = line_of(curve_melody(pitch, HOP_S))
+    assert note_starts(line) * HOP_S == pytest.approx([0, 0.5, 2.0], abs=0.05)
+    starts = note_starts(line, attack[: len(line.pitch)])
+    assert starts * HOP_S == pytest.approx([0, 0.5, 1.0, 2.0], abs=0.05)
+    assert start_kinds(line, starts).tolist() == [StartKind.TUNE, StartKind.NOTE, StartKind.NOTE, StartKind.PHRASE]
+
+
+def test_vibrato_starts_no_notes():
+    seconds = np.arange(0, 3, HOP_S)
+    line = line_of(curve_melody((60 + 0.4 * np.sin(2 * np.pi * 5.5 * seconds)).astype(np.float32), HOP_S))
+    assert note_starts(line).tolist() == [0]
+
+
+# --- raw figures for a shortlist
+
+
+def test_a_comparison_agrees_with_the_match(matcher):
+    query, begin_s = hum(7, 9, 8, tempo_ratio=1.1, drift=0.2)
+    matches = matcher.match(query)
+    among = [3, 7, 30]
+    figures = matcher.compare(query, among)
+    assert figures.among.tolist() == among
+    assert figures.totals == pytest.approx(-matches.scores[among], abs=0.02)
+    assert figures.starts_s[1] == pytest.approx(begin_s, abs=0.4)
+    assert np.argmin(figures.linear) == np.argmin(figures.warped) == np.argmax(figures.agreements) == 1
+    assert figures.agreements[1] > 0.8
+    assert ((figures.agreements >= 0) & (figures.agreements <= 1)).all()
+
+
+# --- what cannot be compared
+
+
+@pytest.mark.parametrize(
+    "pitch", [np.zeros(0), np.full(400, np.nan), np.full(10, 60.0)], ids=["nothing", "silence", "0.2 s"]
+)
+def test_a_query_without_a_melody_is_refused_in_words(matcher, pitch):
+    with pytest.raises(NothingHeard, match="no melody"):
+        matcher.match(curve_melody(pitch.astype(np.float32), 0.02))
+
+
+def test_noise_taken_for_pitch_gives_scores(matcher):
+    rng = np.random.default_rng(0)
+    pitch = rng.uniform(40, 90, 500).astype(np.float32)
+    pitch[rng.random(500) < 0.5] = np.nan
+    assert np.isfinite(matcher.match(curve_melody(pitch)).scores).all()
+
+
+def test_speech_gives_scores_that_are_worse_than_a_hums(matcher):
+    speech = track_melody(decode(shared_data("alignment", "offset", "timbl_1.mp3"))).cut(0, 12)
+    query, _ = hum(7, 0, 8, drift=0.3)
+    assert matcher.match(speech).scores.max() < matcher.match(query).scores.max()
+
+
+def test_targets_without_voice_or_shorter_than_the_hum():
+    silent = curve_melody(np.full(100, np.nan, dtype=np.float32))
+    nothing = curve_melody(np.zeros(0, dtype=np.float32))
+    short = TARGETS[2].cut(0, 3)
+    query, _ = hum(7, 0, 9, drift=0.2)
+    for from_start in (False, True):
+        matches = ClassicalMatcher([silent, short, TARGETS[7], nothing]).match(query, from_start=from_start)
+        assert matches.best(4).tolist() == [2, 1, 0, 3]
+        assert np.isneginf(matches.scores[[0, 3]]).all()
+        assert np.isfinite(matches.scores[[1, 2]]).all()
+
+
+def test_no_targets_give_no_matches():
+    assert len(ClassicalMatcher([]).match(TARGETS[0]).scores) == 0
+
+
+def test_more_targets_than_the_shortlist_are_all_ranked():
+    many = [TARGETS[seed % 40].cut(seed % 7, 30 + seed % 5) for seed in range(220)]
+    query, _ = hum(13, 10, 8, drift=0.2)
+    matches = ClassicalMatcher(many).match(query)
+    assert np.isfinite(matches.scores).all()
+    assert matches.best(1)[0] % 40 == 13
+
+
+# --- the hum's line
+
+
+def test_a_stray_sound_at_either_end_is_no_part_of_the_hum():
+    stray, rest = np.full(15, 40.0), np.full(10, np.nan)
+    pitch = np.concatenate([stray, rest, np.full(100, 60.0), rest, stray + 45])
+    (line,) = hum_lines(curve_melody(pitch.astype(np.float32), 0.02))
+    assert line.pitch == pytest.approx(60, abs=1e-3)
+    assert line.begins_s == pytest.approx(0.5)
+
+
+def test_a_first_short_sound_may_or_may_not_belong_to_the_hum():
+    pitch = np.concatenate([np.full(10, 60.0), np.full(10, np.nan), np.full(100, 62.0)])
+    lines = hum_lines(curve_melody(pitch.astype(np.float32), 0.02))
+    assert [line.begins_s for line in lines] == pytest.approx([0, 0.4])
+
+
+def test_of_a_long_hum_the_beginning_is_used():
+    (line,) = hum_lines(curve_melody(np.full(3000, 60, dtype=np.float32), 0.02))
+    assert len(line.pitch) * HOP_S == pytest.approx(LONGEST_S)
+
+
+# --- the same, written plainly
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 10**6), ratio=st.sampled_from([0.6, 1.0, 1.7]), length=st.integers(20, 200))
+def test_the_capped_distance_is_what_it_says(seed, ratio, length):
+    rng = np.random.default_rng(seed)
+    table = rng.uniform(50, 70, 600).astype(np.float32)
+    points = rng.uniform(50, 70, 12).astype(np.float32)
+    starts = rng.integers(0, 200, 5)
+    distances, keys = capped_distance(table, points, length, starts, ratio, exact_key=True)
+    for start, distance, key in zip(starts, distances, keys, strict=True):
+        along = [start + round(k * (length - 1) / 11 / ratio) for k in range(12)]
+        off = table[along] - points
+        assert distance == pytest.approx(np.minimum(np.abs(off - key), CAP_ST).mean(), abs=1e-3)
+        near = [value for value in off - np.median(off) if abs(value) <= 1]
+        assert key == pytest.approx(np.median(off) + (np.mean(near) if near else 0), abs=1e-3)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), frames=st.integers(1, 14))
+def test_a_warped_path_costs_what_the_recursion_says(seed, frames):
+    rng = np.random.default_rng(seed)
+    hum_pitch = rng.integers(58, 64, frames).astype(np.float32)
+    heard = rng.random(frames) < 0.8
+    window = rng.integers(58, 64, frames + 2 * warping.BAND).astype(np.float32)
+    distance, agreement = warping._paths(hum_pitch, heard, window[None])
+    assert distance[0] == pytest.approx(_plain_warp(hum_pitch, window), abs=1e-4)
+    assert 0 <= agreement[0] <= 1
+
+
+def _plain_warp(hum_pitch: np.ndarray, window: np.ndarray) -> float:
+    """The same path cell by cell: frame i of the hum on frame j of the window, i <= j <= i + 2 BAND."""
+    frames, band = len(hum_pitch), warping.BAND
+
+    def local(i: int, j: int) -> float:
+        off = abs(float(window[j]) - float(hum_pitch[i]))
+        return min(off, abs(off - 12) + warping.OCTAVE_ST, warping.CAP_ST)
+
+    total: dict[tuple[int, int], float] = {}
+    for i in range(frames):
+        for j in range(i, i + 2 * band + 1):
+            if i == 0:
+                total[i, j] = local(i, j) if abs(j - band) <= warping.START_SLACK else np.inf
+                continue
+            ways = [total.get((i - 1, j - 1), np.inf), total.get((i - 1, j - 2), np.inf) + warping.BEND_ST]
+            if i > 1 and j <= i - 1 + 2 * band:
+                ways.append(total.get((i - 2, j - 1), np.inf) + local(i - 1, j) + warping.BEND_ST)
+            total[i, j] = local(i, j) + min(ways)
+    return min(cost for (i, _), cost in total.items() if i == frames - 1) / frames
+
+
+@settings(max_examples=30, deadline=None)
+@given(values=st.lists(st.floats(40, 80, width=32), min_size=1, max_size=60))
+def test_smoothing_takes_means(values):
+    curve = np.array(values, dtype=np.float32)
+    half = round(0.24 / HOP_S) // 2
+    padded = np.pad(curve, half, mode="edge").astype(float)
+    expected = [padded[at : at + 2 * half + 1].mean() for at in range(len(curve))]
+    assert smoothed(curve, 0.24) == pytest.approx(expected, abs=1e-3)
