@@ -40,4 +40,11 @@ BENCHMARKS = {
     ),
     "review": Benchmark("the queue of the double-check at up to 100,000 items (made up)", "ml_worker.review_bench"),
     "mining": Benchmark("mined fragments against true time maps (synthetic)", "ml_worker.mining.measure"),
+    "model": Benchmark(
+        "how fast fingerprints and whole analyses are made, against window by window and CREPE tiny",
+        "ml_worker.fingerprint.bench",
+    ),
+    "qbh": Benchmark(
+        "hums recognised by the model and by the classical baseline (real and simulated)", "ml_worker.retrieval.measure"
+    ),
 }

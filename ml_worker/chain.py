@@ -97,8 +97,9 @@ def double_check() -> Station:
 
 
 def training() -> Station:
-    made, new = Checkpoint.objects.count(), hums_to_train_on().count()
-    return Station("training", "Training", made, plural(made, "checkpoint"), new, f"new {plural(new, 'hum')}")
+    made, new = Checkpoint.objects.trained_here().count(), hums_to_train_on().count()
+    words = f"{plural(made, 'checkpoint')} trained here"
+    return Station("training", "Training", made, words, new, f"new {plural(new, 'hum')}")
 
 
 def mining() -> Station:
@@ -115,26 +116,22 @@ def release() -> Station:
     return Station("release", "Release", releases, words, new, f"new {plural(new, 'version')}")
 
 
-def latest_checkpoint() -> dict[str, Any] | None:
-    """Name and date of the latest short checkpoint. Its row is large, and the page asks every two seconds."""
-    return Checkpoint.objects.filter(kind="short").order_by("-created_at").values("name", "created_at").first()
-
-
 def hums_to_train_on() -> QuerySet[Humming]:
-    """Accepted hums of training songs that the latest short checkpoint has not seen."""
+    """Accepted hums of training songs that the short checkpoint that was trained last has not seen."""
     hums = Humming.objects.trainable().filter(fragment__recording__song__split=Split.TRAIN)
-    latest = latest_checkpoint()
+    trained = Checkpoint.objects.trained_here().filter(kind="short").order_by("-created_at")
+    latest = trained.values_list("name", flat=True).first()
     if latest is None:
         return hums
-    return hums.exclude(Exists(TrainingUse.objects.filter(version_id=OuterRef("pk"), checkpoint=latest["name"])))
+    return hums.exclude(Exists(TrainingUse.objects.filter(version_id=OuterRef("pk"), checkpoint=latest)))
 
 
 def songs_not_mined() -> QuerySet[Song]:
-    """Songs that can be mined and were not, since the latest short checkpoint was made."""
-    latest = latest_checkpoint()
-    if latest is None:
-        return Song.objects.none()
-    mined = Job.objects.filter(kind=Job.Kind.MINE, state=Job.State.DONE, created_at__gt=latest["created_at"])
+    """Songs that can be mined and were not, since the checkpoint that mining uses was made."""
+    mined = Job.objects.filter(kind=Job.Kind.MINE, state=Job.State.DONE)
+    used = Checkpoint.objects.to_mine_with()
+    if used:
+        mined = mined.filter(created_at__gt=used.created_at)
     return songs_to_mine().exclude(pk__in=uuids(mined.values_list("subject", flat=True)))
 
 
@@ -163,7 +160,6 @@ def as_it_stands() -> dict[str, Any]:
         # How many jobs of each kind wait or run, so that a step that is under way is not offered again.
         "open": dict(Counter(job["kind"] for job in running) + waiting),
         "songs_to_mine": songs_to_mine().count(),
-        "checkpoints": Checkpoint.objects.count(),
     }
 
 

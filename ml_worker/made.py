@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import Any
+from functools import cached_property
+from itertools import pairwise
+from statistics import median
+from typing import Any, NamedTuple
 
 from django.db.models import Count, Q
 
 from ml_worker.chain import plural
-from ml_worker.models import Checkpoint, Job
+from ml_worker.models import COMPARED, Checkpoint, Job
 from recordings.models import CoverFragment, Humming, Release, TrainingUse
 
 # Spans at which the page tells the null level, seconds: the shortest fragment, a usual one, the longest.
 TOLD_SPANS_S = (4.0, 10.0, 20.0)
+# Points of a learning curve, as many as the eye tells apart, and rows of the table that says the same.
+POINTS, ROWS = 120, 12
 
 
 @dataclass(frozen=True)
@@ -56,12 +63,73 @@ def listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
+class CurveRow(NamedTuple):
+    """A line of the table of a learning curve: the loss since the line before, the hit rate if there was a look."""
+
+    step: int
+    loss: float
+    hit_rate: float | None
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """How a training went.
+
+    Attributes:
+        losses: (step, loss), the loss being the median of the steps since the point before.
+        hit_rates: (step, top-1 of validation hums, 0..1); none where there were no validation songs.
+        rows: the same in a few lines.
+    """
+
+    losses: list[tuple[int, float]]
+    hit_rates: list[tuple[int, float]]
+    rows: list[CurveRow]
+
+    @classmethod
+    def of(cls, losses: Sequence[float], looks: Sequence[dict[str, Any]]) -> LearningCurve:
+        """Of one loss a step, and looks at the validation hums."""
+        hit_rates = [(int(look["step"]), float(look["top1"])) for look in looks]
+        steps = evenly([step for step, _ in hit_rates] or range(1, len(losses) + 1), ROWS)
+        found = dict(hit_rates)
+        rows = [CurveRow(step, loss, found.get(step)) for step, loss in medians(losses, steps)]
+        return cls(medians(losses, evenly(range(1, len(losses) + 1), POINTS)), hit_rates, rows)
+
+    @property
+    def in_words(self) -> str:
+        """What the picture shows."""
+        if not self.rows:
+            return ""
+        words = f"The loss over {self.rows[-1].step:,} steps, from {self.losses[0][1]:.2f} to {self.losses[-1][1]:.2f}"
+        if not self.hit_rates:
+            return f"{words}."
+        best_step, best = max(self.hit_rates, key=lambda point: point[1])
+        last = self.hit_rates[-1][1]
+        return f"{words}; hits at first place {last:.2f} at the end and at best {best:.2f}, after step {best_step:,}."
+
+    @property
+    def plotted_json(self) -> str:
+        """For the page's script."""
+        return json.dumps({"losses": self.losses, "hit_rates": self.hit_rates})
+
+
+def evenly(steps: Sequence[int], most: int) -> list[int]:
+    """At most so many of these steps, evenly spread, with the last one."""
+    count = min(most, len(steps))
+    return [steps[len(steps) * (number + 1) // count - 1] for number in range(count)]
+
+
+def medians(losses: Sequence[float], steps: Sequence[int]) -> list[tuple[int, float]]:
+    """(step, median loss since the step before) for rising steps, which count from 1."""
+    return [(last, round(median(losses[first:last]), 4)) for first, last in pairwise([0, *steps]) if losses[first:last]]
+
+
 @dataclass(frozen=True)
 class ShownCheckpoint:
     """A checkpoint in figures.
 
     Attributes:
         is_latest: it is the one that is used, of its kind.
+        tunes: that hums were simulated of.
         gone: what it was trained on and what may not be trained on any more, by the reason.
         found: cover fragments that were found with it.
     """
@@ -70,12 +138,23 @@ class ShownCheckpoint:
     is_latest: bool
     songs: int
     hums: int
+    tunes: int
     gone: Gone
     found: int
 
+    @cached_property
+    def curve(self) -> LearningCurve:
+        return LearningCurve.of(self.row.figures.get("losses", []), self.looks)
+
     @property
-    def losses(self) -> list[float]:
-        return self.row.figures.get("losses", [])
+    def compared_in_words(self) -> str:
+        """How it compares with the starter checkpoint; "" where that was not measured."""
+        compared = self.row.figures.get(COMPARED)
+        if not compared:
+            return ""
+        hums = f"{compared['queries']} {'simulated hums' if compared['is_simulated'] else 'hums of validation songs'}"
+        words = f"MRR {compared['mrr']:.2f} on {hums}, that of the starter checkpoint {compared['mrr_of_starter']:.2f}"
+        return f"{words}: it is worse, and is not used." if compared["is_worse"] else f"{words}."
 
     @property
     def looks(self) -> list[dict[str, Any]]:
@@ -105,9 +184,9 @@ class ShownCheckpoint:
 def checkpoints() -> list[ShownCheckpoint]:
     """All of them, the latest first."""
     rows = list(Checkpoint.objects.select_related("job"))
-    latest = {row.kind: row.pk for row in reversed(rows)}
+    used = {latest.pk for kind in {row.kind for row in rows} if (latest := Checkpoint.objects.latest(kind))}
     gone = taken_away()
-    return [shown_checkpoint(row, latest[row.kind] == row.pk, gone.get(row.pk, Gone())) for row in rows]
+    return [shown_checkpoint(row, row.pk in used, gone.get(row.pk, Gone())) for row in rows]
 
 
 def shown_checkpoint(row: Checkpoint, is_latest: bool, gone: Gone) -> ShownCheckpoint:
@@ -118,6 +197,7 @@ def shown_checkpoint(row: Checkpoint, is_latest: bool, gone: Gone) -> ShownCheck
         is_latest=is_latest,
         songs=len(songs),
         hums=len(hums),
+        tunes=len(row.data.get("tunes", ())),
         gone=gone,
         found=CoverFragment.objects.filter(checkpoint=row.name).count(),
     )

@@ -169,13 +169,40 @@ class Job(models.Model):
             still_lost.update(state=self.State.WAITING)
 
 
+# Whether what came with CHAD finds known fragments in covers better than the plain pitch curves, which need no network:
+# docs/experiments-mining.md.
+STARTER_MINES = False
+# Where a checkpoint's figures hold how it compares with the one that came with CHAD, see work/train.py.
+COMPARED = "compared"
+
+
 def weights_name(checkpoint: Checkpoint, filename: str) -> str:
     return f"checkpoints/{checkpoint.name}.safetensors"
 
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
+    def shipped(self) -> Self:
+        """Those that came with CHAD: no job made them."""
+        return self.filter(job=None)
+
+    def trained_here(self) -> Self:
+        return self.exclude(job=None)
+
+    def usable(self, kind: str = "short") -> Self:
+        """Those that may be used, the one that is used first: what was trained here before what came with CHAD, then
+        the latest. What turned out to be worse than what came with CHAD is not among them.
+        """
+        worse = Q(figures__contains={COMPARED: {"is_worse": True}})
+        is_shipped = models.ExpressionWrapper(Q(job=None), output_field=models.BooleanField())
+        return self.filter(~worse, kind=kind).order_by(is_shipped, "-created_at")
+
     def latest(self, kind: str = "short") -> Checkpoint | None:
-        return self.filter(kind=kind).order_by("-created_at").first()
+        """The one that is used, of its kind."""
+        return self.usable(kind).first()
+
+    def to_mine_with(self) -> Checkpoint | None:
+        """The checkpoint that mining uses; None for the plain pitch curves."""
+        return (self.usable() if STARTER_MINES else self.usable().trained_here()).first()
 
 
 class Checkpoint(models.Model):
@@ -199,6 +226,11 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it came with CHAD."""
+        return self.job_id is None
 
 
 def fingerprints_name(fingerprints: FingerprintSet, filename: str) -> str:

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from ml_worker import chain
 from ml_worker.jobs_in_words import OF_A_RECORDING
-from ml_worker.models import Checkpoint, Job
+from ml_worker.models import Job
 from recordings.models import Analysis, CoverFragment, Humming, Recording, Song
 from recordings.models.songs import LONGEST_FRAGMENT_S, SHORTEST_FRAGMENT_S
 
@@ -97,8 +97,6 @@ def why_not_mine(song: Song) -> str:
     """Why the covers of this song cannot be mined now; "" where they can."""
     if song.taken_down_at:
         return "This song was taken down."
-    if not Checkpoint.objects.exists():
-        return "There is no checkpoint to mine with yet. Train one first."
     if not song.recordings.analysed().covers().exists():
         return "It has no cover that is ready and analysed yet."
     if not chain.songs_to_mine().filter(pk=song.pk).exists():

@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import av
 import numpy as np
+import soxr
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -97,7 +98,7 @@ class Decoded:
     """What a file held.
 
     Attributes:
-        sound: its samples, channels and rate as they are in the file.
+        sound: its samples, channels and rate as they are in the file (the rate unless a lower one was asked for).
         format: the container as libav names it ("wav", "matroska,webm").
         codec: the decoder ("pcm_s16le", "opus").
         bit_depth: bits a sample of a lossless codec; None where the codec is lossy.
@@ -119,27 +120,35 @@ class Decoded:
         return self.sound.samples.shape[0]
 
 
-def decode(source: bytes | Path, *, max_s: float = MAX_S, max_bytes: int = MAX_BYTES) -> Sound:
+def decode(
+    source: bytes | Path, *, max_s: float = MAX_S, max_bytes: int = MAX_BYTES, max_rate: int | None = None
+) -> Sound:
     """The sound of a file: float32 (C, N), channels and rate as they are in the file.
 
     Args:
         source: the file's bytes, or where it lies.
         max_s: longest recording that is taken, seconds.
         max_bytes: largest file that is opened.
+        max_rate: a higher rate is brought down to this one as the file is read, so that less memory is needed; Hz.
 
     Raises:
         UnusableAudio: with a sentence that says what is wrong and what to do.
     """
-    return decode_with_report(source, max_s=max_s, max_bytes=max_bytes).sound
+    return decode_with_report(source, max_s=max_s, max_bytes=max_bytes, max_rate=max_rate).sound
 
 
 def decode_with_report(
-    source: bytes | Path, *, max_s: float = MAX_S, max_bytes: int = MAX_BYTES, track: int = 0
+    source: bytes | Path,
+    *,
+    max_s: float = MAX_S,
+    max_bytes: int = MAX_BYTES,
+    track: int = 0,
+    max_rate: int | None = None,
 ) -> Decoded:
     """As decode, with what the file was and what had to be mended. `track` chooses among several audio tracks."""
     with _opened(source, max_bytes) as file, _container(file) as container:
         stream = _audio_stream(container, track)
-        reading = _Reading(max_s)
+        reading = _Reading(max_s, max_rate)
         reading.read(container, stream)
         promised_s = _promised_s(file, container, stream)
         return Decoded(
@@ -215,10 +224,14 @@ class _Reading:
     as they are written, so memory follows what is really there, and nothing is copied at the end.
     """
 
-    def __init__(self, max_s: float) -> None:
+    def __init__(self, max_s: float, max_rate: int | None) -> None:
         self.max_s = max_s
+        self.max_rate = max_rate
+        # Of the file; what is kept may have a lower rate.
         self.sample_rate = 0
         self.frames = 0
+        self.kept_rate = 0
+        self.kept = 0
         self.packets = 0
         self.damaged = 0
         self.not_numbers = 0
@@ -227,6 +240,7 @@ class _Reading:
         self.broke_off = False
         self.changed = False
         self._buffer: Samples = np.empty((0, 0), dtype=np.float32)
+        self._resampler: soxr.ResampleStream | None = None
 
     def read(self, container: InputContainer, stream: AudioStream) -> None:
         for frame in self._decoded(container, stream):
@@ -234,9 +248,11 @@ class _Reading:
                 self._begin(frame)
             if (frame.sample_rate, frame.layout.nb_channels) != (self.sample_rate, len(self._buffer)):
                 self.changed = True
-                return
+                break
             self._take(self._silence_for_lost(frame))
             self._take(_as_float(frame))
+        if self._resampler is not None:
+            self._keep(np.zeros((len(self._buffer), 0), dtype=np.float32), last=True)
 
     def _decoded(self, container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
         """Frame by frame. A damaged packet is passed over and counted."""
@@ -267,8 +283,11 @@ class _Reading:
             )
         if not 1 <= channels <= MAX_CHANNELS:
             raise UnusableAudio(f"The recording has {channels} channels. Please save it as mono or stereo.")
-        capacity = min(round((self.max_s + PADDING_S) * rate), MAX_SAMPLES // channels)
         self.sample_rate = rate
+        self.kept_rate = rate if self.max_rate is None else min(rate, self.max_rate)
+        if self.kept_rate < rate:
+            self._resampler = soxr.ResampleStream(rate, self.kept_rate, channels, dtype="float32")
+        capacity = min(round((self.max_s + PADDING_S) * self.kept_rate), MAX_SAMPLES // channels)
         self._buffer = np.empty((channels, capacity), dtype=np.float32)
 
     def _silence_for_lost(self, frame: AudioFrame) -> Samples:
@@ -285,14 +304,20 @@ class _Reading:
         return np.zeros((len(self._buffer), lost), dtype=np.float32)
 
     def _take(self, block: Samples) -> None:
-        end = self.frames + block.shape[1]
+        self._keep(self._mended(block))
+        self.frames += block.shape[1]
+
+    def _keep(self, block: Samples, last: bool = False) -> None:
+        if self._resampler is not None:
+            block = self._resampler.resample_chunk(np.ascontiguousarray(block.T), last=last).T
+        end = self.kept + block.shape[1]
         if end > self._buffer.shape[1]:
             raise UnusableAudio(self._too_much())
-        self._buffer[:, self.frames : end] = self._mended(block)
-        self.frames = end
+        self._buffer[:, self.kept : end] = block
+        self.kept = end
 
     def _too_much(self) -> str:
-        if self._buffer.shape[1] / self.sample_rate >= self.max_s:
+        if self._buffer.shape[1] / self.kept_rate >= self.max_s:
             return f"The recording is longer than {_in_words(self.max_s)}. Please send only the part that is needed."
         return (
             f"The recording is too large: {len(self._buffer)} channels with {self.sample_rate} samples a second, "
@@ -338,8 +363,8 @@ class _Reading:
                 "Many samples of this file are not numbers (NaN or infinite). "
                 "Please export it again as 16- or 24-bit WAV."
             )
-        samples = self._buffer[:, : self.frames]
-        return Sound(samples.copy() if samples.nbytes < COPIED_BELOW else samples, self.sample_rate)
+        samples = self._buffer[:, : self.kept]
+        return Sound(samples.copy() if samples.nbytes < COPIED_BELOW else samples, self.kept_rate)
 
     def warnings(self, promised_s: float | None) -> Iterator[str]:
         seconds = self.frames / self.sample_rate

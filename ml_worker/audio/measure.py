@@ -4,6 +4,8 @@ Voices with annotated f0 are measured by mir_eval's melody metrics (Raffel et al
 of their song.txt; there a frame is right when the melody, octave aside, lies within 50 cents of the note sung (raw
 chroma accuracy; a frame called unvoiced is wrong). Chance is the same melody moved in time, round and round, by many
 random amounts: it keeps key, range and voicing and loses only the place.
+
+Beginnings of notes are measured in measure_attacks, memory in measure_memory; both have their command here too.
 """
 
 from __future__ import annotations
@@ -17,15 +19,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt
+from scipy.signal import butter, oaconvolve, sosfilt
 
+from ml_worker.audio import measure_attacks, measure_memory
 from ml_worker.audio.decode import decode, decode_with_report
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.phrases import Phrase, propose_phrases
 from ml_worker.audio.separation import separate
 from ml_worker.audio.sound import Sound
-from ml_worker.audio.trackers import track_melody
+from ml_worker.audio.trackers import TRACKERS, track_melody
 from ml_worker.audio.ultrastar import SungSong, read_song
+from ml_worker.catalogue.singer import room_noise
 
 DATA = Path(os.environ.get("CHAD_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
 
@@ -59,9 +63,24 @@ BOUND_TOLERANCE_S = 0.5
 MOVES = 200
 MOVED_AT_LEAST_S = 2.0
 
-# Telephone band, Hz, and white noise under the voice, dB.
+# What voices are measured in: telephone band, Hz; a room's echo, seconds to 60 dB less and level against the voice.
 PHONE_BAND = (300.0, 3400.0)
-NOISES_DB = (10, 0)
+ROOM_S, ROOM_LEVEL = 0.6, 0.7
+CONDITIONS = (
+    "clean",
+    "telephone band",
+    "white noise at 10 dB",
+    "white noise at 0 dB",
+    "room noise at 10 dB",
+    "room noise at 0 dB",
+    "reverberation",
+)
+
+# A low man's hum whose fundamental a microphone hardly hears: its notes, MIDI semitones; harmonics and their level
+# against the second, dB; vibrato, semitones and Hz. Synthetic.
+LOW_NOTES = (45, 43, 41, 40, 43, 46, 48, 45, 41, 38)
+LOW_HARMONICS_DB = (-22.0, 0.0, -3.0, -8.0, -14.0, -20.0, -26.0)
+LOW_VIBRATO = (0.2, 5.0)
 
 Row = dict[str, Any]
 
@@ -109,14 +128,19 @@ def load_song(name: str, data: Path = DATA, first_s: float | None = None) -> tup
 # ------------------------------------------------------------------------------------------------------ the measures
 
 
-def measure_trackers(data: Path, methods: tuple[str, ...]) -> Iterator[Row]:
-    """Each tracker on each annotated voice: clean, in the telephone band, in white noise."""
+def measure_trackers(
+    data: Path, methods: tuple[str, ...], conditions: tuple[str, ...] = CONDITIONS, first_s: float | None = None
+) -> Iterator[Row]:
+    """Each tracker on each annotated voice in each condition; how many MB a tracker takes beside its clean rows."""
     import mir_eval
 
-    for name, (audio, annotation) in VOICES.items():
-        sound = decode(data / audio)
-        true_s, true_hz = np.loadtxt(data / annotation, delimiter=",").T
-        for condition, heard in _conditions(sound):
+    memory = {method: measure_memory.of_tracker(method) for method in methods}
+    for name, (sound, true_s, true_hz) in annotated_voices(data):
+        if first_s is not None:
+            sound, kept = sound.cut(0, first_s), true_s < first_s
+            true_s, true_hz = true_s[kept], true_hz[kept]
+        for condition in conditions:
+            heard = in_condition(sound, condition)
             for method in methods:
                 melody, cost = _timed(lambda heard=heard, method=method: track_melody(heard, method), heard)
                 times = np.arange(len(melody.f0_hz)) * melody.hop_s
@@ -131,61 +155,127 @@ def measure_trackers(data: Path, methods: tuple[str, ...]) -> Iterator[Row]:
                     "false alarms": found["Voicing False Alarm"],
                     "chance": None,
                     "cost": cost,
+                    "MB": memory[method] if condition == "clean" else None,
                 }
 
 
-def _conditions(sound: Sound) -> Iterator[tuple[str, Sound]]:
-    mono = sound.mono()
-    yield "clean", sound
-    band = butter(4, PHONE_BAND, "bandpass", fs=sound.sample_rate, output="sos")
-    yield "telephone band", Sound.from_mono(sosfilt(band, mono), sound.sample_rate)
-    noise = np.random.default_rng(0).standard_normal(len(mono)) * mono.std()
-    for decibels in NOISES_DB:
-        yield f"noise at {decibels} dB", Sound.from_mono(mono + noise * 10 ** (-decibels / 20), sound.sample_rate)
+Voice = tuple[Sound, NDArray[np.floating], NDArray[np.floating]]
 
 
-def measure_separations(data: Path, methods: tuple[str, ...], first_s: float | None) -> Iterator[Row]:
-    """The default tracker after each separation: on songs against their notes, on stems against the vocals' melody."""
+def annotated_voices(data: Path) -> Iterator[tuple[str, Voice]]:
+    """Name, and sound with its pitch: seconds and Hz (0 where unvoiced). The last one is synthetic."""
+    for name, (audio, annotation) in VOICES.items():
+        yield name, (decode(data / audio), *np.loadtxt(data / annotation, delimiter=",").T)
+    yield "low hum (synthetic)", low_hum()
+
+
+def low_hum(rate: int = 16_000) -> Voice:
+    """A low hum with a weak fundamental, and its exact pitch every 10 ms."""
+    times = np.arange(len(LOW_NOTES) * rate // 2) / rate
+    depth, vibrato_hz = LOW_VIBRATO
+    pitch = np.array(LOW_NOTES)[(2 * times).astype(int)] + depth * np.sin(2 * np.pi * vibrato_hz * times)
+    hz = np.where(times % 0.5 < 0.45, 440 * 2 ** ((pitch - 69) / 12), 0)
+    phase = 2 * np.pi * np.cumsum(hz) / rate
+    levels = 0.1 * 10 ** (np.array(LOW_HARMONICS_DB) / 20)
+    wave = sum(level * np.sin(order * phase) for order, level in enumerate(levels, start=1))
+    quiet = 1e-4 * np.random.default_rng(0).standard_normal(len(times))
+    every = slice(None, None, rate // 100)
+    return Sound.from_mono(np.where(hz > 0, wave, 0) + quiet, rate), times[every], hz[every]
+
+
+def in_condition(sound: Sound, condition: str) -> Sound:
+    """The voice in one of CONDITIONS. Noise is so far below the mean power of the whole sound."""
+    mono, rate = sound.mono(), sound.sample_rate
+    rng = np.random.default_rng(0)
+    if condition == "clean":
+        return sound
+    if condition == "telephone band":
+        return Sound.from_mono(sosfilt(butter(4, PHONE_BAND, "bandpass", fs=rate, output="sos"), mono), rate)
+    if condition == "reverberation":
+        falling = np.exp(-np.log(1000) * np.arange(round(ROOM_S * rate)) / (ROOM_S * rate))
+        room = rng.standard_normal(len(falling)) * falling
+        echo = oaconvolve(mono, room / np.linalg.norm(room))[: len(mono)]
+        return Sound.from_mono(mono + ROOM_LEVEL * echo, rate)
+    kind, _, decibels = condition.partition(" noise at ")
+    noise = rng.standard_normal(len(mono)) if kind == "white" else room_noise(len(mono), rng)
+    return Sound.from_mono(mono + noise * mono.std() * 10 ** (-int(decibels.split()[0]) / 20), rate)
+
+
+def measure_noise(methods: tuple[str, ...], seconds: float = 20.0) -> Iterator[Row]:
+    """Share of frames that are called voiced in what is no voice."""
+    rate, rng = 16_000, np.random.default_rng(0)
+    frames = round(seconds * rate)
+    times = np.arange(frames) / rate
+    mains = sum(np.sin(2 * np.pi * 50 * order * times) / order for order in (1, 2, 3, 5))
+    waves = {
+        "silence": 0 * times,
+        "white noise": 0.1 * rng.standard_normal(frames),
+        "room noise": 0.1 * room_noise(frames, rng),
+        "quiet room noise": 0.003 * room_noise(frames, rng),
+        "mains hum": 0.1 * mains + 1e-3 * rng.standard_normal(frames),
+    }
+    for name, wave in waves.items():
+        for method in methods:
+            melody = track_melody(Sound.from_mono(wave, rate), method)
+            yield {"what": method, "on": name, "false alarms": float(melody.voiced.mean())}
+
+
+def measure_separations(
+    data: Path, methods: tuple[str, ...], first_s: float | None, trackers: tuple[str, ...] = ("swift-f0",)
+) -> Iterator[Row]:
+    """Trackers after each separation: on songs against their notes, on stems against the vocals' melody.
+
+    "right" is overall accuracy, octave aside.
+    """
     for name in SONGS:
         sound, song = load_song(name, data, first_s)
         for method in methods:
-            melody, cost = _timed(lambda sound=sound, method=method: track_melody(separate(sound, method).sound), sound)
-            sung, distance = _distance(melody, song)
-            right = float((distance < 0.5)[sung].mean())
-            yield _song_row(method, name, right, sung, melody.voiced, chance(melody, song).mean(), cost)
+            for tracker, melody, cost in _tracked(sound, method, trackers):
+                sung, distance = _distance(melody, song)
+                by_chance = float(chance(melody, song).mean())
+                yield _song_row(tracker, method, name, sung, distance < 0.5, melody.voiced, by_chance, cost)
     for name in STEMS:
         path = data / "separation" / name
-        truth = track_melody(decode_with_report(path, track=VOCALS).sound)
+        sound, vocals = decode(path), decode_with_report(path, track=VOCALS).sound
         for method in methods:
-            sound = decode(path)
-            melody, cost = _timed(lambda sound=sound, method=method: track_melody(separate(sound, method).sound), sound)
-            frames = min(len(truth.f0_hz), len(melody.f0_hz))
-            distance = np.abs((melody.pitch()[:frames] - truth.pitch()[:frames] + 6) % 12 - 6)
-            sung = truth.voiced[:frames]
-            yield _song_row(
-                method, name, float((distance < 0.5)[sung].mean()), sung, melody.voiced[:frames], None, cost
-            )
+            for tracker, melody, cost in _tracked(sound, method, trackers):
+                truth = track_melody(vocals, tracker)
+                frames = min(len(truth.f0_hz), len(melody.f0_hz))
+                right = np.abs((melody.pitch()[:frames] - truth.pitch()[:frames] + 6) % 12 - 6) < 0.5
+                yield _song_row(tracker, method, name, truth.voiced[:frames], right, melody.voiced[:frames], None, cost)
+
+
+def _tracked(sound: Sound, method: str, trackers: tuple[str, ...]) -> Iterator[tuple[str, Melody, float]]:
+    """Each tracker's melody of one separation, and the seconds that both take for each second of sound."""
+    begun = time.perf_counter()
+    vocal = separate(sound, method).sound
+    separation_cost = (time.perf_counter() - begun) / sound.duration_s
+    for tracker in trackers:
+        melody, cost = _timed(lambda tracker=tracker: track_melody(vocal, tracker), sound)
+        yield tracker, melody, separation_cost + cost
 
 
 def _song_row(
+    tracker: str,
     method: str,
     name: str,
-    right: float,
     sung: NDArray[np.bool_],
+    right: NDArray[np.bool_],
     voiced: NDArray[np.bool_],
     by_chance: float | None,
     cost: float,
 ) -> Row:
     return {
-        "what": method,
+        "what": f"{tracker} after {method}",
         "on": name,
-        "right": None,
+        "right": float(np.where(sung, right, ~voiced).mean()),
         "pitch": None,
-        "chroma": right,
+        "chroma": float(right[sung].mean()),
         "voiced": float(voiced[sung].mean()),
         "false alarms": float(voiced[~sung].mean()) if (~sung).any() else None,
         "chance": by_chance,
         "cost": cost,
+        "MB": None,
     }
 
 
@@ -255,26 +345,33 @@ def _timed(work: Callable[[], Melody], sound: Sound) -> tuple[Melody, float]:
 
 
 def table() -> list[Row]:
-    """For `make bench`: the two fast trackers, and the separations without weights on a minute of each song."""
+    """For `make bench`: the fast trackers, and the separations without weights on a minute of each song."""
     return [
-        *measure_trackers(DATA, ("swift-f0", "crepe-tiny")),
-        *measure_separations(DATA, ("mix", "centre"), first_s=60),
+        *measure_trackers(DATA, ("swift-f0", "crepe-tiny", "cqt"), ("clean", "telephone band", "white noise at 10 dB")),
+        *measure_separations(DATA, ("mix", "centre"), first_s=60, trackers=("swift-f0", "cqt")),
     ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("only", choices=("trackers", "separations", "phrases"))
+    parser.add_argument("only", choices=("trackers", "noise", "separations", "phrases", "attacks", "memory"))
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--trackers", default="swift-f0,crepe-tiny", help="names, with commas")
+    parser.add_argument("--trackers", help=f"names, with commas; there are {', '.join(TRACKERS)}")
+    parser.add_argument("--conditions", default=",".join(CONDITIONS), help="names, with commas")
     parser.add_argument("--separations", default="mix,centre", help="names, with commas")
-    parser.add_argument("--first", type=float, metavar="S", help="only the first seconds of each song")
+    parser.add_argument("--first", type=float, metavar="S", help="only the first seconds of each voice or song")
+    parser.add_argument("--minutes", default="5,15", help="lengths for memory, with commas")
     given = parser.parse_args()
     separations = tuple(given.separations.split(","))
-    measures = {
-        "trackers": lambda: measure_trackers(given.data, tuple(given.trackers.split(","))),
-        "separations": lambda: measure_separations(given.data, separations, given.first),
+    trackers = tuple((given.trackers or "swift-f0,crepe-tiny,cqt").split(","))
+    minutes = tuple(float(length) for length in given.minutes.split(","))
+    measures: dict[str, Callable[[], Iterator[Row]]] = {
+        "trackers": lambda: measure_trackers(given.data, trackers, tuple(given.conditions.split(",")), given.first),
+        "noise": lambda: measure_noise(trackers),
+        "separations": lambda: measure_separations(given.data, separations, given.first, trackers),
         "phrases": lambda: measure_phrases(given.data, separations, given.first),
+        "attacks": lambda: measure_attacks.measure_attacks(given.data),
+        "memory": lambda: measure_memory.measure_chains(separations, trackers, minutes),
     }
     for row in measures[given.only]():
         print("  ".join(f"{key} {_shown(value)}" for key, value in row.items()), flush=True)

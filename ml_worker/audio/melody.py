@@ -84,5 +84,5 @@ class Melody:
                 voiced=stored["voiced"],
                 confidence=stored["confidence"],
                 method=str(stored["method"]),
-                attack=stored["attack"] if "attack" in stored else None,
+                attack=stored.get("attack"),
             )

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 # Rate of every vocal part: holds a voice's harmonics for trackers and CQT, and keeps an hour at 320 MB; Hz.
 RATE = 22_050
 
+# Rate to which a recording may be brought down before it is separated (`decode(..., max_rate=MIX_RATE)`): it holds what
+# the vocal part can hold and half an octave more as a cue, and an hour of stereo takes 920 MB; Hz.
+MIX_RATE = 32_000
+
 # Recordings are separated block by block, so that memory does not grow with their length; whole seconds.
 BLOCK_S = 30
 # What a block sees of its neighbours (whole seconds), and over how much of it two blocks are cross-faded; seconds.

@@ -1,6 +1,6 @@
 """What singers, rooms and trackers do to a melody, as changes to sampled curves and to pictures.
 
-A curve here is a pitch (F,) in semitones with NaN where unvoiced, on fine frames of 10 ms, and a height (F,).
+A curve here is a pitch (F,) in semitones with NaN where unvoiced, on frames of FRAME_S.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ml_worker.fingerprint.settings import Augmentation
 Curve1D = NDArray[np.float32]
 # Shortest stretch that is dropped, sung wrong or taken for a voice, seconds.
 SHORTEST_NOTE_S = 0.08
-# Time constant of the unsteadiness of a voice, in fine frames.
-JITTER_FRAMES = 6
+# Time constant of the unsteadiness of a voice, in frames.
+JITTER_FRAMES = 3
 # Most stretches of one kind in a window, where there is any.
 MOST_STRETCHES = 3
 

@@ -48,6 +48,7 @@ class Checkpoint:
         data: what it was trained on.
         figures: what was measured: losses, hit rates, steps, seconds. Plain JSON values.
         created: ISO 8601, UTC.
+        saved_as: its name, where it comes from a file.
     """
 
     settings: Settings
@@ -55,10 +56,16 @@ class Checkpoint:
     data: DataRecord
     figures: Mapping[str, Any] = field(default_factory=dict)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    saved_as: str = ""
 
     @cached_property
     def name(self) -> str:
-        """The kind and the first 12 digits of the sum of weights and settings, e.g. short-0123456789ab."""
+        """The kind and the first 12 digits of the sum of weights and settings, e.g. short-0123456789ab.
+
+        A checkpoint that was saved keeps its name, though later versions of the settings have more in them.
+        """
+        if self.saved_as:
+            return self.saved_as
         settings = canonical_json(self.settings.as_dict())
         return f"{self.settings.kind}-{hashlib.sha256(self._weights_sum + settings).hexdigest()[:12]}"
 
@@ -67,9 +74,9 @@ class Checkpoint:
         return weights_sum(self.state)
 
     @property
-    def arguments(self) -> dict[str, int]:
+    def arguments(self) -> dict[str, Any]:
         """What the network is made with."""
-        return {"width": self.settings.width, "dimensions": self.settings.dimensions}
+        return self.settings.network
 
     def encoder(self) -> Encoder:
         """The network with these weights, ready to be used and no longer trained.
@@ -117,7 +124,7 @@ class Checkpoint:
                 "This file is not a checkpoint of this platform, or it is damaged. Take one that training saved."
             ) from error
         checkpoint = cls._from_description(text, state)
-        if text != checkpoint._description():
+        if text.get("sha256") != described_sum(checkpoint._weights_sum, text):
             raise UnusableCheckpoint(
                 "This checkpoint is not what was saved: its checksum differs. Fetch it again, or train again."
             )
@@ -128,20 +135,20 @@ class Checkpoint:
         text = {
             "name": self.name,
             "class": NETWORK,
-            "arguments": self.arguments,
+            "arguments": json.loads(json.dumps(self.arguments)),
             "settings": self.settings.as_dict(),
             "data": self.data.as_dict(),
             "figures": dict(self.figures),
             "created": self.created,
         }
-        return text | {"sha256": hashlib.sha256(self._weights_sum + canonical_json(text)).hexdigest()}
+        return text | {"sha256": described_sum(self._weights_sum, text)}
 
     @classmethod
     def _from_description(cls, text: Any, state: Mapping[str, Tensor]) -> Checkpoint:
         try:
             settings = Settings.from_dict(text["settings"])
             data = DataRecord.from_dict(text["data"])
-            return cls(settings, state, data, dict(text["figures"]), str(text["created"]))
+            return cls(settings, state, data, dict(text["figures"]), str(text["created"]), str(text["name"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnusableCheckpoint(
                 "This checkpoint was made by another version of the platform; its settings are not known here."
@@ -151,6 +158,12 @@ class Checkpoint:
 def canonical_json(value: Any) -> bytes:
     """JSON in one form only, so that it can be summed."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def described_sum(weights: bytes, text: Mapping[str, Any]) -> str:
+    """SHA-256 over the weights' sum and all that is said of them but the sum itself."""
+    said = {name: value for name, value in text.items() if name != "sha256"}
+    return hashlib.sha256(weights + canonical_json(said)).hexdigest()
 
 
 def weights_sum(state: Mapping[str, Tensor]) -> bytes:
@@ -181,4 +194,4 @@ def write_whole(path: Path, data: bytes) -> None:
 
 def state_of(network: torch.nn.Module) -> dict[str, Tensor]:
     """A copy of a network's weights on the CPU."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
+    return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in network.state_dict().items()}

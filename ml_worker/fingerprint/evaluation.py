@@ -1,4 +1,4 @@
-"""How well fingerprints find their own: versions against all originals."""
+"""How well fingerprints find their own: versions against all originals, by song."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.random import Generator
 
-from ml_worker.fingerprint.data import AlignedPair
+from ml_worker.audio.melody import Melody
+from ml_worker.fingerprint.data import AlignedPair, Tune, part_from_a_note
 from ml_worker.fingerprint.fingerprinter import encode
 from ml_worker.fingerprint.fingerprints import Fingerprints
-from ml_worker.fingerprint.image import Source
+from ml_worker.fingerprint.image import FRAME_S, Sampled
 from ml_worker.fingerprint.network import Encoder
 from ml_worker.fingerprint.settings import Settings
+from ml_worker.fingerprint.sung import sing, written
+from ml_worker.retrieval.metrics import hit_rates as rates_of
+from ml_worker.retrieval.metrics import rank_of
+from ml_worker.retrieval.sequences import Sequences, heard
 
-# A window with less voice than this, as a share, has no say.
-LEAST_VOICED = 0.2
 # Tempi at which a version is compared, as slopes of the diagonal: 0.8 to 1.25 in even factors.
 TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.8, 1.25, 7))
+# Seconds of a simulated hum of the validation tunes.
+HUM_S = (5.0, 12.0)
 
 
 @dataclass(frozen=True)
@@ -41,50 +46,6 @@ class HitRates:
         return asdict(self)
 
 
-class Originals:
-    """Fingerprints of originals laid end to end, with silence between them, to be searched at one go.
-
-    Args:
-        targets: (song, fingerprints of an original fragment or recording); a song may have several.
-        longest: windows of the longest query to come.
-    """
-
-    def __init__(self, targets: Sequence[tuple[str, Fingerprints]], longest: int) -> None:
-        # So much silence that a query never reaches from one original into the next.
-        silence = int(np.ceil(longest * max(TEMPO_RATIOS))) + 1
-        self.songs = [song for song, _ in targets]
-        parts, starts, at = [], [], 0
-        for _, prints in targets:
-            starts.append(at)
-            gap = np.zeros((silence, prints.vectors.shape[1]), np.float32)
-            parts += [gap, heard(prints)]
-            at += silence + len(prints)
-        self.starts = np.asarray(starts)
-        self.vectors = np.concatenate([*parts, gap])  # (P, D)
-
-    def scores(self, query: Fingerprints) -> NDArray[np.float32]:
-        """The best mean cosine of a query along any diagonal of each original, -1..1, (targets,).
-
-        Several slopes are tried, as tempo may differ. Where query or original is silent or ends, the cosine is 0.
-        """
-        vectors = heard(query)
-        cosine = vectors @ self.vectors.T  # (Q, P)
-        best = np.full(len(self.starts), -1, np.float32)
-        for slope in TEMPO_RATIOS:
-            steps = np.rint(np.arange(len(vectors)) * slope).astype(np.int64)  # (Q,)
-            places = cosine.shape[1] - steps[-1]
-            along = np.zeros(places, np.float32)
-            for row, step in zip(cosine, steps, strict=True):
-                along += row[step : step + places]
-            best = np.maximum(best, np.maximum.reduceat(along, self.starts))
-        return best / max(int(np.any(vectors, axis=1).sum()), 1)
-
-
-def heard(prints: Fingerprints) -> NDArray[np.float32]:
-    """The vectors (T, D), with zeros for windows without a voice, which would else match one another."""
-    return np.where((prints.voiced_share >= LEAST_VOICED)[:, None], prints.vectors, 0)
-
-
 def hit_rates(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tuple[str, Fingerprints]]) -> HitRates:
     """Ranks songs for each query by their best original. A query without a voice or whose song is no target is a miss.
 
@@ -92,25 +53,17 @@ def hit_rates(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tup
         queries: (song, fingerprints of a version).
         targets: (song, fingerprints of an original fragment or recording); a song may have several.
     """
-    originals = Originals(targets, max(len(prints) for _, prints in queries))
-    ranks = np.array([rank_of(song, originals.songs, originals.scores(prints)) for song, prints in queries])
-    return HitRates(
-        top1=float((ranks <= 1).mean()),
-        top10=float((ranks <= 10).mean()),
-        mrr=float((1 / ranks).mean()),
-        queries=len(queries),
-        songs=len(set(originals.songs)),
-    )
-
-
-def rank_of(song: str, songs: Sequence[str], scores: NDArray[np.float32]) -> float:
-    """The rank of a song by its best original, ties counted against it; infinite where it is not there."""
-    best: dict[str, float] = {}
-    for name, score in zip(songs, scores, strict=True):
-        best[name] = max(best.get(name, -np.inf), float(score))
-    if song not in best:
-        return np.inf
-    return 1.0 + sum(score >= best[song] for name, score in best.items() if name != song)
+    songs = [song for song, _ in targets]
+    longest = max(len(prints) for _, prints in queries)
+    sequences = Sequences([prints for _, prints in targets], int(longest * max(TEMPO_RATIOS)) + 1)
+    ranks = []
+    for song, prints in queries:
+        vectors = heard(prints)
+        slopes = [np.rint(np.arange(len(vectors)) * slope).astype(np.int64) for slope in TEMPO_RATIOS]
+        scores = np.max([sequences.along(vectors, steps).scores for steps in slopes], axis=0)
+        ranks.append(rank_of(song, songs, scores) if vectors.any() else None)
+    rates = rates_of(ranks)
+    return HitRates(rates.top[1], rates.top[10], rates.mrr, rates.queries, len(set(songs)))
 
 
 def evaluate_pairs(
@@ -119,9 +72,32 @@ def evaluate_pairs(
     """Every version of the pairs is sought among all originals of the pairs and the distractors, by song."""
     network.eval()
 
-    def fingerprints(melody: Source) -> Fingerprints:
-        return encode(network, melody, settings.window_s, settings.hop_s, "under evaluation")
+    def fingerprints(melody: Melody) -> Fingerprints:
+        return encode(network, melody, settings, "under evaluation")
 
     originals = {(pair.song_id, pair.fragment_id): pair.original for pair in [*distractors, *pairs]}
     targets = [(song, fingerprints(melody)) for (song, _), melody in originals.items()]
     return hit_rates([(pair.song_id, fingerprints(pair.version)) for pair in pairs], targets)
+
+
+def simulated_pairs(tunes: Sequence[Tune], settings: Settings, seed: int) -> list[AlignedPair]:
+    """One hum of each tune by the simulated singer on curves, from any note on, with the whole tune. Synthetic."""
+    rng = np.random.default_rng([seed, len(tunes)])
+    return [_simulated_pair(tune, settings, rng) for tune in tunes]
+
+
+def _simulated_pair(tune: Tune, settings: Settings, rng: Generator) -> AlignedPair:
+    whole = written(tune.notes)
+    hummed = part_from_a_note(tune.notes, rng.uniform(*HUM_S), rng)
+    sung = sing(hummed, settings.singing, rng)
+    ratio = float((sung.sung_s[-1] - sung.sung_s[0]) / (sung.score_s[-1] - sung.score_s[0]))
+    start_s = float(hummed.starts_s[0] - tune.notes.starts_s[0])
+    return AlignedPair(as_melody(whole.sampled), as_melody(sung.sampled), -start_s * ratio, ratio, tune.name, tune.name)
+
+
+def as_melody(sampled: Sampled) -> Melody:
+    """What was sampled every FRAME_S as a melody."""
+    voiced = ~np.isnan(sampled.pitch)
+    f0_hz = np.where(voiced, 440 * 2 ** ((np.nan_to_num(sampled.pitch, nan=69.0) - 69) / 12), 0).astype(np.float32)
+    height, attack = (np.asarray(part, dtype=np.float32) for part in (sampled.height, sampled.attack))
+    return Melody(FRAME_S, f0_hz, voiced, height, "simulated", attack)

@@ -22,13 +22,18 @@ Found = tuple[int, list[float], list[dict[str, float]]]
 
 
 class RunState:
-    """The state of one run in a folder, under a name that follows from its settings and data.
+    """The state of one run in a folder, under a name that follows from all that its numbers follow from.
 
-    A run with other settings or data has another name, so it is never taken up by mistake.
+    A run with others has another name, so it is never taken up by mistake.
+
+    Args:
+        folder: where the state lies.
+        settings, data: of the run.
+        begun_from: what else it was begun from: the name of its initial weights, and how its data is mixed.
     """
 
-    def __init__(self, folder: Path, settings: Settings, data: DataRecord) -> None:
-        identity = canonical_json([settings.as_dict(), data.sha256])
+    def __init__(self, folder: Path, settings: Settings, data: DataRecord, *begun_from: str | float) -> None:
+        identity = canonical_json([settings.as_dict(), data.sha256, *begun_from])
         self.path = Path(folder) / f"training-{hashlib.sha256(identity).hexdigest()[:12]}.state"
 
     def save(

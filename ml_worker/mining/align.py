@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypedDict
-
-import numpy as np
+from typing import TYPE_CHECKING, Self, TypedDict
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.fingerprints import Fingerprints
-from ml_worker.mining.correlation import AtTempo, at_tempo
+from ml_worker.mining.correlation import AtTempo
 from ml_worker.mining.curve import curve_fingerprints
 from ml_worker.mining.extract import AlignedFragment, MiningSettings, mine
 from ml_worker.mining.null import PITCH_CURVE_NULL, NullLevel
@@ -22,35 +20,62 @@ if TYPE_CHECKING:
 # What `align` prints: fragments as good as these, an unrelated pair gives one in a hundred pairs.
 PRINTED_CHANCE = 0.01
 
-# Tempi at which a network looks at a cover; what lies between is interpolated. A network is trained to overlook
-# moderate differences, and each look costs as much as the first.
-NETWORK_TEMPI = (0.75, 1.0, 1.33)
-
 
 def faster(melody: Melody, tempo_ratio: float) -> Melody:
     """The melody as if it were sung `tempo_ratio` times as fast."""
     return replace(melody, hop_s=melody.hop_s / tempo_ratio)
 
 
-def at_any_tempo(
-    melody: Melody, fingerprint: Callable[[Melody], Fingerprints], looks: Sequence[float] | None = None
-) -> AtTempo:
+def at_any_tempo(melody: Melody, fingerprint: Callable[[Melody], Fingerprints]) -> AtTempo:
     """What gives a melody's fingerprints at a tempo ratio, and remembers them.
 
     Args:
         melody: of the cover.
-        fingerprint: makes fingerprints of a melody.
-        looks: the tempi at which `fingerprint` is really called, the rest being interpolated; None: at every one.
+        fingerprint: makes fingerprints of a melody; called once for each tempo.
     """
-    look_at = cache(lambda ratio: fingerprint(faster(melody, ratio)))
-    if looks is None:
-        return look_at
-    return cache(lambda ratio: _from_nearest(look_at, looks, ratio))
+    return cache(lambda ratio: fingerprint(faster(melody, ratio)))
 
 
-def _from_nearest(look_at: AtTempo, looks: Sequence[float], ratio: float) -> Fingerprints:
-    nearest = min(looks, key=lambda look: abs(np.log(look / ratio)))
-    return at_tempo(look_at(nearest), ratio / nearest)
+@dataclass(frozen=True)
+class Method:
+    """What the miner compares: a kind of fingerprint, and what unrelated recordings reach with it.
+
+    Attributes:
+        look: the fingerprints of a melody.
+        null: the level of chance of these fingerprints.
+    """
+
+    look: Callable[[Melody], Fingerprints]
+    null: NullLevel
+
+    @classmethod
+    def of_checkpoint(cls, checkpoint: Checkpoint, null: NullLevel) -> Self:
+        """A checkpoint's. Raises ValueError where the null level is another one's."""
+        # Only here is torch needed, which takes seconds to import.
+        from ml_worker.fingerprint.fingerprinter import fingerprint_with
+
+        if null.checkpoint != checkpoint.name:
+            raise ValueError(
+                f"The null level is of {null.checkpoint}. Calibrate that of {checkpoint.name} before mining."
+            )
+        return cls(partial(fingerprint_with, checkpoint.encoder(), checkpoint=checkpoint), null)
+
+    @property
+    def name(self) -> str:
+        """The checkpoint's, or what stands in its place."""
+        return self.null.checkpoint
+
+    @property
+    def settings(self) -> MiningSettings:
+        return MiningSettings(self.null)
+
+    def cover_at(self, cover: Melody) -> AtTempo:
+        """A cover's fingerprints at any tempo."""
+        return at_any_tempo(cover, self.look)
+
+
+PITCH_CURVE = Method(curve_fingerprints, PITCH_CURVE_NULL)
+"""The plain pitch curves, which need no network."""
 
 
 class Aligned(TypedDict):
@@ -62,31 +87,12 @@ class Aligned(TypedDict):
     tempo_ratio: float
 
 
-def align_melodies(
-    a: Melody, b: Melody, checkpoint: Checkpoint | None = None, null: NullLevel | None = None
-) -> list[Aligned]:
+def align_melodies(a: Melody, b: Melody, method: Method = PITCH_CURVE) -> list[Aligned]:
     """The fragments that two melodies share, as `manage.py align` prints them.
 
     Only fragments of passages that are beyond chance; their seconds to a hundredth.
-
-    Args:
-        checkpoint: makes the fingerprints; None: the plain pitch curves do.
-        null: the checkpoint's null level.
-
-    Raises:
-        ValueError: a checkpoint without its null level.
     """
-    if checkpoint is None:
-        original, cover_at, level = curve_fingerprints(a), at_any_tempo(b, curve_fingerprints), PITCH_CURVE_NULL
-    elif null is None:
-        raise ValueError(f"The null level of {checkpoint.name} is not known. Calibrate it before mining.")
-    else:
-        # Only here is torch needed, which takes seconds to import.
-        from ml_worker.fingerprint.fingerprinter import fingerprint
-
-        look = partial(fingerprint, checkpoint=checkpoint)
-        original, cover_at, level = look(a), at_any_tempo(b, look, NETWORK_TEMPI), null
-    found = mine(original, cover_at, MiningSettings(level), (a, b))
+    found = mine(method.look(a), method.cover_at(b), method.settings, (a, b))
     return [_as_printed(one) for one in found if one.chance <= PRINTED_CHANCE]
 
 

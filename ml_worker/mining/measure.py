@@ -1,9 +1,11 @@
-"""How well mining works without a network: `python -m ml_worker.mining.measure`.
+"""How well mining works, on the plain pitch curves or with a checkpoint: `python -m ml_worker.mining.measure`.
 
 Prints, for fragments found anywhere ("free") and for known fragments ("anchored"): precision, recall and start error
 against the true time maps of covers of the starter catalogue, false fragments between unrelated tunes, the tempo ratios
 of alignment/sir_duke, and the time that two recordings of four minutes take.
 
+  --with M      pitch-curve (the default), short or long (the starter checkpoints), or a checkpoint's file, whose null
+                level is measured first; several times for several tables on the same recordings
   --every N     every Nth tune of the catalogue (4)
   --rendered    from audio: rendered, the voice separated, the melody tracked; otherwise from the notes, as a
                 singer sings them and a faultless tracker would hear them
@@ -35,14 +37,13 @@ from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue import TimedNote, Tune, render_cover, render_original, tunes
 from ml_worker.catalogue.covers import cover_performance, ornamented, plan_cover
 from ml_worker.catalogue.performance import as_written, time_map
-from ml_worker.mining.align import align_melodies, at_any_tempo, faster
-from ml_worker.mining.curve import curve_fingerprints
-from ml_worker.mining.extract import AlignedFragment, Interval, MiningSettings, find_fragment, mine
+from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, at_any_tempo, faster
+from ml_worker.mining.curve import METHOD, curve_fingerprints
+from ml_worker.mining.extract import TEMPO_RATIOS, AlignedFragment, Interval, MiningSettings, find_fragment, mine
 from ml_worker.mining.gold import Agreement, TimeMap, agreement, agreement_on_fragments, repeats, through_repeats
-from ml_worker.mining.null import PITCH_CURVE_NULL, calibrate
+from ml_worker.mining.null import calibrate
 
 DATA = Path(os.environ.get("CHAD_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-SETTINGS = MiningSettings(PITCH_CURVE_NULL)
 COVERS = (1, 2)
 
 # Each original is mined against covers of this many other tunes.
@@ -123,11 +124,11 @@ def _row(name: str, agreements: Sequence[Agreement]) -> str:
     return f"{counted} {median:9.3f} s {ninth:9.3f} s"
 
 
-def compare(original: Played, cover: Played, free: Tally, anchored: Tally) -> None:
+def compare(original: Played, cover: Played, method: Method, free: Tally, anchored: Tally) -> None:
     """Mines a cover both ways and adds what agrees to the tallies."""
     alike = through_repeats(repeats(original.notes), cover.time_map)
-    found = mined(original, cover)
-    known = found_again(original, cover)
+    found = mined(original, cover, method)
+    known = found_again(original, cover, method)
     for tally, judge, all_found, accepted in (
         (free, agreement, found, _accepted(found)),
         (anchored, agreement_on_fragments, known, {a: _accepted(ones) for a, ones in known.items()}),
@@ -141,21 +142,20 @@ def _accepted(found: Sequence[AlignedFragment]) -> list[AlignedFragment]:
     return [one for one in found if one.decision == "accepted"]
 
 
-def mined(original: Played, cover: Played) -> list[AlignedFragment]:
+def mined(original: Played, cover: Played, method: Method) -> list[AlignedFragment]:
     """What free mining finds."""
     melodies = original.melody, cover.melody
-    cover_at = at_any_tempo(cover.melody, curve_fingerprints)
-    return mine(curve_fingerprints(original.melody), cover_at, SETTINGS, melodies)
+    return mine(method.look(original.melody), method.cover_at(cover.melody), method.settings, melodies)
 
 
-def found_again(original: Played, cover: Played) -> dict[Interval, list[AlignedFragment]]:
+def found_again(original: Played, cover: Played, method: Method) -> dict[Interval, list[AlignedFragment]]:
     """What anchored mining finds of each phrase."""
-    melodies = original.melody, cover.melody
-    fingerprints, cover_at = curve_fingerprints(original.melody), at_any_tempo(cover.melody, curve_fingerprints)
-    return {phrase: find_fragment(fingerprints, cover_at, *phrase, SETTINGS, melodies) for phrase in original.phrases}
+    melodies, settings = (original.melody, cover.melody), method.settings
+    fingerprints, cover_at = method.look(original.melody), method.cover_at(cover.melody)
+    return {phrase: find_fragment(fingerprints, cover_at, *phrase, settings, melodies) for phrase in original.phrases}
 
 
-def false_fragments(originals: Sequence[Played], covers: Sequence[Sequence[Played]]) -> Iterator[str]:
+def false_fragments(originals: Sequence[Played], covers: Sequence[Sequence[Played]], method: Method) -> Iterator[str]:
     """Fragments between tunes that have nothing to do with each other, for each pair."""
     free: list[AlignedFragment] = []
     anchored: list[AlignedFragment] = []
@@ -163,8 +163,8 @@ def false_fragments(originals: Sequence[Played], covers: Sequence[Sequence[Playe
     for number, original in enumerate(originals):
         for away in range(1, UNRELATED_PER_TUNE + 1):
             other = covers[(number + away) % len(covers)][away % len(COVERS)]
-            free += mined(original, other)
-            anchored += [one for ones in found_again(original, other).values() for one in ones]
+            free += mined(original, other, method)
+            anchored += [one for ones in found_again(original, other, method).values() for one in ones]
             pairs += 1
     for name, found in (("free", free), ("anchored, all phrases", anchored)):
         accepted = len(_accepted(found))
@@ -178,7 +178,7 @@ def table(every: int = 4) -> list[dict[str, Any]]:
     for tune in tunes()[::every]:
         original = from_notes(tune, 0)
         for number in COVERS:
-            compare(original, from_notes(tune, number), free, anchored)
+            compare(original, from_notes(tune, number), PITCH_CURVE, free, anchored)
     named = {"free": free, "anchored": anchored}
     return [
         figures(f"{name}, {what}", agreements)
@@ -199,27 +199,29 @@ def figures(name: str, agreements: Sequence[Agreement]) -> dict[str, Any]:
     }
 
 
-def starter_catalogue(record: Callable[[Tune, int], Played], every: int) -> None:
-    """Prints both tables for every Nth tune."""
+def starter_catalogue(record: Callable[[Tune, int], Played], every: int, methods: Sequence[Method]) -> None:
+    """Prints both tables for every Nth tune, of each method on the same recordings."""
     chosen = tunes()[::every]
     originals = [record(tune, 0) for tune in chosen]
     covers = [[record(tune, number) for number in COVERS] for tune in chosen]
-    free, anchored = Tally(), Tally()
-    for original, versions in zip(originals, covers, strict=True):
-        for version in versions:
-            compare(original, version, free, anchored)
-    print(f"\n{len(chosen)} tunes, {len(COVERS)} covers each, {record.__name__.replace('_', ' ')}")
-    print(f"{'':26s} {'found':>6s} {'precision':>10s} {'recall':>8s} {'start':>11s} {'9 of 10':>11s}")
-    print("\n".join([*free.rows("free"), *anchored.rows("anchored")]))
-    print("\nfalse fragments per unrelated pair")
-    print("\n".join(false_fragments(originals, covers)))
+    for method in methods:
+        free, anchored = Tally(), Tally()
+        for original, versions in zip(originals, covers, strict=True):
+            for version in versions:
+                compare(original, version, method, free, anchored)
+        how = record.__name__.replace("_", " ")
+        print(f"\n{method.name}: {len(chosen)} tunes, {len(COVERS)} covers each, {how}")
+        print(f"{'':26s} {'found':>6s} {'precision':>10s} {'recall':>8s} {'start':>11s} {'9 of 10':>11s}")
+        print("\n".join([*free.rows("free"), *anchored.rows("anchored")]))
+        print("\nfalse fragments per unrelated pair")
+        print("\n".join(false_fragments(originals, covers, method)))
 
 
 # --- real recordings, and time
 
 
-def sir_duke() -> None:
-    """One riff on two instruments at two tempi: what `align` says of each pair."""
+def sir_duke(method: Method) -> None:
+    """One riff on two instruments at two tempi: what `align` would say of each pair."""
     folder = DATA / "alignment" / "sir_duke"
     if not folder.exists():
         print("\nalignment/sir_duke is not here; CHAD_SHARED_DATA says where the shared data is.")
@@ -229,20 +231,20 @@ def sir_duke() -> None:
     for a, first in takes.items():
         for b, second in takes.items():
             if a < b:
-                found = align_melodies(first, second)
+                found = align_melodies(first, second, method)
                 said = "; ".join(f"{one['a']} to {one['b']}, tempo ratio {one['tempo_ratio']}" for one in found)
                 print(f"{a} against {b}: {said or 'nothing'}")
 
 
-def speed() -> None:
+def speed(method: Method) -> None:
     """Two recordings of four minutes, in seconds of processor time: other work on the machine does not count."""
     original, cover = (_long(number) for number in (0, 1))
     began = time.process_time()
-    fingerprints, cover_at = curve_fingerprints(original), at_any_tempo(cover, curve_fingerprints)
-    for ratio in SETTINGS.tempo_ratios:
+    fingerprints, cover_at = method.look(original), method.cover_at(cover)
+    for ratio in TEMPO_RATIOS:
         cover_at(ratio)
     prepared = time.process_time()
-    mine(fingerprints, cover_at, SETTINGS, (original, cover))
+    mine(fingerprints, cover_at, method.settings, (original, cover))
     mined_s = time.process_time() - prepared
     print("\ntwo recordings of four minutes, processor time")
     print(f"fingerprints {prepared - began:.2f} s, mining {mined_s:.2f} s")
@@ -265,7 +267,7 @@ def null_level() -> None:
         found = list(_collected(collection))
         for one, other in zip(found[::2], found[1::2], strict=False):
             pairs.append((curve_fingerprints(one), at_any_tempo(other, curve_fingerprints)))
-    print(calibrate(pairs, SETTINGS.tempo_ratios, SETTINGS.least_voiced))
+    print(calibrate(pairs, TEMPO_RATIOS, MiningSettings.least_voiced))
 
 
 def _collected(collection: str) -> Iterator[Melody]:
@@ -283,8 +285,22 @@ def _collected(collection: str) -> Iterator[Melody]:
                 yield melody.cut(0, NULL_CUT_S)
 
 
+def method_of(name: str) -> Method:
+    """The pitch curves, a starter checkpoint by its kind, or a checkpoint by its file."""
+    if name == METHOD:
+        return PITCH_CURVE
+    # Only here is torch needed, which takes seconds to import.
+    from ml_worker.fingerprint import shipped
+    from ml_worker.fingerprint.checkpoint import Checkpoint
+
+    checkpoint = shipped.starter_checkpoint(name) if name in shipped.KINDS else Checkpoint.load(Path(name))
+    null = shipped.starter_null(name) if name in shipped.KINDS else None
+    return Method.of_checkpoint(checkpoint, null or shipped.measure_null(checkpoint))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--with", dest="methods", action="append", metavar="M")
     parser.add_argument("--every", type=int, default=4)
     parser.add_argument("--rendered", action="store_true")
     parser.add_argument("--null", action="store_true")
@@ -292,9 +308,12 @@ def main() -> None:
     if asked.null:
         null_level()
         return
-    starter_catalogue(from_audio if asked.rendered else from_notes, asked.every)
-    sir_duke()
-    speed()
+    methods = [method_of(name) for name in asked.methods or [METHOD]]
+    starter_catalogue(from_audio if asked.rendered else from_notes, asked.every, methods)
+    for method in methods:
+        print(f"\n{method.name}")
+        sir_duke(method)
+        speed(method)
 
 
 if __name__ == "__main__":

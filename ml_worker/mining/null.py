@@ -4,6 +4,9 @@ Encoders differ in how alike they find unrelated melodies, and longer stretches 
 ones. So r is judged against the best that unrelated pairs reach at the same length. The maximum over a whole map
 follows a Gumbel law, as scores of local alignments do (Karlin and Altschul, 1990); from it follows how many matches at
 least as good are expected by chance between two unrelated recordings.
+
+A network finds even unrelated melodies much alike, so its maxima crowd below 1, where a law without an upper end does
+not fit. Its law is that of Fisher's z = artanh r, which has none either.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ FEWEST_PAIRS = 10
 
 EULER_GAMMA = 0.5772156649
 
+# The highest r that Fisher's z tells apart from 1.
+HIGHEST_R = 1 - 1e-6
+
 
 @dataclass(frozen=True)
 class NullLevel:
@@ -42,6 +48,7 @@ class NullLevel:
         location, scale: of the Gumbel law of the maximum over a map.
         area: cells of the maps on which location and scale were measured.
         pairs: how many unrelated pairs were looked at.
+        is_of_z: location and scale are of Fisher's z, not of r.
     """
 
     checkpoint: str
@@ -52,6 +59,7 @@ class NullLevel:
     scale: tuple[float, ...]
     area: float
     pairs: int
+    is_of_z: bool = False
 
     def correlation(self, r: float) -> float:
         """The correlation that is stored: 0 where r is what unrelated places have, 1 where it is 1."""
@@ -66,12 +74,14 @@ class NullLevel:
 
     def chance(self, r: float, span_s: float, area: float) -> float:
         """How many matches of `span_s` at least as good as r an unrelated pair gives, on a map of `area` cells."""
-        exponent = (self._at(self.location, span_s) - r) / self._at(self.scale, span_s)
+        score = float(fisher_z(r)) if self.is_of_z else r
+        exponent = (self._at(self.location, span_s) - score) / self._at(self.scale, span_s)
         return float(area / self.area * np.exp(np.clip(exponent, -60, 60)))
 
     def level(self, span_s: float, chance: float, area: float) -> float:
         """The r that leaves `chance` matches of an unrelated pair: the inverse of `chance`."""
-        return self._at(self.location, span_s) + self._at(self.scale, span_s) * float(np.log(area / self.area / chance))
+        score = self._at(self.location, span_s) + self._at(self.scale, span_s) * np.log(area / self.area / chance)
+        return float(np.tanh(score) if self.is_of_z else score)
 
     def _at(self, numbers: Sequence[float], span_s: float) -> float:
         return float(np.interp(np.log(span_s), np.log(self.spans_s), numbers))
@@ -90,14 +100,24 @@ def windows_in(span_s: float, window_s: float, hop_s: float) -> int:
     return max(1, int((span_s - window_s) / hop_s + 1e-6) + 1)
 
 
+def fisher_z(r: NDArray[np.floating] | float) -> NDArray[np.floating]:
+    """Fisher's z of correlations, in their shape; those of 1 as of a little less."""
+    return np.arctanh(np.clip(r, -HIGHEST_R, HIGHEST_R))
+
+
 def calibrate(
-    pairs: Iterable[tuple[Fingerprints, Fingerprints | AtTempo]], ratios: Sequence[float], voiced_share: float
+    pairs: Iterable[tuple[Fingerprints, Fingerprints | AtTempo]],
+    ratios: Sequence[float],
+    voiced_share: float,
+    *,
+    of_z: bool = False,
 ) -> NullLevel:
     """The null level from pairs of recordings that share no melody.
 
     Args:
         pairs: original and cover, as `mine` takes them; at least `FEWEST_PAIRS`, of training songs only.
         ratios, voiced_share: as mining has them; a wider tempo grid, or less voice, finds more by chance.
+        of_z: whether the law is that of Fisher's z, as networks need it.
 
     Raises:
         ValueError: too few pairs are long enough, or their fingerprints are not of one checkpoint.
@@ -118,16 +138,18 @@ def calibrate(
         raise ValueError(f"{len(maxima)} unrelated pairs are {SPANS_S[-1]:g} s or longer; {FEWEST_PAIRS} are needed")
     if len(names) > 1:
         raise ValueError(f"fingerprints of several checkpoints cannot be compared: {', '.join(sorted(names))}")
-    scale = np.std(maxima, axis=0, ddof=1) * np.sqrt(6) / np.pi
+    scores = fisher_z(np.array(maxima)) if of_z else np.array(maxima)
+    scale = np.std(scores, axis=0, ddof=1) * np.sqrt(6) / np.pi
     return NullLevel(
         checkpoint=names.pop(),
         centre=float(np.median(centres)),
         spans_s=SPANS_S,
         floor=_numbers(np.mean(floors, axis=0)),
-        location=_numbers(np.mean(maxima, axis=0) - EULER_GAMMA * scale),
+        location=_numbers(np.mean(scores, axis=0) - EULER_GAMMA * scale),
         scale=_numbers(scale),
         area=float(np.exp(np.mean(np.log(areas)))),
         pairs=len(maxima),
+        is_of_z=of_z,
     )
 
 

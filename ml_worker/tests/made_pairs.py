@@ -5,13 +5,22 @@ from __future__ import annotations
 import numpy as np
 
 from ml_worker.audio.melody import Melody
-from ml_worker.fingerprint.data import AlignedPair
+from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
+from ml_worker.fingerprint.data import AlignedPair, DataRecord
+from ml_worker.fingerprint.network import new_encoder
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.tests.made_tunes import MadeNote, made_cover, made_tune, melody_of
 
 FRAGMENT_S = 10.0
 # A network that trains in seconds.
-TINY = Settings(width=4, dimensions=32, batch=16, steps=40, look_every=20, warmup_steps=5)
+TINY = Settings(
+    width=4, dimensions=32, batch=12, windows=2, steps=40, look_every=20, warmup_steps=5, precision="float32"
+)
+
+
+def untrained(settings: Settings) -> Checkpoint:
+    """A checkpoint of a network that has learned nothing."""
+    return Checkpoint(settings, state_of(new_encoder(seed=0, **settings.network)), DataRecord.of([]))
 
 
 def made_pair(seed: int, take: int = 0) -> AlignedPair:
@@ -44,4 +53,4 @@ def steady(pitches: list[float], note_s: float = 0.5, hop_s: float = 0.01) -> Me
 def transposed(melody: Melody, semitones: float) -> Melody:
     """The melody in another key."""
     f0_hz = (melody.f0_hz * 2 ** (semitones / 12)).astype(np.float32)
-    return Melody(melody.hop_s, f0_hz, melody.voiced, melody.confidence, melody.method)
+    return Melody(melody.hop_s, f0_hz, melody.voiced, melody.confidence, melody.method, melody.attack)

@@ -369,3 +369,27 @@ def shift_s(before: np.ndarray, after: np.ndarray, rate: int) -> float:
     spectrum = np.conj(np.fft.rfft(before, size)) * np.fft.rfft(after, size)
     lag = int(np.argmax(np.fft.irfft(spectrum, size)))
     return (lag if lag < size // 2 else lag - size) / rate
+
+
+class TestMaxRate:
+    """A lower rate is made as the file is read: the same sound, in less memory."""
+
+    @pytest.mark.parametrize("channels", [1, 2])
+    def test_it_is_resampling_after_reading(self, channels):
+        noise = 0.1 * np.random.default_rng(0).standard_normal((channels, 3 * 48_000))
+        file = wav(noise, 48_000)
+        low, whole = decode(file, max_rate=32_000), decode(file)
+        assert low.sample_rate == 32_000
+        assert low.samples.shape == (channels, 3 * 32_000)
+        assert np.abs(low.samples - whole.resampled(32_000).samples).max() < 1e-3
+
+    def test_a_rate_below_it_stays(self):
+        sound = tone(1.0, 16_000)
+        low = decode(wav(sound.samples, 16_000), max_rate=32_000)
+        assert low.sample_rate == 16_000
+        assert low.frames == sound.frames
+
+    def test_too_long_is_too_long_at_any_rate(self):
+        file = wav(tone(3.0).samples)
+        with pytest.raises(UnusableAudio, match="longer than 2"):
+            decode(file, max_s=2.0, max_rate=8_000)

@@ -16,7 +16,9 @@ from ml_worker.audio.trackers import (
     TRACKERS,
     at_rate,
     crepe_salience,
+    is_click,
     level_db,
+    loud_db,
     pitch_of_salience,
     track_melody,
     without_short_runs,
@@ -24,7 +26,7 @@ from ml_worker.audio.trackers import (
 from ml_worker.tests.made_audio import tone
 from ml_worker.tests.shared_data import shared_data
 
-QUICK = ("swift-f0", "crepe-tiny")
+QUICK = ("swift-f0", "crepe-tiny", "cqt")
 MDB = ("f0", "mdb_stem_synth", "AClassicEducation_NightOwl_STEM_08.RESYN")
 VOCADITO = ("hums", "vocadito")
 
@@ -103,6 +105,32 @@ class TestWhatIsNoVoice:
         voiced_s = np.flatnonzero(melody.voiced) * melody.hop_s
         assert voiced_s[0] > 0.9
 
+    @pytest.mark.parametrize("method", QUICK)
+    @pytest.mark.parametrize("place_s", [0.1, 0.5])
+    @pytest.mark.parametrize("kind", ["pulse 5 ms", "burst 20 ms", "burst 50 ms", "low thump", "ringing thump"])
+    def test_a_loud_click_is_no_note_and_hides_no_quiet_hum(self, kind, place_s, method):
+        """A click of full scale before a hum of -30 dBFS, or on its first note."""
+        rng = np.random.default_rng(0)
+        times = np.arange(3200) / 16_000
+        clicks = {
+            "pulse 5 ms": np.hanning(80),
+            "burst 20 ms": np.clip(0.5 * rng.standard_normal(320), -1, 1),
+            "burst 50 ms": np.clip(0.5 * rng.standard_normal(800), -1, 1),
+            "low thump": np.sin(2 * np.pi * 80 * times) * np.exp(-times / 0.01),
+            "ringing thump": np.sin(2 * np.pi * 300 * times) * np.exp(-times / 0.025),
+        }
+        hum = tone(2.0, 16_000, level=10 ** (-30 / 20)).mono()
+        clean = np.concatenate([np.zeros(8_000, np.float32), hum])
+        clean = clean + 1e-5 * rng.standard_normal(len(clean)).astype(np.float32)
+        clicked = clean.copy()
+        clicked[round(place_s * 16_000) :][: len(clicks[kind])] += clicks[kind].astype(np.float32)
+        expected, found = (track_melody(Sound.from_mono(wave, 16_000), method) for wave in (clean, clicked))
+        seconds = np.arange(len(found.voiced)) * found.hop_s
+        assert not found.voiced[seconds < 0.4].any()
+        later = seconds > 0.8
+        assert np.array_equal(found.voiced[later], expected.voiced[later])
+        assert found.f0_hz[later] == pytest.approx(expected.f0_hz[later], rel=0.01)
+
     def test_dc_under_a_voice_changes_little(self):
         sound = tone(3.0, 16_000)
         shifted = Sound(sound.samples + np.float32(0.4), 16_000)
@@ -133,6 +161,14 @@ class TestAnyLengthAndRate:
         changed = np.flatnonzero((melody.f0_hz > 247) & melody.voiced)
         assert abs(changed[changed * melody.hop_s > 0.5][0] * melody.hop_s - 1) < 1.5 * melody.hop_s + 0.01
 
+    @pytest.mark.parametrize("method", QUICK)
+    def test_the_level_of_a_recording_does_not_matter(self, method):
+        sound = tone(1.5, 16_000)
+        loud = track_melody(sound, method)
+        quiet = track_melody(Sound(sound.samples * np.float32(0.01), 16_000), method)
+        assert np.array_equal(loud.voiced, quiet.voiced)
+        assert loud.f0_hz == pytest.approx(quiet.f0_hz, rel=1e-3)
+
     def test_the_same_sound_gives_the_same_melody(self):
         sound = tone(0.5, 22_050)
         for method in QUICK:
@@ -152,19 +188,19 @@ class TestAnyLengthAndRate:
             track_melody(tone(1.0), "ears")
 
     def test_what_there_is(self):
-        assert set(TRACKERS) == {"swift-f0", "crepe-tiny", "crepe-full", "pyin"}
+        assert set(TRACKERS) == {"swift-f0", "crepe-tiny", "crepe-full", "pyin", "cqt"}
 
 
 class TestSalience:
     def test_of_a_tone(self):
-        salience = crepe_salience(tone(1.0, hz=220), "tiny")
+        salience = crepe_salience(tone(1.0, 16_000, hz=220).mono(), "tiny")
         assert salience.shape == (CREPE_BINS, 101)
         hz, confidence = pitch_of_salience(salience)
         assert hz[20:80] == pytest.approx(220, rel=0.01)
         assert confidence[20:80].min() > 0.5
 
     def test_of_nothing(self):
-        assert crepe_salience(Sound(np.zeros((1, 0), np.float32), 16_000)).shape == (CREPE_BINS, 0)
+        assert crepe_salience(np.zeros(0, np.float32), "tiny").shape == (CREPE_BINS, 0)
 
     @given(st.floats(70, 1900))
     def test_a_peak_between_bins_is_found_between_them(self, hz):
@@ -203,3 +239,14 @@ def test_level_does_not_hear_an_offset(offset, samples):
     assert with_offset.shape == (frames,)
     if samples > 512:
         assert with_offset[1:] == pytest.approx(level_db(wave, 256, frames)[1:], abs=0.5)
+
+
+@given(st.lists(st.floats(-90, 0), max_size=300))
+def test_a_click_is_louder_than_what_is_loud(levels):
+    level = np.array(levels)
+    clicks = is_click(level, 256)
+    assert clicks.shape == level.shape
+    if clicks.any():
+        assert level[clicks].max() > loud_db(level, 256) + 12
+    # What is loud for long is a voice.
+    assert not is_click(np.concatenate([np.full(200, -40.0), np.full(100, -10.0)]), 256).any()

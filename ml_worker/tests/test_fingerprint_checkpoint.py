@@ -9,17 +9,21 @@ import pytest
 import safetensors.torch
 import torch
 
-from ml_worker.fingerprint.checkpoint import ENTRY, Checkpoint, UnusableCheckpoint, metadata_of, state_of
+from ml_worker.fingerprint.checkpoint import ENTRY, Checkpoint, UnusableCheckpoint, metadata_of
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.fingerprinter import fingerprint
-from ml_worker.fingerprint.network import new_encoder
-from ml_worker.tests.made_pairs import TINY, made_pair, made_pairs
+from ml_worker.tests.made_pairs import TINY, made_pair, made_pairs, untrained
+from ml_worker.tests.made_sung import made_singable
 
 
 @pytest.fixture
 def checkpoint() -> Checkpoint:
-    state = state_of(new_encoder(TINY.width, TINY.dimensions, 0))
-    return Checkpoint(TINY, state, DataRecord.of(made_pairs(range(2))), {"loss_last": 0.5}, "2026-11-22T10:00:00+00:00")
+    return dataclasses.replace(
+        untrained(TINY),
+        data=DataRecord.of(made_pairs(range(2)), made_singable(range(2))),
+        figures={"loss_last": 0.5},
+        created="2026-11-22T10:00:00+00:00",
+    )
 
 
 def test_what_is_saved_is_what_is_loaded(checkpoint, tmp_path):

@@ -6,6 +6,8 @@ import math
 
 import pytest
 import torch
+from pytorch_metric_learning.losses import NTXentLoss
+from pytorch_metric_learning.miners import MultiSimilarityMiner
 from torch import Tensor
 from torch.nn.functional import normalize
 
@@ -50,6 +52,53 @@ def test_it_is_nt_xent_over_mined_pairs(seed, spread):
     left_out = left_out_pairs(torch.tensor(labels), torch.tensor(songs))
     loss = AlignedLoss(TAU, EPSILON)(vectors, torch.tensor(labels), left_out)
     assert float(loss) == pytest.approx(by_loops(vectors, labels, songs), rel=1e-4, abs=1e-4)
+
+
+def by_the_library(vectors: Tensor, labels: Tensor, left_out: Tensor) -> Tensor:
+    """The same by pytorch-metric-learning, which mines each anchor among the windows that count for it."""
+    miner = MultiSimilarityMiner(epsilon=EPSILON)
+    anchors, positives, first, second = [], [], [], []
+    for anchor in range(len(labels)):
+        counts = torch.nonzero(~left_out[anchor])[:, 0]
+        a1, p, a2, n = miner(vectors[counts], labels[counts])
+        own = int(torch.nonzero(counts == anchor)[0, 0])
+        anchors.append(torch.full_like(p[a1 == own], anchor))
+        positives.append(counts[p[a1 == own]])
+        first.append(torch.full_like(n[a2 == own], anchor))
+        second.append(counts[n[a2 == own]])
+    mined = tuple(torch.cat(side) for side in (anchors, positives, first, second))
+    return NTXentLoss(temperature=TAU)(vectors, labels, mined)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("spread", [0.3, 1.0, 10.0])
+@pytest.mark.parametrize("has_left_out", [False, True])
+def test_loss_and_gradient_are_those_of_pytorch_metric_learning(seed, spread, has_left_out):
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 9, (24,), generator=generator)
+    songs = labels // 3 if has_left_out else labels
+    left_out = left_out_pairs(labels, songs)
+    assert left_out.any() == has_left_out
+    vectors = unit_vectors(24, seed + 100, spread)
+    losses, gradients = [], []
+    for loss_of in (AlignedLoss(TAU, EPSILON), by_the_library):
+        free = vectors.clone().requires_grad_(True)
+        loss = loss_of(normalize(free, dim=1), labels, left_out)
+        loss.backward()
+        losses.append(float(loss.detach()))
+        gradients.append(free.grad)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4, abs=1e-5)
+    assert losses[0] > 0
+    torch.testing.assert_close(*gradients, rtol=1e-3, atol=1e-4)
+
+
+def test_a_positive_without_a_near_negative_costs_nothing_and_has_a_gradient():
+    vectors = torch.eye(4)[[0, 0, 1, 1]].requires_grad_(True)
+    labels = torch.tensor([0, 0, 1, 1])
+    loss = AlignedLoss(TAU, EPSILON)(vectors, labels, torch.zeros(4, 4, dtype=torch.bool))
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert not vectors.grad.any()
 
 
 def test_only_windows_of_one_song_that_are_not_aligned_are_left_out():

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from ml_worker.catalogue.composer import compose_tunes
 from ml_worker.fingerprint.checkpoint import Checkpoint
-from ml_worker.fingerprint.evaluation import evaluate_pairs
+from ml_worker.fingerprint.data import Batches, PairSource, Tune
+from ml_worker.fingerprint.evaluation import evaluate_pairs, simulated_pairs
 from ml_worker.fingerprint.network import new_encoder
-from ml_worker.fingerprint.settings import Settings
+from ml_worker.fingerprint.settings import Settings, Singing
+from ml_worker.fingerprint.sung import Notes
 from ml_worker.fingerprint.training import (
+    Ahead,
     Progress,
     TooLittleData,
     learning_rate_at,
@@ -19,7 +28,9 @@ from ml_worker.fingerprint.training import (
     steps_for,
     train,
 )
-from ml_worker.tests.made_pairs import TINY, made_pairs
+from ml_worker.tests.made_pairs import TINY, made_pairs, untrained
+from ml_worker.tests.made_sung import SCORE, made_singable
+from ml_worker.tests.trained_apart import trained
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +55,7 @@ def kill_at(step: int):
 
 
 def test_it_learns_to_recognise_tunes_it_never_heard():
-    settings = dataclasses.replace(TINY, batch=24, steps=50)
+    settings = dataclasses.replace(TINY, steps=50, learning_rate=4e-3)
     told: list[Progress] = []
     checkpoint = train(settings, made_pairs(range(12), takes=2), progress=told.append)
     first, last = told[0].loss, sum(one.loss for one in told[-10:]) / 10
@@ -52,10 +63,51 @@ def test_it_learns_to_recognise_tunes_it_never_heard():
     assert [one.step for one in told] == list(range(1, 51))
     unheard = made_pairs(range(100, 160))
     trained = evaluate_pairs(checkpoint.encoder(), settings, unheard)
-    untrained = evaluate_pairs(new_encoder(settings.width, settings.dimensions, settings.seed), settings, unheard)
+    before = evaluate_pairs(new_encoder(seed=settings.seed, **settings.network), settings, unheard)
     assert trained.songs == trained.queries == 60
-    assert trained.top1 > untrained.top1 + 0.2
+    assert trained.top1 > before.top1 + 0.2
     assert trained.top1 > 10 / 60  # ten times chance
+
+
+def composed(count: int, seed: int) -> list[Tune]:
+    """Tunes that nobody wrote."""
+    tunes = []
+    for score in compose_tunes(count, seed=seed):
+        notes = np.array([(note.start_s, note.end_s, note.pitch) for note in score.notes], dtype=float)
+        tunes.append(Tune(score.name, Notes(*notes.T)))
+    return tunes
+
+
+def test_it_learns_from_composed_tunes_to_find_hums_of_others():
+    settings = TINY.changed(
+        width=8, batch=16, steps=60, learning_rate=4e-3, singing=Singing(clumsiness=(0, 0.3)), recorded=SCORE
+    )
+    told: list[Progress] = []
+    checkpoint = train(settings, [], tunes=composed(100, seed=1), progress=told.append)
+    assert sum(one.loss for one in told[-10:]) / 10 < 0.85 * told[0].loss
+    assert len(checkpoint.data.tunes) == 100
+    unheard = simulated_pairs(composed(40, seed=2), settings, seed=3)
+    after = evaluate_pairs(checkpoint.encoder(), settings, unheard)
+    before = evaluate_pairs(untrained(settings).encoder(), settings, unheard)
+    assert after.mrr > before.mrr + 0.1
+
+
+def test_initial_weights_are_where_training_begins():
+    settings = TINY.changed(steps=1, learning_rate=1e-12)
+    first = train(TINY.changed(steps=2), made_pairs(range(4)))
+    second = train(settings, made_pairs(range(4)), initial=first)
+    torch.testing.assert_close(second.state["head.weight"], first.state["head.weight"], rtol=0, atol=1e-6)
+    assert second.figures["initial"] == first.name
+    with pytest.raises(ValueError, match="another network"):
+        train(settings.changed(width=8), made_pairs(range(4)), initial=first)
+
+
+def test_batches_drawn_ahead_are_the_same_batches():
+    batches = Batches([PairSource(made_pairs(range(2)), TINY)], TINY)
+    with Ahead(batches, steps=4) as ahead:
+        for step in (0, 1, 3, 2):  # in order or not
+            drawn = ahead.batch(step)
+            assert (drawn.versions == batches.batch(step).versions).all()
 
 
 def test_the_long_kind_trains_on_fragments_near_its_window():
@@ -85,6 +137,31 @@ def test_a_killed_run_goes_on_to_the_same_checkpoint(tmp_path):
     assert resumed.name == whole.name
     assert resumed.figures["losses"] == whole.figures["losses"]
     assert resumed.figures["validation"] == whole.figures["validation"]
+
+
+def test_a_run_killed_by_the_system_goes_on_to_the_same_checkpoint(tmp_path):
+    whole, _ = trained("longer")
+    command = [sys.executable, "-m", "ml_worker.tests.trained_apart", str(tmp_path), "longer", "--wait-at", "5"]
+    with subprocess.Popen(
+        command, cwd=Path(__file__).parents[2], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout.readline() == "waiting\n"
+        run.send_signal(signal.SIGKILL)
+    assert run.returncode == -signal.SIGKILL
+    assert [path.suffix for path in (tmp_path / "longer").iterdir()] == [".state"]
+    resumed, told = trained("longer", tmp_path / "longer")
+    assert told == [5, 6, 7, 8]
+    assert resumed.name == whole.name
+    assert resumed.figures["losses"] == whole.figures["losses"]
+
+
+def test_another_mixture_of_pairs_and_tunes_is_another_run(tmp_path):
+    settings, pairs, tunes = TINY.changed(steps=4, look_every=2), made_pairs(range(4)), made_singable(range(4))
+    with pytest.raises(Killed):
+        train(settings, pairs, tunes=tunes, out=tmp_path, progress=kill_at(3))
+    told: list[Progress] = []
+    train(settings, pairs, tunes=tunes, share_of_tunes=0.25, out=tmp_path, progress=told.append)
+    assert told[0].step == 1
 
 
 def test_other_settings_do_not_take_up_an_interrupted_run(tmp_path):
@@ -119,6 +196,9 @@ def test_the_checkpoint_lies_in_the_folder_and_nothing_else_does(tmp_path):
 def test_too_little_data_is_said_and_nothing_is_done(tmp_path):
     with pytest.raises(TooLittleData, match=r"^Training needs accepted hums of at least 4 songs; there are 3\.$"):
         train(TINY, made_pairs(range(3), takes=2), out=tmp_path)
+    too_short = [tune._replace(notes=tune.notes.part(0, 3)) for tune in made_singable(range(9))]
+    with pytest.raises(TooLittleData):
+        train(TINY, made_pairs(range(3), takes=2), tunes=too_short, out=tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -152,5 +232,5 @@ def test_the_learning_rate_rises_and_falls():
 
 
 def test_an_epoch_draws_every_pair_once():
-    assert steps_for(1, made_pairs(range(4), takes=8), TINY) == 2
+    assert steps_for(1, made_pairs(range(4), takes=8), TINY) == 3
     assert steps_for(3, made_pairs(range(1)), TINY) == 1

@@ -98,11 +98,11 @@ def test_mining_waits_for_songs_with_a_cover_since_the_latest_checkpoint():
     song = a_song()
     cover = factories.make_recording(song, Recording.Kind.COVER, hz=330.0)
     factories.make_analysis(cover)
-    assert station("mining").waiting == 0
-    make_checkpoint()
     assert station("mining").waiting == 1
     Job.ask(Job.Kind.MINE, song.pk).finish("nothing found")
     assert station("mining").waiting == 0
+    make_checkpoint()
+    assert station("mining").waiting == 1
 
 
 def test_a_release_waits_for_versions_that_the_latest_does_not_have():
@@ -190,14 +190,11 @@ def test_training_is_asked_for_once(admin: Client):
 
 def test_mining_says_what_is_missing(admin: Client):
     answer = start(admin, step="mine")
-    assert (answer.status_code, answer.json()["code"]) == (409, "no_checkpoint")
-    make_checkpoint()
-    answer = start(admin, step="mine")
+    assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_mine")
     assert answer.json()["error"] == "No song has both a ready original with fragments and a ready cover yet."
 
 
 def test_mining_starts_a_job_a_song_or_the_one_that_is_named(admin: Client):
-    make_checkpoint()
     songs = [a_song("Ode to Joy"), a_song("Frère Jacques")]
     for song in songs:
         factories.make_analysis(factories.make_recording(song, Recording.Kind.COVER, hz=330.0))

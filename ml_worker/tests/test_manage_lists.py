@@ -85,7 +85,7 @@ def test_a_checkpoint_of_data_from_elsewhere_is_shown_too(admin: Client):
 
 
 def test_no_checkpoint_says_what_training_needs(admin: Client):
-    assert "There is no checkpoint yet." in admin.get("/manage/checkpoints/").content.decode()
+    assert "There is no checkpoint yet, not even" in admin.get("/manage/checkpoints/").content.decode()
 
 
 # --- releases

@@ -14,7 +14,6 @@ from annotation.models import Lease, Slot
 from ml_worker import chain
 from ml_worker.models import Job
 from ml_worker.song_list import SongState, found
-from ml_worker.tests.manage import make_checkpoint
 from recordings.models import CoverFragment, Fragment, Humming, Recording
 from recordings.tests import factories
 
@@ -125,8 +124,6 @@ def test_what_was_found_in_covers_stands_with_correlation_and_state(admin: Clien
 
 
 def test_why_a_song_cannot_be_mined_is_said(admin: Client, original: Recording):
-    assert "There is no checkpoint to mine with yet." in page_of(admin, original)
-    make_checkpoint()
     assert "It has no cover that is ready and analysed yet." in page_of(admin, original)
     factories.make_analysis(factories.make_recording(original.song, Recording.Kind.COVER, hz=330.0))
     assert "Its original has no fragments yet." in page_of(admin, original)

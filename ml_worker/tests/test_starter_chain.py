@@ -41,7 +41,7 @@ def test_mined_fragments_agree_with_the_true_time_maps(simulated: dict) -> None:
         assert tally["recall"] >= 0.5, (name, tally)
         assert tally["median_start_error_s"] <= 0.25, (name, tally)
 
-    checkpoint = Checkpoint.objects.get()
+    checkpoint = Checkpoint.objects.trained_here().get()
     trained_on = {song for song, _, _ in checkpoint.data["versions"]}
     train_songs = {str(pk) for pk in Song.objects.filter(split=Split.TRAIN).values_list("pk", flat=True)}
     assert trained_on
@@ -79,7 +79,7 @@ def test_with_too_little_data_training_says_so_and_does_nothing() -> None:
     assert not Checkpoint.objects.exists()
 
 
-def test_without_a_checkpoint_mining_says_so() -> None:
+def test_without_an_original_mining_says_so() -> None:
     song = Song.objects.create(title="A song", artist="Somebody")
     job = run_here(Job.Kind.MINE, song.pk)
-    assert job.failure.startswith("There is no checkpoint yet.")
+    assert "no analysed original" in job.failure

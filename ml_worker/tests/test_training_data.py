@@ -7,10 +7,14 @@ import logging
 import pytest
 
 from annotation.models import ReviewItem, Verdict
+from ml_worker.catalogue import tunes
 from ml_worker.fingerprint.data import AlignedPair
 from ml_worker.tests import made_rows
+from ml_worker.work import CannotBeDone
 from ml_worker.work.corrections import correction_of
-from ml_worker.work.training_data import hummed_pairs
+from ml_worker.work.starter import announce_starter_catalogue, starter_id
+from ml_worker.work.train import Data, trained
+from ml_worker.work.training_data import COMPOSED, hummed_pairs, tunes_to_hum
 from recordings.models import Humming, Song
 from recordings.tests import factories
 
@@ -57,3 +61,17 @@ def test_where_people_do_not_agree_the_hum_is_left_out_and_it_is_said(hum, caplo
     with caplog.at_level(logging.WARNING, "chad.jobs"):
         assert pairs_of(hum) == []
     assert "people do not agree where they begin: 1 hums" in caplog.text
+
+
+def test_tunes_to_hum_are_composed_or_of_training_songs(db):
+    announce_starter_catalogue(6)
+    names = {tune.name for tune in tunes_to_hum()}
+    known = {tune.slug: Song.objects.get(pk=starter_id(tune.slug)) for tune in tunes()[:6]}
+    assert {slug for slug in known if slug in names} == {slug for slug, song in known.items() if song.split == "train"}
+    assert len([name for name in names if name.startswith("composed ")]) == COMPOSED
+
+
+def test_tunes_are_no_substitute_for_hums(settings, tmp_path):
+    settings.CHAD_HOME = tmp_path
+    with pytest.raises(CannotBeDone, match="there are 0"):
+        trained({"kind": "short"}, Data([], []))

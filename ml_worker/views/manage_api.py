@@ -21,7 +21,7 @@ from chad_site.celery import nudge
 from chad_site.errors import Refused
 from ml_worker import chain
 from ml_worker.jobs_in_words import describe, described
-from ml_worker.models import Checkpoint, Job
+from ml_worker.models import Job
 from recordings import media
 from recordings.models import Fragment, Recording
 
@@ -59,8 +59,6 @@ class StartStep(APIView):
         sent.is_valid(raise_exception=True)
         arguments = dict(sent.validated_data)
         step = arguments.pop("step")
-        if step == Job.Kind.MINE and not Checkpoint.objects.exists():
-            raise Refused("There is no checkpoint to mine with yet. Train one first.", "no_checkpoint")
         jobs = chain.start(step, arguments)
         if not jobs:
             raise Refused(nothing_to_mine(arguments), "nothing_to_mine")

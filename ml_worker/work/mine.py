@@ -1,4 +1,4 @@
-"""Finds the fragments of a song in its covers, with a checkpoint. The doubtful ones go to the double-check."""
+"""Finds the fragments of a song in its covers. The doubtful ones go to the double-check."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from django.db.models import Exists, OuterRef, Q
 
 from annotation.models import ReviewItem, Verdict
 from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
-from ml_worker.fingerprint.fingerprinter import fingerprint
-from ml_worker.mining.align import NETWORK_TEMPI, at_any_tempo
-from ml_worker.mining.extract import AlignedFragment, MiningSettings, find_fragment
+from ml_worker.mining.align import PITCH_CURVE, Method
+from ml_worker.mining.extract import AlignedFragment, find_fragment
 from ml_worker.models import Checkpoint
 from ml_worker.work import CannotBeDone
 from ml_worker.work.audio_files import bytes_of, melody_of
 from ml_worker.work.fingerprints import fingerprints_of, null_level_of
-from recordings.models import CoverFragment, Fragment, Recording, Song
+from recordings.models import Analysis, CoverFragment, Fragment, Recording, Song
 
 if TYPE_CHECKING:
-    from ml_worker.audio.melody import Melody
     from ml_worker.fingerprint.fingerprints import Fingerprints
-    from ml_worker.mining.correlation import AtTempo
     from ml_worker.models import Job
     from ml_worker.work import Outcome
 
@@ -36,22 +33,25 @@ SAME_PLACE = 0.5
 
 @dataclass(frozen=True)
 class Miner:
-    """A checkpoint, ready to mine."""
+    """What is mined with: a checkpoint, or the plain pitch curves where there is none."""
 
-    row: Checkpoint
-    weights: Weights
-    settings: MiningSettings
+    method: Method
+    checkpoint: Checkpoint | None = None
+    weights: Weights | None = None
 
     @classmethod
-    def of(cls, row: Checkpoint) -> Miner:
-        weights = Weights.from_bytes(bytes_of(row.file))
-        return cls(row, weights, MiningSettings(null=null_level_of(row, weights)))
+    def of(cls, checkpoint: Checkpoint | None) -> Miner:
+        if checkpoint is None:
+            return cls(PITCH_CURVE)
+        weights = Weights.from_bytes(bytes_of(checkpoint.file))
+        null = null_level_of(checkpoint, weights)
+        return cls(Method.of_checkpoint(weights, null), checkpoint, weights)
 
-    def cover_at(self, melody: Melody) -> AtTempo:
-        def look(heard: Melody) -> Fingerprints:
-            return fingerprint(heard, self.weights)
-
-        return at_any_tempo(melody, look, NETWORK_TEMPI)
+    def original(self, analysis: Analysis) -> Fingerprints:
+        """The fingerprints of an original, kept where a checkpoint made them."""
+        if self.checkpoint and self.weights:
+            return fingerprints_of(analysis, self.checkpoint, self.weights)
+        return self.method.look(melody_of(analysis.melody))
 
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
@@ -66,15 +66,12 @@ def mine_song(song: Song, report: Callable[[float, str], None], checkpoint: Chec
     """Mines all analysed covers of a song: how many cover fragments there are in each state.
 
     Raises:
-        CannotBeDone: there is no checkpoint yet, or the song has no analysed original with fragments.
+        CannotBeDone: the song has no analysed original with fragments.
     """
-    checkpoint = checkpoint or Checkpoint.objects.latest()
-    if checkpoint is None:
-        raise CannotBeDone("There is no checkpoint yet. Train one first; it needs double-checked hums.")
     original = song.recordings.analysed().originals().first()
     if original is None or not original.fragments.live().exists():
         raise CannotBeDone(f"{song} has no analysed original with fragments yet.")
-    miner = Miner.of(checkpoint)
+    miner = Miner.of(checkpoint or Checkpoint.objects.to_mine_with())
     covers = list(song.recordings.analysed().covers())
     counts: Counter[str] = Counter()
     for number, cover in enumerate(covers):
@@ -98,7 +95,7 @@ def mine_cover(original: Recording, cover: Recording, miner: Miner) -> Counter[s
         known = list(judged)
         for fragment, one in found:
             if not any(same_place(one, before) for before in known if before.fragment_id == fragment.pk):
-                store(fragment, cover, one, miner)
+                store(fragment, cover, one, miner.method)
     return Counter(cover.cover_fragments.values_list("state", flat=True))
 
 
@@ -106,11 +103,12 @@ def find_all(original: Recording, cover: Recording, miner: Miner) -> list[tuple[
     """Every occurrence of the original's live fragments in the cover."""
     analysis = original.analysis
     melodies = melody_of(analysis.melody), melody_of(cover.analysis.melody)
-    fingerprints, cover_at = fingerprints_of(analysis, miner.row, miner.weights), miner.cover_at(melodies[1])
+    fingerprints, cover_at = miner.original(analysis), miner.method.cover_at(melodies[1])
+    settings = miner.method.settings
     return [
         (fragment, one)
         for fragment in original.fragments.live()
-        for one in find_fragment(fingerprints, cover_at, fragment.start_s, fragment.end_s, miner.settings, melodies)
+        for one in find_fragment(fingerprints, cover_at, fragment.start_s, fragment.end_s, settings, melodies)
     ]
 
 
@@ -119,10 +117,10 @@ def same_place(found: AlignedFragment, before: CoverFragment) -> bool:
     return overlap > SAME_PLACE * min(found.b[1] - found.b[0], before.end_s - before.start_s)
 
 
-def store(fragment: Fragment, cover: Recording, found: AlignedFragment, miner: Miner) -> CoverFragment:
+def store(fragment: Fragment, cover: Recording, found: AlignedFragment, method: Method) -> CoverFragment:
     start_s, end_s = max(0.0, found.b[0]), min(found.b[1], cover.duration_s)
     row = CoverFragment.objects.create(
-        id=uuid.uuid5(fragment.pk, f"{cover.pk} {miner.row.name} {start_s:.3f}"),
+        id=uuid.uuid5(fragment.pk, f"{cover.pk} {method.name} {start_s:.3f}"),
         fragment=fragment,
         recording=cover,
         start_s=start_s,
@@ -131,9 +129,9 @@ def store(fragment: Fragment, cover: Recording, found: AlignedFragment, miner: M
         tempo_ratio=found.tempo_ratio,
         transposition=found.transposition,
         state=STATE_OF_DECISION[found.decision],
-        checkpoint=miner.row.name,
-        mining_settings=without_null(asdict(miner.settings)) | {"chance": found.chance},
-        null_level=miner.settings.null.floor_at(found.a[1] - found.a[0]),
+        checkpoint=method.name,
+        mining_settings=without_null(asdict(method.settings)) | {"chance": found.chance},
+        null_level=method.null.floor_at(found.a[1] - found.a[0]),
     )
     if row.state == CoverFragment.State.DOUBTFUL:
         ReviewItem.ask_about(row)

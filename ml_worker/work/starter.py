@@ -1,4 +1,5 @@
-"""The starter catalogue as rows: its songs, announced, so that the pending work renders them."""
+"""What comes with CHAD as rows: the starter catalogue, announced, so that the pending work renders it, and the starter
+checkpoints."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from ml_worker.catalogue import Tune, tunes
+from ml_worker.fingerprint import shipped
+from ml_worker.models import Checkpoint
 from recordings.models import Recording, Song
 
 # Ids follow from the tune's name, so that every instance has the same songs in the same splits.
@@ -52,3 +55,26 @@ def announce(tune: Tune) -> bool:
             },
         )
     return is_new
+
+
+def install_starter_checkpoints() -> list[str]:
+    """Makes a row of every starter checkpoint that has none. The names of those that are new.
+
+    Raises:
+        UnusableCheckpoint: one is damaged.
+    """
+    return [name for kind in shipped.shipped_kinds() if (name := install(kind))]
+
+
+def install(kind: str) -> str:
+    """The starter checkpoint of a kind as a row: its name, or "" where there is one already."""
+    null = shipped.starter_null(kind)
+    if null and Checkpoint.objects.filter(pk=null.checkpoint).exists():
+        return ""
+    # Only here is torch needed, which takes seconds to import.
+    from ml_worker.work.train import store
+
+    weights = shipped.starter_checkpoint(kind)
+    is_new = not Checkpoint.objects.filter(pk=weights.name).exists()
+    store(weights, job=None, null=null if null and null.checkpoint == weights.name else None)
+    return weights.name if is_new else ""

@@ -1,56 +1,150 @@
-"""Trains a network on the accepted hums paired with their originals, and stores the checkpoint."""
+"""Trains a network on the accepted hums paired with their originals, and stores the checkpoint.
+
+Training goes on from the starter checkpoint, and a part of each batch is simulated hums of tunes: with few hums, that
+keeps what the starter checkpoint knows.
+"""
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings as django_settings
 from django.db import transaction
 
+from ml_worker.fingerprint import shipped
+from ml_worker.fingerprint.evaluation import evaluate_pairs, simulated_pairs
 from ml_worker.fingerprint.settings import Settings
-from ml_worker.fingerprint.training import Progress, TooLittleData, steps_for, train
+from ml_worker.fingerprint.training import Progress, TooLittleData, refuse_too_little, steps_for, train
 from ml_worker.jobs_in_words import uuids
-from ml_worker.models import Checkpoint
+from ml_worker.models import COMPARED, Checkpoint
 from ml_worker.work import CannotBeDone
 from ml_worker.work.released_data import released_pairs
-from ml_worker.work.training_data import hummed_pairs
+from ml_worker.work.training_data import hummed_pairs, tunes_to_hum
 from recordings.models import TrainingUse
 from recordings.models.songs import Split
 from recordings.storage import put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
     from ml_worker.fingerprint.data import AlignedPair
+    from ml_worker.mining.null import NullLevel
     from ml_worker.models import Job
     from ml_worker.work import Outcome
 
+LOOKED_AT = (Split.TRAIN, Split.VALIDATION)
+# The part of every batch that is simulated hums of tunes.
+SHARE_OF_TUNES = 0.5
+# With fewer hums of validation songs than this, two checkpoints are compared on so many simulated hums.
+FEWEST_COMPARED = 20
+SIMULATED_COMPARED = 100
+# A checkpoint counts as worse from this loss of mean reciprocal rank on; less is chance on so few hums.
+TOLERATED = 0.02
+
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
-    """Arguments of the job: kind ("short" or "long"), and epochs or steps where they are not the default."""
+    """Arguments of the job: kind ("short" or "long"), epochs or steps where they are not the default, and data."""
     report(0.0, "Gathering the accepted hums")
-    pairs, validation = (pairs_of(job, split) for split in (Split.TRAIN, Split.VALIDATION))
-    settings = Settings.of(job.arguments.get("kind", "short"))
-    if job.arguments.get("epochs"):
-        settings = settings.changed(steps=steps_for(job.arguments["epochs"], pairs, settings))
-    if job.arguments.get("steps"):
-        settings = settings.changed(steps=job.arguments["steps"])
-    scratch = Path(django_settings.CHAD_HOME) / "training" / str(job.pk)
-    scratch.mkdir(parents=True, exist_ok=True)
+    data = Data.of(job.arguments)
+    weights = trained(job.arguments, data, teller(report))
+    report(1.0, "Comparing it with the starter checkpoint")
+    weights = replace(weights, figures={**weights.figures, **compared(weights, data)})
+    checkpoint = store(weights, job)
+    return f"{checkpoint.name}, from {len(data.pairs)} hums of {len(weights.data.songs)} songs.", weights.figures
+
+
+@dataclass(frozen=True)
+class Data:
+    """Hums with their originals, of training songs and of validation songs."""
+
+    pairs: list[AlignedPair]
+    validation: list[AlignedPair]
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> Self:
+        """From the release folder that the arguments name, or from the database."""
+        folder = arguments.get("data")
+        return cls(*(released_pairs(Path(folder), split) if folder else hummed_pairs(split) for split in LOOKED_AT))
+
+
+def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progress], None] | None = None) -> Weights:
+    """The weights that come of it. A run that was killed goes on where it was.
+
+    Raises:
+        CannotBeDone: there are too few hums.
+    """
+    settings = settings_of(arguments, data)
+    folder = Path(django_settings.CHAD_HOME) / "training"
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        weights = train(settings, pairs, validation=validation, out=scratch, progress=teller(report))
+        # Tunes are no substitute for hums: a network of tunes alone is what came with CHAD already.
+        refuse_too_little(settings, data.pairs)
+        return train(
+            settings,
+            data.pairs,
+            tunes=tunes_to_hum(),
+            share_of_tunes=SHARE_OF_TUNES,
+            initial=beginning(settings),
+            validation=data.validation,
+            out=folder,
+            progress=progress,
+        )
     except TooLittleData as problem:
         raise CannotBeDone(f"{problem} Nothing was trained.") from problem
-    checkpoint = store(weights, job)
-    return f"{checkpoint.name}, from {len(pairs)} hums of {len(weights.data.songs)} songs.", weights.figures
 
 
-def pairs_of(job: Job, split: str) -> list[AlignedPair]:
-    """A split's pairs, from the release folder that the job names or from the database."""
-    folder = job.arguments.get("data")
-    return released_pairs(Path(folder), split) if folder else hummed_pairs(split)
+def settings_of(arguments: Mapping[str, Any], data: Data) -> Settings:
+    """The defaults of the kind that is asked for, with as many steps."""
+    settings = Settings.of(arguments.get("kind", "short"))
+    if arguments.get("epochs"):
+        # The hums are a part of each batch only.
+        steps = math.ceil(steps_for(arguments["epochs"], data.pairs, settings) / (1 - SHARE_OF_TUNES))
+        settings = settings.changed(steps=steps)
+    if arguments.get("steps"):
+        settings = settings.changed(steps=arguments["steps"])
+    return settings
+
+
+def beginning(settings: Settings) -> Weights | None:
+    """The starter checkpoint's weights, where its network is the one that is to be trained."""
+    if settings.kind not in shipped.shipped_kinds():
+        return None
+    starter = shipped.starter_checkpoint(settings.kind)
+    return starter if starter.settings.network == settings.network else None
+
+
+# --- whether it is any better
+
+
+def compared(weights: Weights, data: Data) -> dict[str, Any]:
+    """How the new weights and the starter checkpoint find the same hums: a figure of the checkpoint.
+
+    On hums of validation songs where there are enough, else on simulated hums of tunes that neither was trained on.
+    Nothing where there is no starter checkpoint to compare with.
+    """
+    if weights.settings.kind not in shipped.shipped_kinds():
+        return {}
+    starter = shipped.starter_checkpoint(weights.settings.kind)
+    is_simulated = len(data.validation) < FEWEST_COMPARED
+    if is_simulated:
+        data = Data([], simulated_pairs(shipped.unseen_tunes(SIMULATED_COMPARED), weights.settings, seed=0))
+    new, old = (evaluate_pairs(one.encoder(), one.settings, data.validation, data.pairs) for one in (weights, starter))
+    figure = {
+        "with": starter.name,
+        "mrr": round(new.mrr, 4),
+        "mrr_of_starter": round(old.mrr, 4),
+        "queries": new.queries,
+        "is_simulated": is_simulated,
+        "is_worse": new.mrr < old.mrr - TOLERATED,
+    }
+    return {COMPARED: figure}
+
+
+# --- telling and storing
 
 
 def teller(report: Callable[[float, str], None]) -> Callable[[Progress], None]:
@@ -63,23 +157,25 @@ def teller(report: Callable[[float, str], None]) -> Callable[[Progress], None]:
     return tell
 
 
-def store(weights: Weights, job: Job | None) -> Checkpoint:
-    """The checkpoint's row and file, and a row of each version that trained it. The same weights are one checkpoint."""
-    before = Checkpoint.objects.filter(pk=weights.name).first()
-    if before:
-        return before
-    checkpoint = Checkpoint(
-        name=weights.name,
-        kind=weights.settings.kind,
-        settings=weights.settings.as_dict(),
-        data=weights.data.as_dict(),
-        figures=weights.figures,
-        job=job,
-    )
-    put(checkpoint.file, "weights", weights.to_bytes())
+def store(weights: Weights, job: Job | None, null: NullLevel | None = None) -> Checkpoint:
+    """The checkpoint's row and file, and a row of each version that trained it.
+
+    The same weights are one checkpoint, also where two processes store them at once: the second waits for the first.
+    """
+    facts = {
+        "kind": weights.settings.kind,
+        "settings": weights.settings.as_dict(),
+        "data": weights.data.as_dict(),
+        "figures": weights.figures,
+        "null_level": null.as_dict() if null else None,
+        "job": job,
+    }
     with transaction.atomic():
-        checkpoint.save()
-        note_uses(checkpoint)
+        checkpoint, is_new = Checkpoint.objects.get_or_create(name=weights.name, defaults=facts)
+        if is_new:
+            put(checkpoint.file, "weights", weights.to_bytes())
+            checkpoint.save(update_fields=["file"])
+            note_uses(checkpoint)
     return checkpoint
 
 

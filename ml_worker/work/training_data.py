@@ -1,17 +1,39 @@
-"""Pairs to train on, from the database or from a release folder. Only songs of the training split ever come out."""
+"""What is trained on: hums with their originals from the database, and tunes to simulate hums of.
+
+Only songs of the split that is asked for ever come out, of the starter catalogue only those of the training split.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
 
-from ml_worker.fingerprint.data import AlignedPair
+from ml_worker.catalogue import tunes
+from ml_worker.catalogue.composer import compose_tunes
+from ml_worker.catalogue.performance import as_written
+from ml_worker.fingerprint.data import AlignedPair, Tune
+from ml_worker.fingerprint.shipped import notes_of
 from ml_worker.work.audio_files import melody_of
 from ml_worker.work.corrections import correction_of
+from ml_worker.work.starter import starter_id, starter_songs
 from recordings.models import Humming
 from recordings.models.songs import Split
 
 log = logging.getLogger("chad.jobs")
+
+# Tunes that are composed for the simulated hums, and their seed: as for the starter checkpoint.
+COMPOSED, COMPOSED_SEED = 1000, 1
+
+
+def tunes_to_hum() -> list[Tune]:
+    """Tunes that are free of restrictions: composed ones, and the starter catalogue's songs of the training split."""
+    songs = set(starter_songs().available().filter(split=Split.TRAIN).values_list("pk", flat=True))
+    known = [tune for tune in tunes() if starter_id(tune.slug) in songs]
+    composed = compose_tunes(COMPOSED, seed=COMPOSED_SEED)
+    return [
+        *(Tune(tune.slug, notes_of(as_written(tune).notes())) for tune in known),
+        *(Tune(score.name, notes_of(score.notes)) for score in composed),
+    ]
 
 
 def hummed_pairs(split: str = Split.TRAIN) -> list[AlignedPair]:

@@ -123,7 +123,7 @@ const STEPS = {
   mine: {
     idle: ({ songs_to_mine: songs }) => (songs ? `Mine ${count(songs, "song")}` : "Mine all"),
     busy: "Mining",
-    why: ({ checkpoints, songs_to_mine: songs }) => (!checkpoints ? "Train a checkpoint first." : songs ? "" : "Needs a song with a ready cover."),
+    why: ({ songs_to_mine: songs }) => (songs ? "" : "Needs a song with a ready cover."),
   },
 };
 

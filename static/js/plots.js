@@ -1,4 +1,4 @@
-// Plots as SVG, drawn at the size of their figure: lines over weeks, and points in a square. Colours are CSS classes, so
+// Plots as SVG, drawn at the size of their figure: lines over weeks, curves over steps, and points in a square. Colours are CSS classes, so
 // that both themes agree. A plot is a picture beside a table with the same numbers; it never stands alone.
 
 const SPACE = "http://www.w3.org/2000/svg";
@@ -127,6 +127,76 @@ function hover(series, { x, y, at, width, height, right }) {
   };
   area.addEventListener("pointermove", point);
   area.addEventListener("pointerdown", point);
+  area.addEventListener("pointerleave", () => seen.setAttribute("visibility", "hidden"));
+  return [seen, area];
+}
+
+// ---------------------------------------------------------------- curves over steps
+
+const PANEL = { height: 116, between: 30 };
+
+/** Even numbers up to `most`, about so many of them: 0, 500, 1,000. */
+function ticks(most, about) {
+  const rough = most / about;
+  const unit = 10 ** Math.floor(Math.log10(rough));
+  const step = Math.max(1, unit * [1, 2, 5, 10].find((factor) => factor * unit >= rough));
+  return Array.from({ length: Math.floor(most / step) + 1 }, (_, k) => k * step);
+}
+
+const nearest = (points, step) => points.reduce((best, one) => (Math.abs(one[0] - step) < Math.abs(best[0] - step) ? one : best));
+
+/**
+ * Curves over the same steps, one above the other. panels: [{name, className, points: [[step, value]], high}], values from
+ * 0 to high, or to the highest where that is null; xName: what the steps are; label: what the picture shows.
+ */
+export function curves(figure, { panels, xName, label }) {
+  const last = Math.max(...panels.flatMap(({ points: all }) => all.map(([step]) => step)));
+  keepDrawn(figure, (width) => {
+    const height = panels.length * (PANEL.height + PANEL.between) + 8;
+    const right = 12;
+    const x = scale(0, last, AIR.left, width - right);
+    const svg = element("svg", { class: "plot__svg", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+    const shown = panels.map((panel, k) => {
+      const top = k * (PANEL.height + PANEL.between) + PANEL.between - 8;
+      const high = panel.high ?? Math.max(...panel.points.map(([, value]) => value), 1e-9);
+      return { ...panel, top, high, y: scale(0, high, top + PANEL.height, top) };
+    });
+    for (const { name, className, points: all, top, high, y } of shown) {
+      for (const value of [0, high / 2, high]) {
+        svg.append(element("line", { class: "plot__grid", x1: AIR.left, x2: width - right, y1: y(value), y2: y(value) }));
+        svg.append(text(AIR.left - 8, y(value) + 4, value.toFixed(1), { "text-anchor": "end" }));
+      }
+      svg.append(element("path", { class: `plot__line ${className}`, d: pathOf(all.map(([step, value]) => [x(step), y(value)])) }));
+      if (all.length === 1) svg.append(element("circle", { class: "plot__dot", cx: x(all[0][0]), cy: y(all[0][1]), r: 4 }));
+      svg.append(text(AIR.left, top - 8, name, { class: "plot__text plot__text--name" }));
+    }
+    for (const step of ticks(last, width < 480 ? 3 : 6)) {
+      const end = step === last || x(step) > width - 40;
+      svg.append(text(x(step), height - 4, step ? step.toLocaleString("en") : xName, { "text-anchor": step ? (end ? "end" : "middle") : "start" }));
+    }
+    svg.append(...underPointer(shown, { x, width, height, right, last, xName }));
+    return svg;
+  });
+}
+
+/** The step under the pointer: a line, and on each curve a dot with its value. */
+function underPointer(panels, { x, width, height, right, last, xName }) {
+  const seen = element("g", { visibility: "hidden" });
+  const area = element("rect", { x: AIR.left, y: 0, width: Math.max(0, width - AIR.left - right), height, fill: "transparent" });
+  area.addEventListener("pointermove", (event) => {
+    const place = event.clientX - area.ownerSVGElement.getBoundingClientRect().left;
+    const under = ((place - AIR.left) / (width - right - AIR.left)) * last;
+    seen.replaceChildren(...panels.flatMap(({ points: all, top, y }) => {
+      const [step, value] = nearest(all, under);
+      const side = x(step) > width / 2 ? "end" : "start";
+      return [
+        element("line", { class: "plot__now", x1: x(step), x2: x(step), y1: top, y2: top + PANEL.height }),
+        element("circle", { class: "plot__dot", cx: x(step), cy: y(value), r: 4 }),
+        text(x(step) + (side === "end" ? -8 : 8), top + 14, `${value.toFixed(2)} · ${xName} ${step.toLocaleString("en")}`, { "text-anchor": side, class: "plot__text plot__text--said" }),
+      ];
+    }));
+    seen.setAttribute("visibility", "visible");
+  });
   area.addEventListener("pointerleave", () => seen.setAttribute("visibility", "hidden"));
   return [seen, area];
 }

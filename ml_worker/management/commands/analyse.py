@@ -11,6 +11,7 @@ from chad_site.commands import BadInput, ChadCommand, ProgressBar
 from ml_worker.models import Job
 from ml_worker.pending import KIND_OF_SOURCE
 from ml_worker.running import run_here
+from ml_worker.work.starter import install_starter_checkpoints
 from recordings.models import Recording
 
 
@@ -21,6 +22,7 @@ class Command(ChadCommand):
         parser.add_argument("recordings", nargs="*", metavar="RECORDING", help="ids; everything pending by default")
 
     def work(self, **options: Any) -> None:
+        install_starter_checkpoints()
         done, failed = [], []
         for recording in self.chosen(options["recordings"]):
             sentences, ok = self.bring_up(recording)

@@ -1,4 +1,7 @@
-"""What a new instance needs before its first request: accounts and the starter catalogue. Safe at every start."""
+"""What a new instance needs before its first request: accounts, the starter catalogue and the starter checkpoints.
+
+Safe at every start.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ from django.conf import settings
 
 from annotation.accounts import keep_passwords, make_first_accounts
 from chad_site.commands import ChadCommand
-from ml_worker.work.starter import announce_starter_catalogue
+from ml_worker.work.starter import announce_starter_catalogue, install_starter_checkpoints
 
 
 class Command(ChadCommand):
-    help = "Makes the first accounts and announces the starter catalogue, where they are missing."
+    help = "Makes the first accounts, announces the starter catalogue and installs the starter checkpoints, if missing."
 
     def work(self, **options: Any) -> None:
         kept_in = Path(settings.CHAD_HOME) / "sign-in.txt"
@@ -24,4 +27,8 @@ class Command(ChadCommand):
         songs = announce_starter_catalogue()
         if songs:
             self.say(f"{songs} songs of the starter catalogue are announced; the workers render them now.")
-        self.answer({"accounts": list(made), "songs": songs}, "Ready.", as_json=options["json"])
+        checkpoints = install_starter_checkpoints()
+        if checkpoints:
+            self.say(f"Starter checkpoints installed: {', '.join(checkpoints)}.")
+        answer = {"accounts": list(made), "songs": songs, "checkpoints": checkpoints}
+        self.answer(answer, "Ready.", as_json=options["json"])

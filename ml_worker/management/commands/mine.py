@@ -9,22 +9,22 @@ from django.core.management.base import CommandParser
 from chad_site.commands import ChadCommand, ProgressBar
 from ml_worker import chain
 from ml_worker.management.commands.import_song import song_of
-from ml_worker.models import Checkpoint, Job
+from ml_worker.models import Job
 from ml_worker.running import run_here
+from ml_worker.work.starter import install_starter_checkpoints
 
 
 class Command(ChadCommand):
-    help = "Finds the fragments of songs in their covers with the latest checkpoint."
+    help = "Finds the fragments of songs in their covers: with what was trained here, else on the pitch curves."
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--song", metavar="S", help="the id of one song; all songs that have covers by default")
 
     def work(self, **options: Any) -> None:
+        install_starter_checkpoints()
         songs = [song_of(options["song"])] if options["song"] else list(chain.songs_to_mine())
         if not songs:
             self.give_up("No song has both an analysed original with fragments and an analysed cover yet.")
-        if not Checkpoint.objects.exists():
-            self.give_up("There is no checkpoint yet. Train one first; it needs double-checked hums.")
         done, failed = [], []
         for song in songs:
             with ProgressBar() as bar:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from django.core.management.base import CommandParser
@@ -9,10 +10,15 @@ from django.core.management.base import CommandParser
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
 from ml_worker.models import Job
 from ml_worker.running import run_here
+from ml_worker.work import CannotBeDone
+from ml_worker.work.starter import install_starter_checkpoints
 
 
 class Command(ChadCommand):
-    help = "Trains a checkpoint on double-checked hums, from the database or from a release folder."
+    help = (
+        "Trains a checkpoint on double-checked hums, from the database or from a release folder, beginning with the "
+        "starter checkpoint. Under torchrun, several processes train together."
+    )
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--kind", choices=["short", "long"], default="short")
@@ -24,8 +30,21 @@ class Command(ChadCommand):
         arguments = {name: options[name] for name in ("kind", "data", "epochs", "steps") if options[name] is not None}
         if any(arguments.get(name, 1) < 1 for name in ("epochs", "steps")):
             raise BadInput("--epochs and --steps are above zero.")
+        install_starter_checkpoints()
+        if int(os.environ.get("RANK", "0")):  # torchrun's name for one that helps; the first has the job
+            self.help_out(arguments)
+            return
         with ProgressBar() as bar:
             job = run_here(Job.Kind.TRAIN, options["kind"], on_progress=bar, **arguments)
         if job.state == Job.State.FAILED:
             self.give_up(job.failure)
         self.answer({"message": job.message, "figures": job.result}, job.message, as_json=options["json"])
+
+    def help_out(self, arguments: dict[str, Any]) -> None:
+        """Trains along with the first process, which stores what comes of it."""
+        from ml_worker.work.train import Data, trained
+
+        try:
+            trained(arguments, Data.of(arguments))
+        except CannotBeDone as problem:
+            self.give_up(str(problem))

@@ -1,0 +1,96 @@
+"""Search by fingerprints: a hum at several tempi along the diagonals of every target. Exact, no index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_worker.audio.melody import Melody
+from ml_worker.fingerprint.checkpoint import Checkpoint
+from ml_worker.fingerprint.fingerprinter import encode, vectors_at
+from ml_worker.fingerprint.image import Painter, Source, melody_of
+from ml_worker.fingerprint.network import Encoder
+from ml_worker.retrieval.hum_check import check_hum
+from ml_worker.retrieval.matcher import Matches
+from ml_worker.retrieval.sequences import LEAST_VOICED, Sequences
+
+# Tempo ratios of a hum to what it hums (above 1: the hum is slower), evenly spaced in their logarithm.
+TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.6, 1.7, 13))
+# Most windows of a hum that are compared; a longer hum is looked at less often, as neighbours say nearly the same.
+MOST_WINDOWS = 16
+# The longest hum, seconds at the fastest tempo that is tried; what lies beyond is not compared.
+LONGEST_S = 30.0
+
+
+@dataclass(frozen=True)
+class Voiced:
+    """A melody (or salience) without the silence around it, and the second at which it begins in the whole."""
+
+    source: Source
+    begins_s: float
+
+    @classmethod
+    def of(cls, source: Source) -> Voiced:
+        frames = np.flatnonzero(melody_of(source).voiced)
+        if not len(frames):
+            return cls(source.cut(0, 0), 0.0)
+        begins_s = float(frames[0] * source.hop_s)
+        return cls(source.cut(begins_s, float((frames[-1] + 1) * source.hop_s)), begins_s)
+
+    @property
+    def seconds(self) -> float:
+        """How long there is a voice."""
+        return float(melody_of(self.source).voiced.sum() * self.source.hop_s)
+
+
+def heard_hum(query: Source) -> Source:
+    """The hum without the silence around it. Raises NothingHeard where it holds no melody, as `check_hum` says."""
+    check_hum(melody_of(query))
+    return Voiced.of(query).source
+
+
+class NetworkMatcher:
+    """Compares hums with targets by the fingerprints of one checkpoint.
+
+    Args:
+        targets: their melodies; one without voice is never found.
+        checkpoint: makes the fingerprints.
+    """
+
+    def __init__(self, targets: Sequence[Melody], checkpoint: Checkpoint) -> None:
+        self.name = checkpoint.name
+        self.settings = checkpoint.settings
+        self.network: Encoder = checkpoint.encoder()
+        voiced = [Voiced.of(target) for target in targets]
+        self.begins_s = np.array([one.begins_s for one in voiced])
+        self.is_voiced = np.array([one.seconds > 0 for one in voiced], dtype=bool)
+        prints = [encode(self.network, one.source, self.settings, self.name) for one in voiced]
+        longest = int(LONGEST_S / min(TEMPO_RATIOS) / self.settings.hop_s)
+        self.sequences = Sequences(prints, longest)
+
+    def match(self, query: Source, *, from_start: bool = False) -> Matches:
+        """How well each target fits: the best mean cosine along any diagonal at any tempo. As `Matcher.match`."""
+        hum = heard_hum(query)
+        scores = np.full(len(self.begins_s), -np.inf)
+        starts_s, ratios = self.begins_s.copy(), np.ones(len(self.begins_s))
+        for ratio in TEMPO_RATIOS:
+            vectors, steps = self.windows_at(hum, ratio)
+            found = self.sequences.along(vectors, steps, from_start=from_start)
+            better = (found.scores > scores) & self.is_voiced
+            scores[better], ratios[better] = found.scores[better], ratio
+            starts_s[better] = self.begins_s[better] + found.places[better] * self.settings.hop_s
+        return Matches(scores, starts_s, ratios)
+
+    def windows_at(self, hum: Source, ratio: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The hum's fingerprints at `ratio` times its tempo: (Q, D), zeros where it is silent, and their steps (Q,)."""
+        painter = Painter.of(hum.faster(ratio), has_attack=self.settings.attack)
+        window_s = min(self.settings.window_s, painter.duration_s)
+        last = min(int((painter.duration_s - window_s) / self.settings.hop_s + 1e-6), self.sequences.longest - 1)
+        every = -(-(last + 1) // MOST_WINDOWS)
+        steps = np.arange(0, last + 1, every, dtype=np.int64)
+        vectors = vectors_at(self.network, painter, steps * self.settings.hop_s, window_s, self.settings)
+        voiced = painter.voiced_share(steps * self.settings.hop_s, window_s) >= LEAST_VOICED
+        return np.where(voiced[:, None], vectors, 0).astype(np.float32), steps

@@ -1,0 +1,218 @@
+"""The model: which of many targets a hum is of. Fingerprints find candidates, the classical comparison weighs in.
+
+Two kinds of evidence go wrong in different ways: a network overlooks how people depart from a score, and runs together
+what it was not taught to tell apart; linear scaling and warping measure every note, and take each departure for a
+fault. Candidates are what either finds; their figures are then weighed by a conditional logit (McFadden 1974): the
+probability that a candidate is the one is proportional to exp(weights . figures). The weights are part of what ships
+(`Fusion`), fitted by `ml_worker.retrieval.fit`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml_worker.audio.melody import Melody
+from ml_worker.fingerprint.checkpoint import Checkpoint
+from ml_worker.fingerprint.shipped import FOLDER, shipped_kinds, starter_checkpoint
+from ml_worker.retrieval.classical import ClassicalMatcher, Comparison
+from ml_worker.retrieval.matcher import Matches
+from ml_worker.retrieval.network_matcher import NetworkMatcher, heard_hum
+from ml_worker.retrieval.target_table import StartKind
+
+Figures = NDArray[np.float64]
+
+# Where the weights lie that come with the starter checkpoints.
+FUSION_PATH = FOLDER / "fusion.json"
+# Candidates from each kind of evidence.
+CANDIDATES = 120
+# The names of what is weighed, in the order of `figures_of`.
+FIGURES = (
+    "network",
+    "network from the start",
+    "total",
+    "total from the start",
+    "linear",
+    "warped",
+    "agreement",
+    "tune start",
+    "phrase start",
+    "tempo",
+    "same place",
+)
+# Network and classical comparison mean the same place within this, seconds.
+SAME_PLACE_S = 1.0
+# What a candidate without a finite distance counts, semitones.
+FARTHEST_ST = 4.0
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """How candidates are weighed.
+
+    Attributes:
+        weights: of each of FIGURES, where the hum may begin anywhere.
+        weights_from_start: the same where it is known to begin where the target does.
+        temperature: what the weighed figures are divided by, so that their softmax is a probability; fitted on hums
+            that the weights were not fitted on.
+        fitted_on: in words.
+    """
+
+    weights: tuple[float, ...]
+    weights_from_start: tuple[float, ...]
+    temperature: float = 1.0
+    fitted_on: str = ""
+
+    def __post_init__(self) -> None:
+        if not len(self.weights) == len(self.weights_from_start) == len(FIGURES):
+            raise ValueError(f"There is one weight for each of {', '.join(FIGURES)}.")
+
+    def save(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self) | {"figures": FIGURES}, indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Fusion:
+        """Raises ValueError where the file's figures are others."""
+        stored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if tuple(stored.pop("figures", ())) != FIGURES:
+            raise ValueError(f"{path.name} weighs other figures than this version has. Fit it again.")
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()})
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What is known of the candidates of one hum.
+
+    Attributes:
+        among: (C,) indices of the targets, rising.
+        figures: (C, FIGURES).
+        starts_s, tempo_ratios: (C,) where and how fast each is hummed.
+        network: (targets,) mean score of the networks, for what is no candidate.
+    """
+
+    among: NDArray[np.int64]
+    figures: Figures
+    starts_s: Figures
+    tempo_ratios: Figures
+    network: Matches
+
+
+class Recogniser:
+    """Recognises hums among the targets that it was made for.
+
+    Args:
+        targets: their melodies; one without voice is never found.
+        checkpoints: whose fingerprints are used, the scores of several being averaged: `short` and `long` make `fused`.
+        fusion: how candidates are weighed; None: by the networks alone.
+    """
+
+    def __init__(
+        self, targets: Sequence[Melody], checkpoints: Sequence[Checkpoint], fusion: Fusion | None = None
+    ) -> None:
+        self.networks = [NetworkMatcher(targets, checkpoint) for checkpoint in checkpoints]
+        self.fusion = fusion
+        self.classical = ClassicalMatcher(targets) if fusion else None
+        names = " + ".join(network.name for network in self.networks)
+        self.name = f"{names} with linear scaling and warping" if fusion else names
+
+    def match(self, query: Melody, *, from_start: bool = False) -> Matches:
+        """How well each target fits, as `Matcher.match`.
+
+        Scores of candidates are logits: their softmax is the probability of each, given that it is one of them. What
+        is no candidate comes behind them, in the networks' order.
+        """
+        if self.fusion is None:
+            return self.by_networks(query, from_start=from_start)
+        found = self.candidates(query, from_start=from_start)
+        weights = np.array(self.fusion.weights_from_start if from_start else self.fusion.weights)
+        logits = found.figures @ weights / self.fusion.temperature
+        scores = found.network.scores - 2 + logits.min()  # cosines lie within 1 of 0
+        scores[found.among] = logits
+        starts_s, ratios = found.network.starts_s.copy(), found.network.tempo_ratios.copy()
+        starts_s[found.among], ratios[found.among] = found.starts_s, found.tempo_ratios
+        return Matches(scores, starts_s, ratios)
+
+    def by_networks(self, query: Melody, *, from_start: bool = False) -> Matches:
+        """The networks' mean score; places and tempi are the first network's."""
+        each = [network.match(query, from_start=from_start) for network in self.networks]
+        return Matches(np.mean([one.scores for one in each], axis=0), each[0].starts_s, each[0].tempo_ratios)
+
+    def candidates(self, query: Melody, *, from_start: bool = False) -> Candidates:
+        """What either kind of evidence finds, with all figures of each."""
+        assert self.classical is not None
+        heard_hum(query)
+        at_start = self.by_networks(query, from_start=True)
+        network = at_start if from_start else self.by_networks(query)
+        classical = self.classical.match(query, from_start=from_start)
+        among = np.union1d(network.best(CANDIDATES), classical.best(CANDIDATES))
+        compared_at_start = self.classical.compare(query, among, from_start=True)
+        compared = compared_at_start if from_start else self.classical.compare(query, among)
+        figures = figures_of(compared, compared_at_start, network, at_start)
+        return Candidates(among, figures, compared.starts_s, compared.tempo_ratios, network)
+
+
+def starter_fusion() -> Fusion:
+    """The weights that come with the starter checkpoints."""
+    return Fusion.load(FUSION_PATH)
+
+
+def starter_recogniser(targets: Sequence[Melody]) -> Recogniser:
+    """The model as it ships. Raises NoStarter where its checkpoints are missing."""
+    checkpoints = [starter_checkpoint(kind) for kind in shipped_kinds()] or [starter_checkpoint("short")]
+    return Recogniser(targets, checkpoints, starter_fusion())
+
+
+def figures_of(compared: Comparison, at_start: Comparison, network: Matches, network_at_start: Matches) -> Figures:
+    """The figures of candidates, (C, FIGURES): higher is better, but for the kinds of start, which are 0 or 1.
+
+    People often begin where the tune does, so what each kind of evidence says of that place is told apart from what it
+    says of the best place; how much it counts is fitted.
+    """
+    among = compared.among
+    distances = (compared.totals, at_start.totals, compared.linear, compared.warped)
+    same_place = np.abs(compared.starts_s - network.starts_s[among]) <= SAME_PLACE_S
+    return np.stack(
+        [
+            network.scores[among],
+            network_at_start.scores[among],
+            *(-np.minimum(values, FARTHEST_ST) for values in distances),
+            compared.agreements,
+            compared.kinds == StartKind.TUNE,
+            compared.kinds == StartKind.PHRASE,
+            -np.abs(np.log(compared.tempo_ratios)),
+            same_place,
+        ],
+        axis=1,
+    ).astype(np.float64)
+
+
+def fit_weights(cases: Sequence[tuple[Figures, int]], penalty: float = 1e-2) -> tuple[float, ...]:
+    """The weights under which the right candidates are likeliest.
+
+    Args:
+        cases: (C, FIGURES) of a hum's candidates, and which row is right.
+        penalty: of the squared weights, in units of the figures' standard deviations.
+    """
+    from scipy.optimize import minimize
+
+    spread = np.concatenate([figures for figures, _ in cases]).std(axis=0) + 1e-9
+    scaled = [(figures / spread, right) for figures, right in cases]
+
+    def loss(weights: Figures) -> tuple[float, Figures]:
+        total, gradient = penalty * float(weights @ weights), 2 * penalty * weights
+        for figures, right in scaled:
+            logits = figures @ weights
+            shares = np.exp(logits - logits.max())
+            shares /= shares.sum()
+            total -= float(np.log(shares[right] + 1e-300)) / len(scaled)
+            gradient = gradient + (shares @ figures - figures[right]) / len(scaled)
+        return total, gradient
+
+    found = minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B")
+    return tuple(float(weight) for weight in found.x / spread)
