@@ -49,7 +49,7 @@ class CheckpointAdmin(RowsAdmin):
 
     @admin.display
     def hums(self, checkpoint: Checkpoint) -> int:
-        return len(checkpoint.data["versions"])
+        return len({version for _, _, version in checkpoint.data["versions"]})
 
     @admin.display(description="last loss")
     def loss(self, checkpoint: Checkpoint) -> str:

@@ -2,8 +2,8 @@
 
 `mir_eval.onset` within 0.1 s, on vocadito_1 (mean over its two annotators) and on simulated hums with repeated notes
 (synthetic), against two baselines: what the pitch curve alone gives (starts of voiced runs, steps), and librosa's
-onsets. The hums from TUNES on had no part in any choice of setting. The second half of vocadito_1 is not quite held out:
-it was seen while STEP_S and APART_S were chosen (`ml_worker.audio.attack`).
+onsets. The hums from TUNES on had no part in any choice of setting. The second half of vocadito_1 is not quite held
+out: it was seen while STEP_S and APART_S were chosen (`ml_worker.audio.attack`).
 """
 
 from __future__ import annotations

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
-from ml_worker.audio.separation import separate
+from ml_worker.audio.midi import MIDI_ENDINGS, MidiNote, melody_track, tracks_of
+from ml_worker.audio.separation import MIX_RATE, separate
 from ml_worker.audio.sound import UnusableAudio
 from ml_worker.audio.trackers import track_melody
 
-MIDI_ENDINGS = {".mid", ".midi", ".kar"}
 # Pitch vectors as MIR-QBSH has them: one column of semitones.
 VECTOR_ENDING = ".pv"
 CURVE_ENDINGS = {".txt", ".csv", ".tsv", ".f0", VECTOR_ENDING}
@@ -37,10 +37,6 @@ HIGHEST_HZ = 20_000.0
 # Longest melody that is taken, as for audio; seconds.
 LONGEST_S = 3600.0
 
-# By the General MIDI standard drums are on this channel, counted from 0.
-PERCUSSION_CHANNEL = 9
-# The tempo of a file that names none, microseconds a quarter note: 120 a minute.
-DEFAULT_TEMPO = 500_000
 # A note that starts within this time of another's end follows it (legato); earlier, both sound together. Seconds.
 LEGATO_S = 0.12
 # What mido raises for files that are damaged or no MIDI.
@@ -76,7 +72,7 @@ def read_melody(path: Path, *, mixture: bool = False) -> Melody:
     if path.suffix.lower() in CURVE_ENDINGS:
         return melody_of_curve(path)
     try:
-        sound = decode(path)
+        sound = decode(path, max_rate=MIX_RATE if mixture else None)
     except OSError as problem:
         raise UnusableAudio(f"{path.name} cannot be read: {problem.strerror}.") from problem
     return track_melody(separate(sound).sound if mixture else sound)
@@ -148,11 +144,11 @@ def melody_of_curve(path: Path) -> Melody:
     Lines that begin with #, and one line of column names, are passed over.
     """
     what = f"{path.name} is not a pitch curve: two columns, rising seconds and Hz."
-    table = _numbers(_lines(path), what)
+    table = _numbers(_lines(path), what, columns=2)
     if any(len(row) < 2 for row in table) or len(table) < 2:
         raise UnusableAudio(what)
-    times, hz = np.array([row[:2] for row in table]).T
-    if np.any(np.diff(times) <= 0) or not np.isfinite(times).all() or np.any(hz > HIGHEST_HZ):
+    times, hz = np.array(table).T
+    if np.any(np.diff(times) <= 0) or not np.isfinite(times).all() or times[-1] < 0 or np.any(hz > HIGHEST_HZ):
         raise UnusableAudio(what)
     _check_length(times[-1], path)
     wanted = np.arange(0, times[-1] + HOP_S / 2, HOP_S)
@@ -164,7 +160,7 @@ def melody_of_curve(path: Path) -> Melody:
 def melody_of_vector(path: Path) -> Melody:
     """A pitch vector as MIR-QBSH (Jang) labels its hums: semitones (69 = 440 Hz), 0 where unvoiced, 31.25 a second."""
     what = f"{path.name} is not a pitch vector: semitones from 0 to 127."
-    semitones = np.array([value for row in _numbers(_lines(path), what) for value in row])
+    semitones = np.array([value for row in _numbers(_lines(path), what, columns=None) for value in row])
     if not len(semitones) or not np.all((semitones >= 0) & (semitones <= HIGHEST_SEMITONE)):
         raise UnusableAudio(what)
     _check_length(len(semitones) * VECTOR_HOP_S, path)
@@ -183,10 +179,13 @@ def _lines(path: Path) -> list[str]:
     return [line for line in stripped if line and not line.startswith("#")]
 
 
-def _numbers(lines: Sequence[str], what: str) -> list[list[float]]:
-    """The numbers of each line, without a first line of column names. Raises UnusableAudio with `what`."""
+def _numbers(lines: Sequence[str], what: str, *, columns: int | None) -> list[list[float]]:
+    """The first so many numbers of each line (None: all), without a first line of column names.
+
+    Raises UnusableAudio with `what`.
+    """
     try:
-        return [[float(word) for word in line.split()[:2]] for line in lines[_has_names(lines) :]]
+        return [[float(word) for word in line.split()[:columns]] for line in lines[_has_names(lines) :]]
     except ValueError as problem:
         raise UnusableAudio(what) from problem
 
@@ -198,14 +197,6 @@ def _has_names(lines: Sequence[str]) -> bool:
 # ------------------------------------------------------------------------------------------------------------- MIDI
 
 
-class MidiNote(NamedTuple):
-    """A note of a MIDI file: seconds, and its number (69 = A at 440 Hz)."""
-
-    start_s: float
-    end_s: float
-    number: int
-
-
 def melody_of_midi(path: Path) -> Melody:
     """The melody track of a MIDI file: the one named so, else the highest; of notes that sound together the top one.
 
@@ -213,19 +204,14 @@ def melody_of_midi(path: Path) -> Melody:
     with any silence before the first note. `attack` is 1 where a note of the melody begins and 0 elsewhere.
     """
     try:
-        tracks = _midi_tracks(mido.MidiFile(path, clip=True))
+        tracks = tracks_of(mido.MidiFile(path, clip=True))
     except BAD_MIDI as problem:
         raise UnusableAudio(f"{path.name} is not a MIDI file that we can read: {problem}.") from problem
     if not tracks:
         raise UnusableAudio(f"{path.name} holds no notes.")
-    named = [notes for name, notes in tracks if "melod" in name.lower() or "vocal" in name.lower()]
-    notes = named[0] if named else max((notes for _, notes in tracks), key=_mean_number)
+    notes = melody_track(tracks).notes
     _check_length(max(note.end_s for note in notes), path)
     return melody_of_notes(notes)
-
-
-def _mean_number(notes: Sequence[MidiNote]) -> float:
-    return sum(note.number for note in notes) / len(notes)
 
 
 def melody_of_notes(notes: Sequence[MidiNote]) -> Melody:
@@ -253,57 +239,6 @@ def _legato(notes: Sequence[MidiNote]) -> list[MidiNote]:
         return next((one.start_s for one in ordered[first:last] if one.end_s > note.end_s), note.end_s)
 
     return [note._replace(end_s=end_of(note)) for note in ordered]
-
-
-def _midi_tracks(midi: mido.MidiFile) -> list[tuple[str, list[MidiNote]]]:
-    """(name, notes) of every track and channel with notes, without percussion.
-
-    Raises:
-        ValueError: the notes are timed by film frames.
-    """
-    if midi.ticks_per_beat <= 0:
-        raise ValueError("its notes are timed by film frames")
-    seconds_at = _tempo_map(midi)
-    found: dict[tuple[int, int], list[MidiNote]] = {}
-    for index, track in enumerate(midi.tracks):
-        ticks = 0
-        sounding: dict[tuple[int, int], int] = {}
-        for message in track:
-            ticks += message.time
-            if message.type not in ("note_on", "note_off") or message.channel == PERCUSSION_CHANNEL:
-                continue
-            key = (message.channel, message.note)
-            if key in sounding:
-                note = MidiNote(seconds_at(sounding.pop(key)), seconds_at(ticks), message.note)
-                found.setdefault((index, message.channel), []).append(note)
-            if message.type == "note_on" and message.velocity:
-                sounding[key] = ticks
-    return [(midi.tracks[index].name or "", notes) for (index, _), notes in found.items()]
-
-
-def _tempo_map(midi: mido.MidiFile) -> Callable[[int], float]:
-    """The second at which a tick is played, by the file's tempo changes."""
-    starts, reached, pace = [0], [0.0], [DEFAULT_TEMPO / 1e6 / midi.ticks_per_beat]
-    for tick, tempo in sorted(_tempo_changes(midi), key=lambda change: change[0]):
-        reached.append(reached[-1] + (tick - starts[-1]) * pace[-1])
-        starts.append(tick)
-        pace.append(tempo / 1e6 / midi.ticks_per_beat)
-
-    def seconds(tick: int) -> float:
-        part = bisect_right(starts, tick) - 1
-        return reached[part] + (tick - starts[part]) * pace[part]
-
-    return seconds
-
-
-def _tempo_changes(midi: mido.MidiFile) -> Iterator[tuple[int, int]]:
-    """(tick, microseconds a quarter note), track by track."""
-    for track in midi.tracks:
-        ticks = 0
-        for message in track:
-            ticks += message.time
-            if message.type == "set_tempo":
-                yield ticks, message.tempo
 
 
 # ------------------------------------------------------------------------------------------------- what kinds share

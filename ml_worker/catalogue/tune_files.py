@@ -7,8 +7,7 @@ import io
 import struct
 import zipfile
 import zlib
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
@@ -16,18 +15,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 import mido
-import numpy as np
 
+from ml_worker.audio.midi import MIDI_ENDINGS, melody_track, tracks_of
 from ml_worker.catalogue.voice import TimedNote
 
-MIDI_ENDINGS = {".mid", ".midi", ".kar"}
 # A MIDI file of one tune is a few kilobytes; larger ones, longer ones and archives that unpack to more are refused.
 LARGEST_FILE_BYTES = 4_000_000
 LONGEST_TUNE_S = 3_600.0
-# By the General MIDI standard drums are on this channel, counted from 0.
-PERCUSSION_CHANNEL = 9
-# The tempo of a file that names none, microseconds a quarter note: 120 a minute.
-DEFAULT_TEMPO = 500_000
 # Notes that start nearer than this are struck together, as a chord.
 CHORD_S = 0.03
 # A lower note that starts within this time of a higher note's end follows it; earlier, it lies under it.
@@ -114,10 +108,10 @@ def melody_notes(content: bytes) -> list[TimedNote]:
         ValueError: with a sentence, where there are no notes or the tune is longer than an hour; and what mido
             raises where the file is damaged (UNREADABLE).
     """
-    midi = mido.MidiFile(file=io.BytesIO(content))
-    if midi.ticks_per_beat <= 0:
-        raise ValueError("Its notes are timed by film frames, which we cannot read.")
-    notes = _melody_track(_tracks(midi))
+    tracks = tracks_of(mido.MidiFile(file=io.BytesIO(content)))
+    if not tracks:
+        raise ValueError("It holds no notes.")
+    notes = [TimedNote(note.start_s, note.end_s, float(note.number)) for note in melody_track(tracks).notes]
     if max(note.end_s for note in notes) > LONGEST_TUNE_S:
         raise ValueError("It is longer than an hour.")
     line = one_at_a_time(notes)
@@ -148,60 +142,6 @@ def one_at_a_time(notes: Iterable[TimedNote]) -> list[TimedNote]:
             later = note._replace(start_s=before.end_s)
             heapq.heappush(waiting, (later.start_s, -later.pitch, later))
     return [note for note in line if note.end_s - note.start_s >= SHORTEST_NOTE_S]
-
-
-def _melody_track(tracks: list[tuple[str, list[TimedNote]]]) -> list[TimedNote]:
-    if not tracks:
-        raise ValueError("It holds no notes.")
-    for name, notes in tracks:
-        if "melod" in name.lower() or "vocal" in name.lower():
-            return notes
-    return max((notes for _, notes in tracks), key=lambda notes: np.mean([note.pitch for note in notes]))
-
-
-def _tracks(midi: mido.MidiFile) -> list[tuple[str, list[TimedNote]]]:
-    """(name, notes) of every track and channel with notes, without percussion."""
-    ticks_of_changes, second_of_changes, pace = _tempo_map(midi)
-
-    def second_at(ticks: int) -> float:
-        part = bisect_right(ticks_of_changes, ticks) - 1
-        return second_of_changes[part] + (ticks - ticks_of_changes[part]) * pace[part]
-
-    found: dict[tuple[int, int], list[TimedNote]] = {}
-    for number, track in enumerate(midi.tracks):
-        ticks = 0
-        sounding: dict[tuple[int, int], int] = {}
-        for message in track:
-            ticks += message.time
-            if message.type not in ("note_on", "note_off") or message.channel == PERCUSSION_CHANNEL:
-                continue
-            key = (message.channel, message.note)
-            if key in sounding:
-                note = TimedNote(second_at(sounding.pop(key)), second_at(ticks), float(message.note))
-                found.setdefault((number, message.channel), []).append(note)
-            if message.type == "note_on" and message.velocity:
-                sounding[key] = ticks
-    return [(midi.tracks[number].name, notes) for (number, _), notes in found.items()]
-
-
-def _tempo_map(midi: mido.MidiFile) -> tuple[list[int], list[float], list[float]]:
-    """The tempo changes: their ticks, their seconds, and from there on the seconds a tick."""
-    ticks_of_changes, seconds, pace = [0], [0.0], [mido.tick2second(1, midi.ticks_per_beat, DEFAULT_TEMPO)]
-    for at, tempo in sorted(_tempo_changes(midi)):
-        seconds.append(seconds[-1] + (at - ticks_of_changes[-1]) * pace[-1])
-        ticks_of_changes.append(at)
-        pace.append(mido.tick2second(1, midi.ticks_per_beat, tempo))
-    return ticks_of_changes, seconds, pace
-
-
-def _tempo_changes(midi: mido.MidiFile) -> Iterator[tuple[int, int]]:
-    """(tick, microseconds a beat) of every change of tempo, track by track."""
-    for track in midi.tracks:
-        ticks = 0
-        for message in track:
-            ticks += message.time
-            if message.type == "set_tempo":
-                yield ticks, message.tempo
 
 
 # --- folders and archives

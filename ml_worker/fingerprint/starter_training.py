@@ -20,12 +20,13 @@ import torch
 from tqdm import tqdm
 
 from ml_worker.catalogue.composer import compose_tunes
-from ml_worker.catalogue.tune_files import Score, read_tunes
+from ml_worker.catalogue.tune_files import read_tunes
 from ml_worker.fingerprint.checkpoint import Checkpoint, write_whole
 from ml_worker.fingerprint.data import FEWEST_NOTES, Tune
+from ml_worker.fingerprint.distributed import joined
 from ml_worker.fingerprint.evaluation import simulated_pairs
 from ml_worker.fingerprint.settings import Settings
-from ml_worker.fingerprint.sung import Notes
+from ml_worker.fingerprint.shipped import notes_of
 from ml_worker.fingerprint.training import Progress, train
 
 # Tunes that are composed by rule beside those that are read.
@@ -37,17 +38,11 @@ HELD_BACK = 10
 STORED_AS = torch.float16
 
 
-def tune_of(score: Score) -> Tune:
-    """A score's notes as arrays."""
-    starts_s, ends_s, pitch = (np.array(column, dtype=np.float64) for column in zip(*score.notes, strict=True))
-    return Tune(score.name, Notes(starts_s, ends_s, pitch))
-
-
 def tunes_from(paths: Sequence[Path], composed: int = COMPOSED) -> list[Tune]:
     """The tunes of archives or folders, by name, and then those composed by rule."""
     scores = [score for path in paths for score in sorted(read_tunes(path).scores, key=lambda score: score.name)]
     scores += compose_tunes(composed, seed=COMPOSER_SEED)
-    return [tune_of(score) for score in scores if len(score.notes) >= 2 * FEWEST_NOTES]
+    return [Tune(score.name, notes_of(score.notes)) for score in scores if len(score.notes) >= 2 * FEWEST_NOTES]
 
 
 def split(tunes: Sequence[Tune]) -> tuple[list[Tune], list[Tune]]:
@@ -91,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     settings = Settings.starter(asked.kind, **({"steps": asked.steps} if asked.steps else {}))
     trained, held_back = split(tunes_from(asked.tunes, asked.composed))
     initial = Checkpoint.load(asked.initial) if asked.initial else None
+    is_first = joined().is_first  # of several processes only the first tells and writes
     began = time.monotonic()
-    with tqdm(total=settings.steps, unit="step") as bar:
+    with tqdm(total=settings.steps, unit="step", disable=not is_first) as bar:
 
         def tell(at: Progress) -> None:
             rate = "" if at.hit_rate is None else f", top-1 {at.hit_rate:.3f}"
@@ -103,6 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         checkpoint = train(
             settings, [], tunes=trained, initial=initial, validation=validation, out=asked.out, progress=tell
         )
+    if not is_first:
+        return
     shipped = stored(checkpoint)
     write_whole(asked.out / f"{asked.kind}.safetensors", shipped.to_bytes())
     write_whole(asked.out / f"training-{asked.kind}.tsv", log_of(shipped).encode())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Self, TypedDict
 
@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 PRINTED_CHANCE = 0.01
 
 
-def faster(melody: Melody, tempo_ratio: float) -> Melody:
-    """The melody as if it were sung `tempo_ratio` times as fast."""
-    return replace(melody, hop_s=melody.hop_s / tempo_ratio)
-
-
 def at_any_tempo(melody: Melody, fingerprint: Callable[[Melody], Fingerprints]) -> AtTempo:
     """What gives a melody's fingerprints at a tempo ratio, and remembers them.
 
@@ -33,7 +28,7 @@ def at_any_tempo(melody: Melody, fingerprint: Callable[[Melody], Fingerprints]) 
         melody: of the cover.
         fingerprint: makes fingerprints of a melody; called once for each tempo.
     """
-    return cache(lambda ratio: fingerprint(faster(melody, ratio)))
+    return cache(lambda ratio: fingerprint(melody.faster(ratio)))
 
 
 @dataclass(frozen=True)

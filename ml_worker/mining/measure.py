@@ -37,7 +37,7 @@ from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue import TimedNote, Tune, render_cover, render_original, tunes
 from ml_worker.catalogue.covers import cover_performance, ornamented, plan_cover
 from ml_worker.catalogue.performance import as_written, time_map
-from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, at_any_tempo, faster
+from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, at_any_tempo
 from ml_worker.mining.curve import METHOD, curve_fingerprints
 from ml_worker.mining.extract import TEMPO_RATIOS, AlignedFragment, Interval, MiningSettings, find_fragment, mine
 from ml_worker.mining.gold import Agreement, TimeMap, agreement, agreement_on_fragments, repeats, through_repeats
@@ -254,7 +254,8 @@ def _long(number: int) -> Melody:
     """Tunes of the catalogue in a row, four minutes of them; the second is played slower."""
     parts = [from_notes(tune, 0).melody for tune in tunes()[number : number + 8]]
     f0_hz = np.concatenate([part.f0_hz for part in parts])[: round(240 / HOP_S)]
-    return faster(Melody(HOP_S, f0_hz, f0_hz > 0, (f0_hz > 0).astype(np.float32), "notes"), 1 / (1 + 0.1 * number))
+    as_written = Melody(HOP_S, f0_hz, f0_hz > 0, (f0_hz > 0).astype(np.float32), "notes")
+    return as_written.faster(1 / (1 + 0.1 * number))
 
 
 # --- the null level

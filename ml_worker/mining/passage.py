@@ -79,8 +79,10 @@ def _straight_on(x: NDArray[np.float64] | float, xs: NDArray[np.float64], ys: ND
 
 
 def _end_slope(xs: NDArray[np.float64], ys: NDArray[np.float64]) -> float:
-    """The slope over the first `SMOOTHED_OVER_S` (or all, if it is shorter)."""
+    """The slope over the first `SMOOTHED_OVER_S` (or all, if it is shorter); none where x stands still."""
     reached = min(SMOOTHED_OVER_S, abs(xs[-1] - xs[0]))
+    if reached == 0:
+        return 0.0
     far = int(np.argmax(np.abs(xs - xs[0]) >= reached))
     return float((ys[far] - ys[0]) / (xs[far] - xs[0]))
 

@@ -5,7 +5,7 @@
 Features (CREPE's salience, constant-Q transform, the fast tracker) x windows (short, long, fused) x losses, and each
 departure from the paper's design by itself. All networks are trained alike, for so many steps, on hums that are
 simulated as curves; the features are those of the hums that are sought, so a network meets salience it was not trained
-on. Hums are of tunes that nothing was trained on, by the simulated singer who makes sound.
+on. Hums are of tunes that nothing was trained on, by the simulated singer who makes sound, among a fifth of all tunes.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ WITHOUT: Mapping[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 STEPS, HUMS = 300, 60
+# Every so many of the tunes that are not hummed are sought among.
+FEWER = 5
 
 
 def trained(kind: str, steps: int, on: Sequence[Any], **changes: Any) -> Checkpoint:
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     torch.set_num_threads(asked.threads)
     on, _ = split(tunes_from(asked.tunes))
-    benchmarks = {name: tunes(hums=asked.hums, track=track) for name, track in FEATURES.items()}
+    benchmarks = {name: tunes(hums=asked.hums, track=track).among_fewer(FEWER) for name, track in FEATURES.items()}
     lines = ["| network | feature | windows | MRR | top-1 | top-10 |", "|---|---|---|---|---|---|"]
     began = time.monotonic()
 

@@ -26,6 +26,15 @@ def hum_lines(hum: Melody) -> list[Line]:
     Raises:
         NothingHeard: there is less than a second of voice.
     """
+    return [_line_from(hum, first, last) for first, last in hum_spans(hum)]
+
+
+def hum_spans(hum: Melody) -> list[tuple[int, int]]:
+    """Where the hum may lie: its first frame and the frame after its last, without stray sounds at the ends.
+
+    Raises:
+        NothingHeard: there is less than a second of voice.
+    """
     pitch = hum.pitch()
     runs = _voiced_runs(~np.isnan(pitch))
     voice_s = float(sum(end - start for start, end in runs)) * hum.hop_s
@@ -41,7 +50,7 @@ def hum_lines(hum: Melody) -> list[Line]:
         (start, end), (following, _) = runs[0], runs[1]
         if (end - start) * hum.hop_s < DOUBTFUL_S and (following - end) * hum.hop_s >= DOUBTFUL_REST_S:
             begins.append(following)
-    return [_line_from(hum, begin, runs[-1][1]) for begin in begins]
+    return [(begin, runs[-1][1]) for begin in begins]
 
 
 def _line_from(hum: Melody, first: int, last: int) -> Line:

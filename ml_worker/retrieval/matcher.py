@@ -30,8 +30,9 @@ class Matches:
     tempo_ratios: NDArray[np.float64]
 
     def best(self, count: int) -> NDArray[np.int64]:
-        """The indices of the `count` best targets, the best first; ties in the order of the targets."""
-        return np.argsort(-self.scores, kind="stable")[:count]
+        """The indices of the `count` best targets that can be compared, the best first; ties in the targets' order."""
+        order = np.argsort(-self.scores, kind="stable")[:count]
+        return order[np.isfinite(self.scores[order])]
 
 
 class Matcher(Protocol):

@@ -16,14 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ml_worker.audio.measure import load_song
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.melody_files import MidiNote, melody_of_notes
-from ml_worker.audio.separation import separate
+from ml_worker.audio.separation import METHODS, separate
 from ml_worker.audio.sound import Sound
 from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue.singer import sing
@@ -43,6 +43,11 @@ UNTRAINED = "nottingham"
 DISTRACTORS_OF_SONGS = 2000
 # Simulated hums of tunes: how many, and their length in seconds.
 HUMS, HUM_S = 120, (5.0, 12.0)
+# They begin at the tune's start, at a phrase or at any note, by turns: every so many one begins at the start.
+STARTS = 3
+# The quick table takes every so many hums: no multiple of the turns by which starts (3), singers (2) and bands (5) go
+# round, so that the mix of them stays.
+QUICK = 7
 # Hop of the pitch curves of f0/mast, seconds.
 MAST_HOP_S = 0.01
 Half = Literal["tuned", "held out", "all"]
@@ -77,6 +82,12 @@ class Benchmark:
         """With every so many hums only."""
         return Benchmark(self.names, self.targets, self.hums[::step])
 
+    def among_fewer(self, step: int) -> Benchmark:
+        """With every so many of the targets that are not hummed."""
+        hummed = {name for name, _ in self.hums}
+        kept = [index for index, name in enumerate(self.names) if name in hummed or index % step == 0]
+        return Benchmark([self.names[index] for index in kept], [self.targets[index] for index in kept], self.hums)
+
 
 # --- the benchmarks
 
@@ -90,7 +101,7 @@ def melody_of_score(score: Score) -> Melody:
     return melody_of_notes([MidiNote(note.start_s, note.end_s, round(note.pitch)) for note in score.notes])
 
 
-def mast(half: Half = "all", data: Path = DATA) -> Benchmark:
+def mast(half: Half = "held out", data: Path = DATA) -> Benchmark:
     """Real voices. `half`: every second melody from the first is what constants may be chosen on ("tuned")."""
     with (data / "f0" / "mast" / "index.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
@@ -154,6 +165,7 @@ def tunes(
     hums: int = HUMS,
     *,
     hummed: Sequence[Score] | None = None,
+    among: Sequence[Score] | None = None,
     first: int = 0,
     track: Track = track_melody,
 ) -> Benchmark:
@@ -161,15 +173,17 @@ def tunes(
 
     Args:
         hummed: which tunes; those that nothing was trained on by default.
+        among: what is sought among; all of melodies/ by default.
         first: seed of the first hum.
         track: gives the melody or the salience of a hum.
     """
-    every = [score for archive in ARCHIVES for score in scores_of(archive, data)]
+    if among is None:
+        among = [score for archive in ARCHIVES for score in scores_of(archive, data)]
     hummed = scores_of(UNTRAINED, data) if hummed is None else hummed
     rng = np.random.default_rng([first, hums])
     chosen = [hummed[int(rng.integers(len(hummed)))] for _ in range(hums)]
     sung = [(score.name, hum_of(score, first + number, rng, track)) for number, score in enumerate(chosen)]
-    return Benchmark([score.name for score in every], [melody_of_score(score) for score in every], sung)
+    return Benchmark([score.name for score in among], [melody_of_score(score) for score in among], sung)
 
 
 def hum_of(score: Score, number: int, rng: np.random.Generator, track: Track = track_melody) -> Source:
@@ -178,7 +192,7 @@ def hum_of(score: Score, number: int, rng: np.random.Generator, track: Track = t
     seconds = rng.uniform(*HUM_S)
     last = max(1, int(np.searchsorted(starts_s, score.notes[-1].end_s - seconds)))
     phrases = phrase_starts(score)[: None if last > 1 else 1]
-    first = (0, int(rng.choice(phrases[phrases < last])), int(rng.integers(last)))[number % 3]
+    first = (0, int(rng.choice(phrases[phrases < last])), int(rng.integers(last)))[number % STARTS]
     end = max(first + 4, int(np.searchsorted(starts_s, starts_s[first] + seconds)))
     part = score.notes[first:end]
     notes = [(note.start_s - part[0].start_s, note.end_s - part[0].start_s, note.pitch) for note in part]
@@ -229,8 +243,8 @@ def measured(
     return rows
 
 
-def table(every: int = 3) -> list[dict[str, Any]]:
-    """For `make bench`: every third hum of each benchmark."""
+def table(every: int = QUICK) -> list[dict[str, Any]]:
+    """For `make bench`: every so many hums of each benchmark."""
     rows = []
     for name, make in BENCHMARKS.items():
         benchmark = make().every(every)
@@ -241,13 +255,16 @@ def table(every: int = 3) -> list[dict[str, Any]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which; all by default")
-    parser.add_argument("--every", type=int, default=1, help="only every Nth hum")
+    every = f"only every Nth hum; {QUICK} keeps the mix of starts and singers, 2, 3 and 5 do not"
+    parser.add_argument("--every", type=int, default=1, help=every)
     parser.add_argument("--parts", default="model,fused,short,long,classical")
-    parser.add_argument("--half", default="held out", help="of f0/mast: tuned, held out or all")
+    parser.add_argument("--half", choices=get_args(Half), default="held out", help="of f0/mast")
+    parser.add_argument("--separation", choices=METHODS, default="auto", help="of the songs' recordings")
     parser.add_argument("--cache", type=Path, help="folder for the melodies of the songs' recordings")
     asked = parser.parse_args(arguments)
     for name in asked.names or BENCHMARKS:
-        extra = {"mast": {"half": asked.half}, "songs": {"cache": asked.cache}}.get(name, {})
+        of_songs = {"cache": asked.cache, "separation": asked.separation}
+        extra = {"mast": {"half": asked.half}, "songs": of_songs}.get(name, {})
         benchmark = BENCHMARKS[name](**extra).every(asked.every)
         matchers = matchers_of(benchmark, asked.parts.split(","))
         starts = (False, True) if name == "mast" else (False,)

@@ -14,6 +14,7 @@ from ml_worker.fingerprint.fingerprinter import encode, vectors_at
 from ml_worker.fingerprint.image import Painter, Source, melody_of
 from ml_worker.fingerprint.network import Encoder
 from ml_worker.retrieval.hum_check import check_hum
+from ml_worker.retrieval.hum_line import hum_spans
 from ml_worker.retrieval.matcher import Matches
 from ml_worker.retrieval.sequences import LEAST_VOICED, Sequences
 
@@ -21,8 +22,8 @@ from ml_worker.retrieval.sequences import LEAST_VOICED, Sequences
 TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.6, 1.7, 13))
 # Most windows of a hum that are compared; a longer hum is looked at less often, as neighbours say nearly the same.
 MOST_WINDOWS = 16
-# The longest hum, seconds at the fastest tempo that is tried; what lies beyond is not compared.
-LONGEST_S = 30.0
+# From a hum's first window to its last one, seconds at most, at whatever tempo; what lies beyond is not compared.
+LONGEST_REACH_S = 16.0
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,11 @@ class Voiced:
 
 
 def heard_hum(query: Source) -> Source:
-    """The hum without the silence around it. Raises NothingHeard where it holds no melody, as `check_hum` says."""
-    check_hum(melody_of(query))
-    return Voiced.of(query).source
+    """The hum without silence and stray sounds around it. Raises NothingHeard where it is no melody, as `check_hum`."""
+    melody = melody_of(query)
+    check_hum(melody)
+    first, last = hum_spans(melody)[0]
+    return query.cut(first * query.hop_s, last * query.hop_s)
 
 
 class NetworkMatcher:
@@ -68,8 +71,7 @@ class NetworkMatcher:
         self.begins_s = np.array([one.begins_s for one in voiced])
         self.is_voiced = np.array([one.seconds > 0 for one in voiced], dtype=bool)
         prints = [encode(self.network, one.source, self.settings, self.name) for one in voiced]
-        longest = int(LONGEST_S / min(TEMPO_RATIOS) / self.settings.hop_s)
-        self.sequences = Sequences(prints, longest)
+        self.sequences = Sequences(prints, int(LONGEST_REACH_S / self.settings.hop_s))
 
     def match(self, query: Source, *, from_start: bool = False) -> Matches:
         """How well each target fits: the best mean cosine along any diagonal at any tempo. As `Matcher.match`."""

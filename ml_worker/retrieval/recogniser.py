@@ -59,19 +59,26 @@ class Fusion:
     Attributes:
         weights: of each of FIGURES, where the hum may begin anywhere.
         weights_from_start: the same where it is known to begin where the target does.
-        temperature: what the weighed figures are divided by, so that their softmax is a probability; fitted on hums
-            that the weights were not fitted on.
+        temperature, temperature_from_start: what the weighed figures are divided by, so that their softmax is a
+            probability; fitted on hums that the weights were not fitted on.
         fitted_on: in words.
     """
 
     weights: tuple[float, ...]
     weights_from_start: tuple[float, ...]
     temperature: float = 1.0
+    temperature_from_start: float = 1.0
     fitted_on: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.weights) == len(self.weights_from_start) == len(FIGURES):
             raise ValueError(f"There is one weight for each of {', '.join(FIGURES)}.")
+
+    def scaled(self, from_start: bool) -> Figures:
+        """The weights over their temperature, (FIGURES,)."""
+        if from_start:
+            return np.array(self.weights_from_start) / self.temperature_from_start
+        return np.array(self.weights) / self.temperature
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self) | {"figures": FIGURES}, indent=2) + "\n", encoding="utf-8")
@@ -130,9 +137,8 @@ class Recogniser:
         if self.fusion is None:
             return self.by_networks(query, from_start=from_start)
         found = self.candidates(query, from_start=from_start)
-        weights = np.array(self.fusion.weights_from_start if from_start else self.fusion.weights)
-        logits = found.figures @ weights / self.fusion.temperature
-        scores = found.network.scores - 2 + logits.min()  # cosines lie within 1 of 0
+        logits = found.figures @ self.fusion.scaled(from_start)
+        scores = found.network.scores - 2 + logits.min(initial=0.0)  # cosines lie within 1 of 0
         scores[found.among] = logits
         starts_s, ratios = found.network.starts_s.copy(), found.network.tempo_ratios.copy()
         starts_s[found.among], ratios[found.among] = found.starts_s, found.tempo_ratios
@@ -214,5 +220,7 @@ def fit_weights(cases: Sequence[tuple[Figures, int]], penalty: float = 1e-2) -> 
             gradient = gradient + (shares @ figures - figures[right]) / len(scaled)
         return total, gradient
 
-    found = minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B")
+    # Each figure is higher where a candidate fits better, so none speaks against one.
+    never_against = [(0.0, None)] * len(spread)
+    found = minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B", bounds=never_against)
     return tuple(float(weight) for weight in found.x / spread)

@@ -102,7 +102,8 @@ def test_a_lower_rate_is_made_while_reading(tmp_path):
     assert low < whole / 2
 
 
-def test_a_fresh_process_is_measured():
+def test_a_fresh_process_is_measured_and_nothing_of_its_parent():
+    large = np.ones(75_000_000)
     megabytes, seconds = in_fresh_process(track_a_tone, "cqt")
-    assert 50 < megabytes < 1000
+    assert 50 < megabytes < large.nbytes / 1e6 / 1.5
     assert seconds > 0

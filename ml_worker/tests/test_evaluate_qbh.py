@@ -12,8 +12,9 @@ from ml_worker.tests.made_matchers import Alike, ByMeanPitch, curve
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     """A table of hums and a folder of targets; the matchers are small ones of the tests."""
-    both = {"model": ByMeanPitch, "baseline": Alike}
-    monkeypatch.setattr(Command, "matchers", lambda self, baseline: both if baseline else {"model": ByMeanPitch})
+    own = {"model": ByMeanPitch}
+    both = {**own, "baseline": Alike}
+    monkeypatch.setattr(Command, "matchers", lambda self, checkpoints, *, baseline: both if baseline else own)
     for number in range(3):
         curve(tmp_path / "targets" / f"t{number}.pv", 50 + number)
     (tmp_path / "targets" / "notes.txt").write_text("Three tunes.")

@@ -165,7 +165,7 @@ def test_what_cannot_be_started_says_why_beside_its_button(desk, original: Recor
     page = desk("/manage/")
     mining = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Mining"))
     mining.get_by_role("button").click(force=True)
-    expect(mining).to_contain_text("Train a checkpoint first.")
+    expect(mining).to_contain_text("Needs a song with a ready cover.")
     release = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Release"))
     release.get_by_role("textbox", name="Version of the new release").fill("../1")
     release.get_by_role("button", name="Export").click()

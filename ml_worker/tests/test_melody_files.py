@@ -243,3 +243,16 @@ def test_many_files_are_read_in_order_with_word_of_each(tmp_path, monkeypatch):
 
 def test_no_files_give_no_readings():
     assert read_melodies([]) == []
+
+
+def test_a_pitch_vector_may_have_several_numbers_a_line(tmp_path):
+    (tmp_path / "rows.pv").write_text("60 60 62\n64 0 65\n")
+    (tmp_path / "column.pv").write_text("60\n60\n62\n64\n0\n65\n")
+    rows, column = (read_melody(tmp_path / name) for name in ("rows.pv", "column.pv"))
+    assert rows.f0_hz.tolist() == column.f0_hz.tolist()
+
+
+def test_a_curve_that_ends_before_its_beginning_is_refused(tmp_path):
+    (tmp_path / "before.f0").write_text("-3 220\n-2 220\n")
+    with pytest.raises(UnusableAudio, match="not a pitch curve"):
+        read_melody(tmp_path / "before.f0")

@@ -8,7 +8,7 @@ from ml_worker.audio.melody_files import read_melody
 from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.network import new_encoder
-from ml_worker.mining.align import Method, align_melodies, at_any_tempo, faster
+from ml_worker.mining.align import Method, align_melodies, at_any_tempo
 from ml_worker.mining.curve import curve_fingerprints
 from ml_worker.mining.null import PITCH_CURVE_NULL
 from ml_worker.tests.made_pairs import TINY
@@ -45,8 +45,8 @@ def test_the_cover_is_looked_at_once_for_each_tempo_that_is_asked_for():
 
 def test_a_faster_melody_is_shorter_and_keeps_its_pitches():
     melody = melody_of(made_tune(1, 20))
-    assert faster(melody, 1.25).duration_s == pytest.approx(melody.duration_s / 1.25)
-    assert (faster(melody, 1.25).f0_hz == melody.f0_hz).all()
+    assert melody.faster(1.25).duration_s == pytest.approx(melody.duration_s / 1.25)
+    assert (melody.faster(1.25).f0_hz == melody.f0_hz).all()
 
 
 def test_one_riff_played_fast_and_slow_is_found_whole():

@@ -71,14 +71,14 @@ def test_a_tune_finds_itself_in_another_key_and_tempo(matcher):
 
 
 def test_a_part_of_a_tune_is_found_in_its_place(by_windows):
-    part = TUNES[2].cut(6.3, 14.3)  # on the hop from the first note on
+    part = TUNES[2].cut(2.3, 10.3)  # on the hop from the first note on
     assert part.voiced[0]
     hum = after_silence(slower(part, TEMPO_RATIOS[8]), 2.0)
     found = by_windows.match(hum)
     assert found.best(1)[0] == 2
     assert found.scores[2] == pytest.approx(1, abs=0.02)
     assert found.tempo_ratios[2] == pytest.approx(TEMPO_RATIOS[8])
-    assert found.starts_s[2] == pytest.approx(6.3, abs=0.1)
+    assert found.starts_s[2] == pytest.approx(2.3, abs=0.1)
 
 
 def test_where_a_target_begins_silent_the_place_is_told_in_its_own_seconds():
@@ -89,7 +89,7 @@ def test_where_a_target_begins_silent_the_place_is_told_in_its_own_seconds():
 
 
 def test_from_the_start_a_hum_of_the_middle_does_not_fit(by_windows):
-    part = slower(TUNES[2].cut(6.3, 14.3), TEMPO_RATIOS[6])
+    part = slower(TUNES[2].cut(2.3, 10.3), TEMPO_RATIOS[6])
     assert by_windows.match(part).scores[2] > 0.98
     assert by_windows.match(part, from_start=True).scores[2] < 0.9
     beginning = by_windows.match(slower(TUNES[2].cut(0, 8.3), TEMPO_RATIOS[6]), from_start=True)

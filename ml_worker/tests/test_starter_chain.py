@@ -22,9 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def simulated(capsys: pytest.CaptureFixture[str]) -> dict:
+def simulated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> dict:
     """One round on eight songs, and its figures."""
-    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=80, json=True)
+    # After so few steps the network may be worse than the one that it began with; it is mined with all the same.
+    monkeypatch.setattr("ml_worker.work.train.TOLERATED", 1.0)
+    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=20, json=True)
     said = capsys.readouterr()
     assert "3 reviewers judge instead of 1: with fewer, a split is never settled." in said.err
     with capsys.disabled():

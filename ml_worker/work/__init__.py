@@ -32,6 +32,16 @@ def _of(module: str) -> Work:
 FUNCTIONS: dict[str, Work] = {
     kind: _of(kind)
     for kind in (
-        "render", "fetch", "ingest", "analyse", "check", "train", "mine", "release", "controls", "crowd", "reask",
+        "render",
+        "fetch",
+        "ingest",
+        "analyse",
+        "check",
+        "train",
+        "mine",
+        "release",
+        "controls",
+        "crowd",
+        "reask",
     )
 }

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from ml_worker.audio.demucs_weights import NoWeights
 from ml_worker.audio.phrases import propose_phrases
-from ml_worker.audio.separation import separate
+from ml_worker.audio.separation import MIX_RATE, separate
 from ml_worker.audio.trackers import track_melody
 from ml_worker.work import CannotBeDone
 from ml_worker.work.audio_files import sound_of, store_analysis
@@ -34,7 +34,7 @@ def analyse(recording: Recording, report: Callable[[float, str], None]) -> str:
     report(0.1, f"Separating the voice of {recording}")
     weights = Path(settings.DEMUCS_WEIGHTS) if settings.DEMUCS_WEIGHTS else None
     try:
-        vocal = separate(sound_of(recording.audio), weights=weights)
+        vocal = separate(sound_of(recording.audio, MIX_RATE), weights=weights)
     except NoWeights as problem:
         raise CannotBeDone(str(problem)) from problem
     report(0.6, "Listening to its melody")

@@ -14,9 +14,9 @@ from recordings.models import Analysis, Recording
 from recordings.storage import put
 
 
-def sound_of(file: FieldFile) -> Sound:
-    """A stored audio file, decoded."""
-    return decode(bytes_of(file))
+def sound_of(file: FieldFile, max_rate: int | None = None) -> Sound:
+    """A stored audio file, decoded; a higher rate than `max_rate` (Hz) is brought down as it is read."""
+    return decode(bytes_of(file), max_rate=max_rate)
 
 
 def melody_of(file: FieldFile) -> Melody:

@@ -115,9 +115,7 @@ def store(humming: Humming, judgement: Judgement) -> HumCheck:
 def keep_estimates(humming: Humming, estimates: list[Found]) -> None:
     """One row for each value of each method; doing it again changes nothing."""
     rows = [
-        Estimate(
-            humming=humming, quantity=one.quantity, method=one.method, value=one.value, confidence=one.confidence
-        )
+        Estimate(humming=humming, quantity=one.quantity, method=one.method, value=one.value, confidence=one.confidence)
         for one in estimates
     ]
     Estimate.objects.bulk_create(rows, ignore_conflicts=True)

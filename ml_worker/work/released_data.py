@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
-from ml_worker.audio.separation import separate
-from ml_worker.audio.sound import UnusableAudio
-from ml_worker.audio.trackers import track_melody
+from ml_worker.audio.separation import MIX_RATE, separate
+from ml_worker.audio.sound import Sound, UnusableAudio
+from ml_worker.audio.trackers import RATE, track_melody
 from ml_worker.fingerprint.data import AlignedPair
 from ml_worker.work import CannotBeDone
 from recordings.models.songs import Split
@@ -26,11 +27,7 @@ def released_pairs(folder: Path, split: str = Split.TRAIN) -> list[AlignedPair]:
     Raises:
         CannotBeDone: the folder is no release, or its audio cannot be read.
     """
-    try:
-        with (folder / VERSIONS).open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] == split and row["audio"] and may_train(row)]
-    except (OSError, KeyError, UnicodeDecodeError) as problem:
-        raise CannotBeDone(f"{folder} is no release: {VERSIONS} cannot be read ({problem}).") from problem
+    rows = rows_of(folder, split)
     originals = {row["fragment_id"]: row for row in rows if row["audio_type"] == ORIGINAL}
 
     @cache
@@ -44,6 +41,21 @@ def released_pairs(folder: Path, split: str = Split.TRAIN) -> list[AlignedPair]:
     ]
 
 
+def released_sounds(folder: Path, split: str = Split.TRAIN) -> Callable[[AlignedPair], Sound]:
+    """What gives the sound of a released hum, at the trackers' rate, for the pairs of `released_pairs`."""
+    rows = {row["id"]: row for row in rows_of(folder, split)}
+    return lambda pair: sound_in(folder, rows[pair.version_id], RATE)
+
+
+def rows_of(folder: Path, split: str) -> list[Row]:
+    """The rows of a split that have audio and may be trained on."""
+    try:
+        with (folder / VERSIONS).open(encoding="utf-8", newline="") as file:
+            return [row for row in csv.DictReader(file) if row["split"] == split and row["audio"] and may_train(row)]
+    except (OSError, KeyError, UnicodeDecodeError) as problem:
+        raise CannotBeDone(f"{folder} is no release: {VERSIONS} cannot be read ({problem}).") from problem
+
+
 def may_train(row: Row) -> bool:
     """Whether a row's singer lets models be trained on it. Releases from before that was asked do not say."""
     return row.get("ai_training") != "False"
@@ -51,11 +63,17 @@ def may_train(row: Row) -> bool:
 
 def melody_in(folder: Path, row: Row, *, mixture: bool) -> Melody:
     """The melody of a released file; of a mixture, its vocal part's."""
+    if mixture:
+        return track_melody(separate(sound_in(folder, row, MIX_RATE)).sound)
+    return track_melody(sound_in(folder, row))
+
+
+def sound_in(folder: Path, row: Row, max_rate: int | None = None) -> Sound:
+    """A released file; a higher rate than `max_rate` (Hz) is brought down."""
     try:
-        sound = decode(folder / row["audio"])
+        return decode(folder / row["audio"], max_rate=max_rate)
     except (UnusableAudio, OSError) as problem:
         raise CannotBeDone(f"{row['audio']} cannot be read: {problem}") from problem
-    return track_melody(separate(sound).sound if mixture else sound)
 
 
 def pair_of(row: Row, original: Melody, version: Melody) -> AlignedPair:

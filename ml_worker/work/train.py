@@ -7,7 +7,7 @@ keeps what the starter checkpoint knows.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +21,8 @@ from ml_worker.fingerprint.training import Progress, TooLittleData, refuse_too_l
 from ml_worker.jobs_in_words import uuids
 from ml_worker.models import COMPARED, Checkpoint
 from ml_worker.work import CannotBeDone
-from ml_worker.work.released_data import released_pairs
+from ml_worker.work.released_data import released_pairs, released_sounds
+from ml_worker.work.sound_versions import further_pairs, stored_sound, versions_of
 from ml_worker.work.training_data import hummed_pairs, tunes_to_hum
 from recordings.models import TrainingUse
 from recordings.models.songs import Split
@@ -47,28 +48,40 @@ TOLERATED = 0.02
 
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
-    """Arguments of the job: kind ("short" or "long"), epochs or steps where they are not the default, and data."""
+    """Arguments of the job: kind ("short" or "long"), and where they are not the default epochs or steps, data, and
+    sound_versions, how many further versions each hum gets from its sound.
+    """
     report(0.0, "Gathering the accepted hums")
-    data = Data.of(job.arguments)
+    data = Data.of(job.arguments, report)
     weights = trained(job.arguments, data, teller(report))
     report(1.0, "Comparing it with the starter checkpoint")
-    weights = replace(weights, figures={**weights.figures, **compared(weights, data)})
+    weights = replace(weights, figures={**weights.figures, **compared(weights, data), "further": len(data.further)})
     checkpoint = store(weights, job)
-    return f"{checkpoint.name}, from {len(data.pairs)} hums of {len(weights.data.songs)} songs.", weights.figures
+    further = f" and {len(data.further)} versions of their sounds" if data.further else ""
+    words = f"{checkpoint.name}, from {len(data.pairs)} hums{further} of {len(weights.data.songs)} songs."
+    return words, weights.figures
 
 
 @dataclass(frozen=True)
 class Data:
-    """Hums with their originals, of training songs and of validation songs."""
+    """Hums with their originals, of training songs and of validation songs; and changed sounds of the former."""
 
     pairs: list[AlignedPair]
     validation: list[AlignedPair]
+    further: list[AlignedPair] = field(default_factory=list)
 
     @classmethod
-    def of(cls, arguments: Mapping[str, Any]) -> Self:
+    def of(cls, arguments: Mapping[str, Any], report: Callable[[float, str], None]) -> Self:
         """From the release folder that the arguments name, or from the database."""
-        folder = arguments.get("data")
-        return cls(*(released_pairs(Path(folder), split) if folder else hummed_pairs(split) for split in LOOKED_AT))
+        folder = Path(arguments["data"]) if arguments.get("data") else None
+        pairs, validation = (released_pairs(folder, split) if folder else hummed_pairs(split) for split in LOOKED_AT)
+        times = versions_of(arguments.get("sound_versions"), len(pairs))
+        sounds = released_sounds(folder) if folder else stored_sound
+        return cls(pairs, validation, further_pairs(pairs, sounds, times, report))
+
+    @property
+    def trained_on(self) -> list[AlignedPair]:
+        return [*self.pairs, *self.further]
 
 
 def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progress], None] | None = None) -> Weights:
@@ -85,7 +98,7 @@ def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progre
         refuse_too_little(settings, data.pairs)
         return train(
             settings,
-            data.pairs,
+            data.trained_on,
             tunes=tunes_to_hum(),
             share_of_tunes=SHARE_OF_TUNES,
             initial=beginning(settings),

@@ -11,6 +11,10 @@ from django.core.management.base import CommandParser
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ml_worker.audio.melody import Melody
+    from ml_worker.fingerprint.checkpoint import Checkpoint
     from ml_worker.retrieval.layouts import Collection
     from ml_worker.retrieval.qbh import Evaluation, MatcherMaker
 
@@ -23,8 +27,8 @@ NAMED = 10
 
 class Command(ChadCommand):
     help = (
-        "Seeks hums among targets by the model and by the classical baseline, and prints hit rates, MRR and the rank "
-        "of every hum. Needs no database."
+        "Seeks hums among targets by the model and by the classical baseline, and prints hit rates and MRR; --json and "
+        "--out also give the rank of every hum. Needs no database."
     )
     needs_database = False
 
@@ -37,6 +41,9 @@ class Command(ChadCommand):
             "--targets-mix", action="store_true", help="audio targets are mixtures: take the voice first"
         )
         parser.add_argument("--no-baseline", action="store_true", help="the model alone")
+        parser.add_argument(
+            "--checkpoint", action="append", default=[], metavar="FILE", help="instead of the starter ones; repeatable"
+        )
         layouts = "QUERIES.tsv is the root folder of a collection, and TARGETS a folder of distractors or of its songs"
         parser.add_argument("--layout", choices=LAYOUTS, default=PLAIN, help=layouts)
 
@@ -53,7 +60,7 @@ class Command(ChadCommand):
             with ProgressBar() as progress:
                 evaluation = evaluate(
                     collection,
-                    self.matchers(baseline=not options["no_baseline"]),
+                    self.matchers(options["checkpoint"], baseline=not options["no_baseline"]),
                     from_start=options["from_start"],
                     mixtures=options["targets_mix"],
                     processes=processors(),
@@ -83,12 +90,28 @@ class Command(ChadCommand):
             raise BadInput("Name the folder of the targets after QUERIES.tsv.")
         return from_table(Path(queries), Path(targets))
 
-    def matchers(self, *, baseline: bool) -> dict[str, MatcherMaker]:
-        """What is compared."""
+    def matchers(self, checkpoints: list[str], *, baseline: bool) -> dict[str, MatcherMaker]:
+        """What is compared: the model with the starter checkpoints or with those named, and the baseline."""
         from ml_worker.retrieval.classical import ClassicalMatcher
-        from ml_worker.retrieval.recogniser import starter_recogniser
+        from ml_worker.retrieval.recogniser import Recogniser, starter_fusion, starter_recogniser
 
-        return {"model": starter_recogniser, **({"baseline": ClassicalMatcher} if baseline else {})}
+        model: MatcherMaker = starter_recogniser
+        if checkpoints:
+            read = [self.checkpoint(Path(path)) for path in checkpoints]
+
+            def model(targets: Sequence[Melody]) -> Recogniser:
+                return Recogniser(targets, read, starter_fusion())
+
+        return {"model": model, **({"baseline": ClassicalMatcher} if baseline else {})}
+
+    def checkpoint(self, path: Path) -> Checkpoint:
+        """A checkpoint from a file. Raises BadInput."""
+        from ml_worker.fingerprint.checkpoint import Checkpoint, UnusableCheckpoint
+
+        try:
+            return Checkpoint.load(path)
+        except (OSError, UnusableCheckpoint) as problem:
+            raise BadInput(f"{path} cannot be used: {problem}") from problem
 
     def say_what_is_missing(self, evaluation: Evaluation) -> None:
         for sentence in evaluation.left_out[:NAMED]:

@@ -13,6 +13,8 @@ from ml_worker.running import run_here
 from ml_worker.work import CannotBeDone
 from ml_worker.work.starter import install_starter_checkpoints
 
+ARGUMENTS = ("kind", "data", "epochs", "steps", "sound_versions")
+
 
 class Command(ChadCommand):
     help = (
@@ -25,11 +27,20 @@ class Command(ChadCommand):
         parser.add_argument("--data", metavar="DIR", help="a release folder; the database by default")
         parser.add_argument("--epochs", type=int, help="how often each hum is drawn on average")
         parser.add_argument("--steps", type=int, help="or how many steps to train")
+        parser.add_argument(
+            "--sound-versions",
+            type=int,
+            metavar="N",
+            help="how many further versions each hum gets, its sound changed and listened to anew; by default one "
+            "where there are few hums",
+        )
 
     def work(self, **options: Any) -> None:
-        arguments = {name: options[name] for name in ("kind", "data", "epochs", "steps") if options[name] is not None}
+        arguments = {name: options[name] for name in ARGUMENTS if options[name] is not None}
         if any(arguments.get(name, 1) < 1 for name in ("epochs", "steps")):
             raise BadInput("--epochs and --steps are above zero.")
+        if arguments.get("sound_versions", 0) < 0:
+            raise BadInput("--sound-versions is zero or more.")
         install_starter_checkpoints()
         if int(os.environ.get("RANK", "0")):  # torchrun's name for one that helps; the first has the job
             self.help_out(arguments)
@@ -45,6 +56,6 @@ class Command(ChadCommand):
         from ml_worker.work.train import Data, trained
 
         try:
-            trained(arguments, Data.of(arguments))
+            trained(arguments, Data.of(arguments, lambda share, message: None))
         except CannotBeDone as problem:
             self.give_up(str(problem))
