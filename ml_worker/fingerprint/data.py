@@ -81,10 +81,17 @@ class AlignedPair:
 
 
 class Tune(NamedTuple):
-    """A tune to make hums of: a name that tells where it is from, and its notes."""
+    """A tune to make hums of.
+
+    Attributes:
+        name: tells where it is from.
+        notes: its line.
+        song_id: the song that it is, where there may be aligned pairs of that too; else its name stands for it.
+    """
 
     name: str
     notes: Notes
+    song_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -178,10 +185,10 @@ class Example(NamedTuple):
 class Source(Protocol):
     """What examples are drawn from."""
 
-    songs: int
+    songs: Sequence[str]
 
     def example(self, song: int, rng: Generator) -> Example:
-        """An example of a song, 0 to songs - 1."""
+        """An example of a song, by its index."""
         ...
 
 
@@ -204,8 +211,8 @@ class PairSource:
         for pair in pairs:
             curves = _Curves(pair, Curve.of(pair.original), Curve.of(pair.version))
             songs.setdefault(pair.song_id, {}).setdefault(pair.fragment_id, []).append(curves)
-        self.fragments = [list(fragments.values()) for _, fragments in sorted(songs.items())]
-        self.songs = len(self.fragments)
+        self.songs = sorted(songs)
+        self.fragments = [list(songs[song].values()) for song in self.songs]
 
     def example(self, song: int, rng: Generator) -> Example:
         """A crop with voice on both sides where that can be had."""
@@ -244,8 +251,9 @@ class TuneSource:
 
     def __init__(self, tunes: Sequence[Tune], settings: Settings) -> None:
         self.settings = settings
-        self.tunes = [tune.notes for tune in tunes if len(tune.notes) >= FEWEST_NOTES]
-        self.songs = len(self.tunes)
+        long_enough = [tune for tune in tunes if len(tune.notes) >= FEWEST_NOTES]
+        self.songs = [tune.song_id or tune.name for tune in long_enough]
+        self.tunes = [tune.notes for tune in long_enough]
 
     def example(self, song: int, rng: Generator) -> Example:
         notes = self.tunes[song].at_pace(factor(PACE_OF_TUNES, rng))
@@ -294,17 +302,18 @@ class Batches:
         self.sources, self.settings = list(sources), settings
         parts = np.cumsum(shares if shares is not None else np.ones(len(self.sources)), dtype=float)
         self.bounds = np.rint(parts / parts[-1] * settings.batch).astype(int)
+        # A song has one number whatever source it comes from, so that it never repels itself.
+        self.numbers = {song: number for number, song in enumerate(song for one in sources for song in one.songs)}
 
     def batch(self, step: int) -> Batch:
         """The batch of a step; the same seed and step give the same batch."""
         rng = np.random.default_rng([self.settings.seed, step])
-        examples, songs, known = [], [], 0
+        examples, songs = [], []
         for source, size in zip(self.sources, np.diff(self.bounds, prepend=0), strict=True):
-            for song in songs_in_turn(source.songs, int(size), rng):
+            for song in songs_in_turn(len(source.songs), int(size), rng):
                 turn = int(rng.integers(1, TURNS)) if rng.uniform() < self.settings.augmentation.turned else 0
                 examples.append(turned(source.example(int(song), rng), turn))
-                songs.append((known + int(song)) * TURNS + turn)
-            known += source.songs
+                songs.append(self.numbers[source.songs[song]] * TURNS + turn)
         return batch_of(examples, np.array(songs), self.settings, rng)
 
 

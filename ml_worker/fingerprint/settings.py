@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 Kind = Literal["short", "long"]
 Centred = Literal["recording", "window"]
@@ -12,6 +12,8 @@ Precision = Literal["bfloat16", "float32"]
 
 # Window and hop of the paper's two models, seconds.
 WINDOWS: dict[str, tuple[float, float]] = {"short": (3.0, 0.25), "long": (8.0, 0.64)}
+# Stages of ResNet18.
+STAGES = 4
 # Channels of ResNet18's first stage: as published, and what two cores train in minutes.
 FULL_WIDTH = 64
 SMALL_WIDTH = 16
@@ -24,9 +26,9 @@ STARTER_STEPS = {"short": 3000, "long": 1000}
 class Augmentation:
     """How a clean pair becomes the many ways in which it could have been sung. Probabilities are per window.
 
-    The paper's: time stretch 0.8-1.25, SpliceOut, mixing with other items at 5-10 dB, noise. Its pitch shift has no
-    effect here, as every window is centred on its mean. The others are of this project: with few songs, they keep the
-    network from learning the singers.
+    The paper's: time stretch 0.8-1.25, SpliceOut, mixing with other items at 5-10 dB, noise. Its pitch shift is
+    `off_centre` here, as pictures are drawn about their mean pitch. The others are of this project: with few songs,
+    they keep the network from learning the singers.
     """
 
     # Both sides of a pair, together: how much faster or slower, as a factor either way.
@@ -188,6 +190,11 @@ class Settings:
             raise ValueError("Window, hop, width, batch, windows, steps and look_every are above zero.")
         if self.tau <= 0:
             raise ValueError("tau is above zero.")
+        for name, known in (("centred", Centred), ("loss", Loss), ("precision", Precision)):
+            if getattr(self, name) not in get_args(known):
+                raise ValueError(f"{name} is one of {', '.join(get_args(known))}, not {getattr(self, name)}.")
+        if len(self.time_strides) != STAGES:
+            raise ValueError(f"time_strides has a step for each of the {STAGES} stages.")
 
     @property
     def channels(self) -> int:

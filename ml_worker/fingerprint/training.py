@@ -141,11 +141,12 @@ def batches_of(
 ) -> Batches:
     """What the steps draw from: pairs, tunes, or both."""
     sources, shares = [], []
+    hummed = TuneSource(tunes, settings)
     if pairs:
         sources.append(PairSource(pairs, settings))
-        shares.append(1 - share_of_tunes if tunes else 1.0)
-    if tunes:
-        sources.append(TuneSource(tunes, settings))
+        shares.append(1 - share_of_tunes if hummed.songs else 1.0)
+    if hummed.songs:
+        sources.append(hummed)
         shares.append(share_of_tunes if pairs else 1.0)
     return Batches(sources, settings, shares)
 

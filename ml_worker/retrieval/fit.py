@@ -4,8 +4,8 @@
 
 On simulated hums of tunes that were held back from the training of the starter checkpoints, among the tunes of the same
 archives and composed ones: the weights ship, so they are fitted on what is free of restrictions, and nothing that is
-reported is used. Simulated hums flatter the networks, which were trained on their like; so their weights are then turned
-down by TRUST.
+reported is used. Simulated hums flatter the networks, which were trained on their like; so their weights are turned
+down by TRUST afterwards.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from ml_worker.retrieval.sureness import fit_temperature
 
 # The archives that the starter checkpoints were trained on.
 TRAINED_ON = ("cre", "pop909")
-# Simulated hums of what was held back, and composed tunes beside those that they are sought among. The number of hums is
-# a multiple of STARTS, so that every STARTS-th begins at its tune's start.
+# Simulated hums of what was held back, and composed tunes that they are sought among beside the others. There are whole
+# rounds of STARTS, so that every STARTS-th hum begins at its tune's start.
 HUMS, COMPOSED, COMPOSER_SEED = 70 * STARTS, 1000, 2
 # The networks' share of what was fitted. Chosen on the half of f0/mast that constants may be chosen on (real voices).
 TRUST = 0.5

@@ -264,7 +264,7 @@ def test_a_hummed_part_begins_with_a_note_and_has_four_or_more(seed, seconds):
 def test_a_tune_of_three_notes_is_too_short_to_be_hummed():
     tunes = made_singable(range(2))
     short = tunes[0]._replace(notes=tunes[0].notes.part(0, 3))
-    assert TuneSource([short, tunes[1]], TINY).songs == 1
+    assert TuneSource([short, tunes[1]], TINY).songs == [tunes[1].name]
 
 
 def test_the_record_changes_with_the_data_and_with_nothing_else():
@@ -316,3 +316,10 @@ def test_settings_from_before_whole_recordings_were_encoded_give_the_old_design(
     assert (restored.centred, restored.attack, restored.time_strides) == ("window", False, (1, 2, 2, 2))
     assert restored.network == Settings.paper("short", width=8).network
     assert restored.width == 8
+
+
+def test_a_tune_of_which_there_are_hums_too_is_the_same_song():
+    (pair,), (tune,) = made_pairs(range(1))[:1], made_singable(range(1))
+    chosen = TINY.changed(augmentation=dataclasses.replace(PLAIN, turned=0.0))
+    sources: list[Source] = [PairSource([pair], chosen), TuneSource([tune._replace(song_id=pair.song_id)], chosen)]
+    assert len(set(Batches(sources, chosen).batch(0).songs.tolist())) == 1

@@ -31,7 +31,7 @@ def tunes_to_hum() -> list[Tune]:
     known = [tune for tune in tunes() if starter_id(tune.slug) in songs]
     composed = compose_tunes(COMPOSED, seed=COMPOSED_SEED)
     return [
-        *(Tune(tune.slug, notes_of(as_written(tune).notes())) for tune in known),
+        *(Tune(tune.slug, notes_of(as_written(tune).notes()), str(starter_id(tune.slug))) for tune in known),
         *(Tune(score.name, notes_of(score.notes)) for score in composed),
     ]
 
