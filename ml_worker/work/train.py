@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from ml_worker.work import Outcome
 
 LOOKED_AT = (Split.TRAIN, Split.VALIDATION)
+# Weights that know something already are changed gently: at the rate of new ones they first lose what they know.
+GENTLE_RATE = 5e-4
 # The part of every batch that is simulated hums of tunes.
 SHARE_OF_TUNES = 0.5
 # With fewer hums of validation songs than this, two checkpoints are compared on so many simulated hums.
@@ -119,7 +121,7 @@ def settings_of(arguments: Mapping[str, Any], data: Data) -> Settings:
         settings = settings.changed(steps=steps)
     if arguments.get("steps"):
         settings = settings.changed(steps=arguments["steps"])
-    return settings
+    return settings.changed(learning_rate=GENTLE_RATE) if beginning(settings) else settings
 
 
 def beginning(settings: Settings) -> Weights | None:
