@@ -100,7 +100,8 @@ class BatchCommand(ChadCommand):
         try:
             lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as problem:
-            raise BadInput(f"{file} cannot be read: {problem}.") from problem
+            why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
+            raise BadInput(f"{file} cannot be read: {why}.") from problem
         for line in lines:
             self.answer(self.answer_or_error(line.rstrip("\r").split("\t"), options))
             self.stdout.flush()

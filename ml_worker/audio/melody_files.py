@@ -148,7 +148,7 @@ def melody_of_curve(path: Path) -> Melody:
     if any(len(row) < 2 for row in table) or len(table) < 2:
         raise UnusableAudio(what)
     times, hz = np.array(table).T
-    if np.any(np.diff(times) <= 0) or not np.isfinite(times).all() or times[-1] < 0 or np.any(hz > HIGHEST_HZ):
+    if not np.isfinite(times).all() or np.any(np.diff(times) <= 0) or times[-1] < 0 or np.any(hz > HIGHEST_HZ):
         raise UnusableAudio(what)
     _check_length(times[-1], path)
     wanted = np.arange(0, times[-1] + HOP_S / 2, HOP_S)

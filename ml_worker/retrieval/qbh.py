@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -203,7 +204,7 @@ def _read_targets(
     melodies, names, left_out = [], [], list(collection.left_out)
     for target, reading in zip(collection.targets, readings, strict=True):
         if reading.melody is None:
-            left_out.append(reading.problem)
+            left_out.append(named(reading.problem, target.path))
         elif not reading.melody.voiced.any():
             left_out.append(f"No melody is heard in {target.path}.")
         else:
@@ -212,6 +213,11 @@ def _read_targets(
     if not melodies:
         raise BadCollection(f"None of the targets can be read: {left_out[0]}")
     return melodies, names, left_out
+
+
+def named(problem: str, path: Path) -> str:
+    """A sentence about a file that names it."""
+    return problem if path.name in problem else f"{path.name}: {problem}"
 
 
 def _outcome(query: Query, matchers: Mapping[str, Matcher], names: Sequence[str], from_start: bool) -> Outcome:

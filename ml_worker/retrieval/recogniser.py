@@ -117,11 +117,16 @@ class Recogniser:
         targets: their melodies; one without voice is never found.
         checkpoints: whose fingerprints are used, the scores of several being averaged: `short` and `long` make `fused`.
         fusion: how candidates are weighed; None: by the networks alone.
+
+    Raises:
+        ValueError: there are no targets.
     """
 
     def __init__(
         self, targets: Sequence[Melody], checkpoints: Sequence[Checkpoint], fusion: Fusion | None = None
     ) -> None:
+        if not targets:
+            raise ValueError("There are no targets to recognise hums among.")
         self.networks = [NetworkMatcher(targets, checkpoint) for checkpoint in checkpoints]
         self.fusion = fusion
         self.classical = ClassicalMatcher(targets) if fusion else None

@@ -92,3 +92,14 @@ def test_targets_have_to_be_named_and_told_apart(places, capsys):
     with pytest.raises(SystemExit):
         called(places)
     assert "would both be the target 't1'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["q.tsv", "targets/t1.pv", "own.safetensors"])
+def test_the_answer_overwrites_nothing_that_is_asked_with(places, capsys, name):
+    (places / "own.safetensors").write_text("a checkpoint")
+    before = (places / name).read_bytes()
+    with pytest.raises(SystemExit) as stop:
+        called(places, "--checkpoint", str(places / "own.safetensors"), "--out", str(places / name))
+    assert stop.value.code == 2
+    assert "is part of what is evaluated" in capsys.readouterr().err
+    assert (places / name).read_bytes() == before

@@ -55,6 +55,8 @@ class Command(ChadCommand):
         out = Path(options["out"]) if options["out"] else None
         if out and (not out.parent.is_dir() or out.is_dir()):
             raise BadInput(f"{out} cannot be written: name a file in a folder that exists.")
+        if out and is_asked_with(out, options):
+            raise BadInput(f"{out} is part of what is evaluated. Name another file for the answer.")
         try:
             collection = self.collection(options["layout"], options["queries"], options["targets"])
             with ProgressBar() as progress:
@@ -110,7 +112,9 @@ class Command(ChadCommand):
 
         try:
             return Checkpoint.load(path)
-        except (OSError, UnusableCheckpoint) as problem:
+        except OSError as problem:
+            raise BadInput(f"{path} cannot be read: {problem.strerror}.") from problem
+        except UnusableCheckpoint as problem:
             raise BadInput(f"{path} cannot be used: {problem}") from problem
 
     def say_what_is_missing(self, evaluation: Evaluation) -> None:
@@ -123,3 +127,11 @@ class Command(ChadCommand):
                 f"{missing} of {len(evaluation.outcomes)} hums have no target among the {evaluation.targets}. "
                 "They count as misses."
             )
+
+
+def is_asked_with(out: Path, options: dict[str, Any]) -> bool:
+    """Whether the answer would be written over what is asked with: the table, a checkpoint, a file of the targets."""
+    asked = [Path(path).resolve() for path in (options["queries"], *options["checkpoint"])]
+    folder = Path(options["targets"]).resolve() if options["targets"] else None
+    here = out.resolve()
+    return here in asked or (folder is not None and here.exists() and here.is_relative_to(folder))
