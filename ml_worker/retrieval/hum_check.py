@@ -42,6 +42,9 @@ TONE_WITHIN_ST = 0.12
 # A tracker's own confidence under which half of what it took for a voice is drums; of those whose scale is known. Hums
 # under noise as loud as they are have 0.73 and more, toms 0.61 in the middle; 0..1.
 LEAST_CONFIDENCE = {"swift-f0": 0.68}
+# But not where the notes are held as long as a voice, or a nearly pure tone, holds them: of such a tone a tracker is
+# never sure; share of the voiced time.
+SURELY_HELD = 0.9
 
 # What is said to the person: what was heard, and what to do.
 TOO_SHORT = "This recording is too short to search for. Hum a little longer: a few seconds are enough."
@@ -86,7 +89,7 @@ def check_hum(melody: Melody, sound: Sound | None = None) -> None:
         raise NothingHeard(_too_little(melody, sound, signs))
     if signs.range_st < TONE_WITHIN_ST:
         raise NothingHeard(TONE)
-    if signs.confidence < least_confidence(melody.method):
+    if signs.confidence < least_confidence(melody.method) and signs.held_share < SURELY_HELD:
         raise NothingHeard(NO_VOICE)
     if signs.held_share < LEAST_HELD and signs.pace > FASTEST:
         raise NothingHeard(SPEECH)

@@ -103,13 +103,20 @@ def test_without_the_sound_little_voice_is_only_called_too_little():
     assert what_is_said(curve_melody(np.r_[np.full(40, 60.0), np.full(200, np.nan)].astype(np.float32))) == TOO_LITTLE
 
 
+def doubted(melody: Melody, method: str = "swift-f0, voiced from 0.5") -> Melody:
+    """The melody as a tracker has it who hardly believes in it."""
+    return Melody(HOP_S, melody.f0_hz, melody.voiced, np.full_like(melody.confidence, 0.55), method)
+
+
 def test_a_tracker_that_hardly_believes_itself_has_heard_no_voice():
-    doubtful = humming([60, 62, 64, 65])
-    doubtful = Melody(
-        HOP_S, doubtful.f0_hz, doubtful.voiced, np.full_like(doubtful.confidence, 0.55), "swift-f0, voiced from 0.5"
-    )
-    assert what_is_said(doubtful) == NO_VOICE
-    assert what_is_said(Melody(HOP_S, doubtful.f0_hz, doubtful.voiced, doubtful.confidence, "another")) is None
+    times = np.arange(0, 4, HOP_S)
+    struck = curve_melody((60 - 13 * np.mod(times, 0.3)).astype(np.float32), HOP_S)  # as toms fall
+    assert what_is_said(doubted(struck)) == NO_VOICE
+    assert what_is_said(doubted(struck, "another")) is None
+
+
+def test_of_a_tune_of_long_pure_tones_a_tracker_may_be_unsure():
+    assert what_is_said(doubted(humming([60, 62, 64, 65], note_s=1.5))) is None
 
 
 def test_real_speech_is_refused():
