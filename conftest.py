@@ -10,11 +10,17 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from hypothesis import settings
+
 from chad_site.tests import own_home
 
 own_home.make()
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads do not spin beside the tests' own services
 own_home.set_up_django()
+
+# A slow machine is no failure.
+settings.register_profile("chad", deadline=None)
+settings.load_profile("chad")
 
 pytest_plugins = (
     "chad_site.tests.services",

@@ -15,6 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Channels last is the faster order in memory. But on two threads torch 2.13 writes beyond its memory in the backward
+# pass of narrow networks with odd batches; with whole blocks of this many channels it does not.
+FAST_CHANNELS = 16
 # Columns that the stem takes together: its convolution and its pooling halve the time each.
 STEM_STRIDE = 4
 # Reach of the stem to both sides, columns: a convolution over 7 and, at half the rate, a maximum over 3.
@@ -74,13 +77,14 @@ class Encoder(nn.Module):
         # Columns of a picture for each column of features, and how many columns around its own each one sees.
         self.stride = STEM_STRIDE * math.prod(time_strides)
         self.reach = reach_of(time_strides)
+        self.layout = torch.channels_last if width % FAST_CHANNELS == 0 else torch.contiguous_format
 
     def features(self, images: Tensor) -> Tensor:
         """What the body finds along time: (B, channels, 80, T) -> float32 (B, 8 width, T / stride, rounded up).
 
         Feature k is centred on column k * stride.
         """
-        x = self.stem(images.contiguous(memory_format=torch.channels_last))
+        x = self.stem(images.contiguous(memory_format=self.layout))
         return self.body(x).float().mean(dim=2)
 
     def fingerprints(self, features: Tensor, starts: Tensor, ends: Tensor) -> Tensor:

@@ -251,7 +251,7 @@ def _start(settings: Settings, initial: Checkpoint | None, state: RunState | Non
         network.load_state_dict(dict(initial.state))
     if processes.count > 1:
         share_norms(network)
-    network = network.to(device()).to(memory_format=torch.channels_last)
+    network = network.to(device()).to(memory_format=network.layout)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     run = _Run(network, optimiser)
     if state and (found := state.load(network, optimiser)):
