@@ -49,6 +49,14 @@ class SungSong:
         """Start and end of each phrase, seconds in the recording."""
         return [(phrase[0].start_s, phrase[-1].end_s) for phrase in self.phrases]
 
+    def sung_between(self, start_s: float, end_s: float) -> list[tuple[float, float, float]]:
+        """The pitched notes that start between two seconds: start and end in seconds from the first, MIDI pitch."""
+        return [
+            (note.start_s - start_s, note.end_s - start_s, note.pitch)
+            for note in self.notes
+            if note.pitch is not None and start_s <= note.start_s < end_s
+        ]
+
     def pitch_at(self, times_s: NDArray[np.floating]) -> NDArray[np.float64]:
         """MIDI pitch sung at each of the times (T,); NaN between notes and where nothing pitched is sung."""
         pitch = np.full(len(times_s), np.nan)

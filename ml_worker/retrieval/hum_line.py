@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
+from ml_worker.retrieval.hum_check import LEAST_VOICE_S
 from ml_worker.retrieval.matcher import NothingHeard
 from ml_worker.retrieval.target_table import HOP_S, Line, line_of
 
-# A hum with less voice than this tells nothing; seconds.
-LEAST_VOICE_S = 1.0
 # Of a longer hum this much is used: it tells tunes apart, and tables need not grow; seconds.
 LONGEST_S = 20.0
 # A run of voice at an end is no note where it is shorter than this and this far from the hum's middle pitch;

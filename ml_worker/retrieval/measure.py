@@ -150,11 +150,7 @@ def hums_of_song(name: str, styles: Sequence[str], data: Path) -> Iterator[Melod
     """Each phrase of 4 to 12 s by each kind of singer, through a phone for every other one."""
     _, score = load_song(name, data)
     for number, (start_s, end_s) in enumerate(fragments_of(score)):
-        notes = [
-            (note.start_s - start_s, note.end_s - start_s, note.pitch)
-            for note in score.notes
-            if note.pitch is not None and start_s <= note.start_s < end_s
-        ]
+        notes = score.sung_between(start_s, end_s)
         for seed, style in enumerate(styles):
             band = "phone" if number % 2 else "wide"
             yield track_melody(sing(notes, seed=100 * number + seed, style=style, band=band).sound)

@@ -110,11 +110,7 @@ def simulated(data: Path) -> Iterator[Piece]:
     for song in SONGS:
         _, score = load_song(song, data)
         for number, (start_s, end_s) in enumerate(fragments_of(score)):
-            notes = [
-                (note.start_s - start_s, note.end_s - start_s, note.pitch)
-                for note in score.notes
-                if note.pitch is not None and start_s <= note.start_s < end_s
-            ]
+            notes = score.sung_between(start_s, end_s)
             tuned, style = number % 4 < 2, ("free", "poor")[number % 2]
             take = sing(notes, seed=number, style=style, band="phone")
             yield heard(f"simulated, {style}", True, tuned, take.sound)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +16,10 @@ from ml_worker.fingerprint.image import Painter, Source, melody_of
 from ml_worker.fingerprint.network import Encoder
 from ml_worker.retrieval.hum_check import check_hum
 from ml_worker.retrieval.hum_line import hum_spans
+from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.matcher import Matches
 from ml_worker.retrieval.sequences import LEAST_VOICED, Sequences
 
-# Tempo ratios of a hum to what it hums (above 1: the hum is slower), evenly spaced in their logarithm.
-TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.6, 1.7, 13))
 # Most windows of a hum that are compared; a longer hum is looked at less often, as neighbours say nearly the same.
 MOST_WINDOWS = 16
 # From a hum's first window to its last one, seconds at most, at whatever tempo; what lies beyond is not compared.
@@ -45,6 +45,14 @@ class Voiced:
     def seconds(self) -> float:
         """How long there is a voice."""
         return float(melody_of(self.source).voiced.sum() * self.source.hop_s)
+
+
+class HumWindows(NamedTuple):
+    """A hum's fingerprints at one tempo ratio: (Q, D), zeros where it is silent, and their steps (Q,)."""
+
+    ratio: float
+    vectors: NDArray[np.float32]
+    steps: NDArray[np.int64]
 
 
 def heard_hum(query: Source) -> Source:
@@ -75,11 +83,18 @@ class NetworkMatcher:
 
     def match(self, query: Source, *, from_start: bool = False) -> Matches:
         """How well each target fits: the best mean cosine along any diagonal at any tempo. As `Matcher.match`."""
+        return self.match_windows(self.windows(query), from_start=from_start)
+
+    def windows(self, query: Source) -> list[HumWindows]:
+        """The hum's fingerprints at every tempo. Raises NothingHeard as `heard_hum`."""
         hum = heard_hum(query)
+        return [HumWindows(ratio, *self.windows_at(hum, ratio)) for ratio in TEMPO_RATIOS]
+
+    def match_windows(self, windows: Sequence[HumWindows], *, from_start: bool = False) -> Matches:
+        """What `match` says of a hum of which the windows are known."""
         scores = np.full(len(self.begins_s), -np.inf)
         starts_s, ratios = self.begins_s.copy(), np.ones(len(self.begins_s))
-        for ratio in TEMPO_RATIOS:
-            vectors, steps = self.windows_at(hum, ratio)
+        for ratio, vectors, steps in windows:
             found = self.sequences.along(vectors, steps, from_start=from_start)
             better = (found.scores > scores) & self.is_voiced
             scores[better], ratios[better] = found.scores[better], ratio

@@ -23,7 +23,7 @@ from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.fingerprint.shipped import FOLDER, shipped_kinds, starter_checkpoint
 from ml_worker.retrieval.classical import ClassicalMatcher, Comparison
 from ml_worker.retrieval.matcher import Matches
-from ml_worker.retrieval.network_matcher import NetworkMatcher, heard_hum
+from ml_worker.retrieval.network_matcher import HumWindows, NetworkMatcher
 from ml_worker.retrieval.target_table import StartKind
 
 Figures = NDArray[np.float64]
@@ -151,15 +151,21 @@ class Recogniser:
 
     def by_networks(self, query: Melody, *, from_start: bool = False) -> Matches:
         """The networks' mean score; places and tempi are the first network's."""
-        each = [network.match(query, from_start=from_start) for network in self.networks]
+        return self._mean_of_networks([network.windows(query) for network in self.networks], from_start)
+
+    def _mean_of_networks(self, windows: Sequence[Sequence[HumWindows]], from_start: bool) -> Matches:
+        each = [
+            network.match_windows(of_hum, from_start=from_start)
+            for network, of_hum in zip(self.networks, windows, strict=True)
+        ]
         return Matches(np.mean([one.scores for one in each], axis=0), each[0].starts_s, each[0].tempo_ratios)
 
     def candidates(self, query: Melody, *, from_start: bool = False) -> Candidates:
         """What either kind of evidence finds, with all figures of each."""
         assert self.classical is not None
-        heard_hum(query)
-        at_start = self.by_networks(query, from_start=True)
-        network = at_start if from_start else self.by_networks(query)
+        windows = [network.windows(query) for network in self.networks]
+        at_start = self._mean_of_networks(windows, True)
+        network = at_start if from_start else self._mean_of_networks(windows, False)
         classical = self.classical.match(query, from_start=from_start)
         among = np.union1d(network.best(CANDIDATES), classical.best(CANDIDATES))
         compared_at_start = self.classical.compare(query, among, from_start=True)
