@@ -143,8 +143,22 @@ def _centre(block: Sound) -> Samples:
     middle = np.mean(spectra, axis=0)
     if len(spectra) == 2:
         middle *= _centre_mask(*spectra)
-    harmonic, _ = librosa.decompose.hpss(np.abs(middle), kernel_size=MEDIANS, mask=True)
-    return librosa.istft(middle * harmonic, hop_length=HOP, length=block.frames)
+    return librosa.istft(middle * _harmonic_mask(np.abs(middle)), hop_length=HOP, length=block.frames)
+
+
+def _harmonic_mask(size: np.ndarray) -> np.ndarray:
+    """The soft mask of what lasts against what strikes, by medians along time and frequency (Fitzgerald 2010).
+
+    That of librosa.decompose.hpss, number for number; scipy's median of a line is eight times as fast as its median
+    of a plane, which that takes.
+    """
+    import librosa
+    from scipy.ndimage import median_filter
+
+    over_time, over_frequency = MEDIANS
+    lasting = np.stack([median_filter(line, over_time) for line in size])
+    striking = np.stack([median_filter(line, over_frequency) for line in np.ascontiguousarray(size.T)]).T
+    return librosa.util.softmask(lasting, striking, power=2, split_zeros=True)
 
 
 def _two(block: Sound) -> list[Samples]:

@@ -21,7 +21,7 @@ from ml_worker.audio import cqt
 from ml_worker.audio.attack import attack
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.salience import Salience
-from ml_worker.audio.sound import Samples, Sound
+from ml_worker.audio.sound import Samples, Sound, uncancelled
 
 if TYPE_CHECKING:
     from swift_f0 import SwiftF0
@@ -151,7 +151,7 @@ def _melody(
 
 
 def at_rate(sound: Sound, sample_rate: int) -> Samples:
-    """The mean of the channels at another rate, (N,); resampled as a stream, so that only the result grows."""
+    """The mono sound at another rate, (N,), as `Sound.mono`; resampled as a stream, so that only the result grows."""
     if sound.frames == 0:
         return np.zeros(0, dtype=np.float32)
     if sound.sample_rate == sample_rate:
@@ -161,8 +161,9 @@ def at_rate(sound: Sound, sample_rate: int) -> Samples:
     # One array from the start: joining parts at the end would hold everything twice.
     resampled = np.empty(int(np.ceil(sound.frames * sample_rate / sound.sample_rate)) + 1, np.float32)
     filled = 0
+    channels = uncancelled(sound.samples)
     for start in range(0, sound.frames, piece):
-        block = sound.samples[:, start : start + piece].mean(axis=0)
+        block = channels[:, start : start + piece].mean(axis=0)
         part = stream.resample_chunk(block, last=start + piece >= sound.frames)
         resampled[filled : filled + len(part)] = part
         filled += len(part)

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_dilation, uniform_filter1d
 from scipy.signal import welch
 
 from ml_worker.audio.melody import Melody
-from ml_worker.audio.sound import Sound
+from ml_worker.audio.sound import Sound, uncancelled
 
 FRAME_S = 0.02
 """Levels are taken over frames of this many seconds: two periods of the lowest voice."""
@@ -92,7 +92,7 @@ class TakeMeasures:
 def measure_take(sound: Sound, melody: Melody) -> TakeMeasures:
     """All measures of a take and its tracked melody. Takes any sound: empty, silent, of one sample; never fails."""
     samples = np.nan_to_num(sound.samples.astype(np.float64), posinf=1.0, neginf=-1.0)
-    mono = samples.mean(axis=0) if samples.size else np.zeros(0)
+    mono = uncancelled(samples).mean(axis=0) if samples.size else np.zeros(0)
     dc = float(mono.mean()) if mono.size else 0.0
     levels = frame_levels(mono - dc, sound.sample_rate)
     voiced = frames_voiced(melody, len(levels))

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ml_worker.audio.decode import decode, decode_with_report
 from ml_worker.audio.flac import flac_ready, to_flac
 from ml_worker.audio.sound import Sound, UnusableAudio
+from ml_worker.audio.trackers import track_melody
 from ml_worker.tests.made_audio import encoded, glide, tone, video
 from ml_worker.tests.shared_data import shared_data
 
@@ -116,6 +117,23 @@ class TestWhatIsRead:
     def test_mono_is_the_plain_mean(self):
         left_only = np.stack([tone().mono(), np.zeros(4 * 44_100, np.float32)])
         assert np.allclose(decode(wav(left_only, subtype="FLOAT")).mono(), left_only[0] / 2)
+
+    @pytest.mark.parametrize("gain", [0.99, 0.9])
+    @pytest.mark.parametrize("rate", [16_000, 44_100])
+    def test_of_channels_that_cancel_the_loudest_is_heard(self, gain, rate):
+        left = tone(rate=rate).mono()
+        sound = decode(wav(np.stack([gain * left, -left]), rate, subtype="FLOAT"))
+        assert np.array_equal(sound.samples, np.stack([gain * left, -left]).astype(np.float32))
+        assert np.array_equal(sound.mono(), -left)
+        alone = track_melody(Sound.from_mono(-left, rate))
+        assert alone.voiced.mean() > 0.8
+        assert np.array_equal(track_melody(sound).f0_hz, alone.f0_hz)
+
+    @given(seed=st.integers(0, 1000), channels=st.integers(2, 64))
+    @settings(max_examples=20, deadline=None)
+    def test_channels_that_have_nothing_in_common_are_averaged(self, seed, channels):
+        samples = np.random.default_rng(seed).standard_normal((channels, 4000)).astype(np.float32)
+        assert np.array_equal(Sound(samples, 16_000).mono(), samples.mean(axis=0))
 
     @pytest.mark.parametrize("track", [0, 4])
     def test_tracks_of_a_stem_file(self, track):
