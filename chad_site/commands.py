@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from tqdm import tqdm
+
+# What shells tell of a program that was stopped from the keyboard (SIGINT), and of one whose reader left (SIGPIPE).
+INTERRUPTED, UNREAD = 130, 141
 
 
 class BadInput(Exception):
@@ -22,7 +26,8 @@ class BadInput(Exception):
 class ChadCommand(BaseCommand):
     """A command that people and scripts use alike.
 
-    With --json, standard output is JSON alone. Bad input exits with 2 and one line on standard error.
+    With --json, standard output is JSON alone. Bad input exits with 2 and one line on standard error. Stopped from the
+    keyboard, it says so in a word; where nobody reads on what it prints (`| head`), it ends without one.
     """
 
     # The database is reached when the work does, so that commands without one need none.
@@ -35,6 +40,12 @@ class ChadCommand(BaseCommand):
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         """Arguments of the command itself."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        try:
+            super().run_from_argv(argv)
+        except KeyboardInterrupt:
+            self.give_up("Stopped.", INTERRUPTED)
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -61,15 +72,33 @@ class ChadCommand(BaseCommand):
     def say(self, text: str) -> None:
         """A message for the person at the shell."""
         self.stderr.style_func = None
-        self.stderr.write(text)
+        try:
+            self.stderr.write(text)
+        except OSError as problem:
+            # Nobody can be told anything any more.
+            forget_unwritten(self.stderr)
+            sys.exit(UNREAD if isinstance(problem, BrokenPipeError) else 1)
 
     def answer(self, value: Any, words: str = "", *, as_json: bool = False) -> None:
-        """The command's answer: JSON where it was asked for, words otherwise."""
-        self.stdout.write(words if words and not as_json else json.dumps(value, default=str))
+        """The command's answer: JSON where it was asked for, words otherwise. It is written out when this returns."""
+        try:
+            self.stdout.write(words if words and not as_json else json.dumps(value, default=str))
+            self.stdout.flush()
+        except BrokenPipeError:
+            forget_unwritten(self.stdout)
+            sys.exit(UNREAD)
+        except OSError as problem:
+            forget_unwritten(self.stdout)
+            self.give_up(f"The answer cannot be written to standard output: {problem.strerror}.")
 
     def give_up(self, sentence: str, status: int = 1) -> NoReturn:
         self.say(" ".join(sentence.split()))
         sys.exit(status)
+
+
+def forget_unwritten(stream: OutputWrapper) -> None:
+    """What a standard stream could not write goes nowhere. Python would try again as it ends, and complain."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class BatchCommand(ChadCommand):
@@ -103,13 +132,16 @@ class BatchCommand(ChadCommand):
             why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
             raise BadInput(f"{file} cannot be read: {why}.") from problem
         for line in lines:
-            self.answer(self.answer_or_error(line.rstrip("\r").split("\t"), options))
-            self.stdout.flush()
+            self.answer(self.answer_or_error(line.rstrip("\r"), options))
 
-    def answer_or_error(self, asked: list[str], options: dict[str, Any]) -> Any:
+    def answer_or_error(self, line: str, options: dict[str, Any]) -> Any:
+        asked = line.split("\t")
         try:
+            if not line.strip():
+                raise BadInput("The line is empty.")
             if len(asked) != len(self.parts):
-                raise BadInput(f"The line has {len(asked)} columns, not {len(self.parts)}.")
+                columns = "1 column" if len(asked) == 1 else f"{len(asked)} columns"
+                raise BadInput(f"The line has {columns}, not {len(self.parts)}.")
             return self.answer_to(*asked, **options)
         except BadInput as problem:
             return {"error": str(problem)}

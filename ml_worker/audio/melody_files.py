@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.midi import MIDI_ENDINGS, MidiNote, melody_track, tracks_of
 from ml_worker.audio.separation import MIX_RATE, separate
-from ml_worker.audio.sound import UnusableAudio
+from ml_worker.audio.sound import Sound, UnusableAudio
 from ml_worker.audio.trackers import track_melody
 
 # Pitch vectors as MIR-QBSH has them: one column of semitones.
@@ -52,8 +53,20 @@ FILES_AT_ONCE = 16
 Progress = Callable[[float, str], None]
 
 
+class Heard(NamedTuple):
+    """What is in a file: its melody, and the sound that it was tracked in; None of MIDI and pitch curves."""
+
+    melody: Melody
+    sound: Sound | None
+
+
 def read_melody(path: Path, *, mixture: bool = False) -> Melody:
-    """The melody in a file.
+    """The melody in a file: that of `hear`, with the same arguments and errors."""
+    return hear(path, mixture=mixture).melody
+
+
+def hear(path: Path, *, mixture: bool = False) -> Heard:
+    """The melody in a file, with its sound, which tells silence from noise where there is no melody.
 
     Args:
         path: audio (whatever its name says), MIDI (its melody track), text of two columns: seconds, Hz (0 where
@@ -63,19 +76,22 @@ def read_melody(path: Path, *, mixture: bool = False) -> Melody:
     Raises:
         UnusableAudio: with a sentence, where the file holds no melody that we can read.
     """
+    if os.path.isdir(path):
+        raise UnusableAudio(f"{path} is a folder. Name a file.")
     if not os.path.isfile(path):
         raise UnusableAudio(f"There is no file {path}.")
     if path.suffix.lower() in MIDI_ENDINGS:
-        return melody_of_midi(path)
+        return Heard(melody_of_midi(path), None)
     if path.suffix.lower() == VECTOR_ENDING:
-        return melody_of_vector(path)
+        return Heard(melody_of_vector(path), None)
     if path.suffix.lower() in CURVE_ENDINGS:
-        return melody_of_curve(path)
+        return Heard(melody_of_curve(path), None)
     try:
         sound = decode(path, max_rate=MIX_RATE if mixture else None)
     except OSError as problem:
         raise UnusableAudio(f"{path.name} cannot be read: {problem.strerror}.") from problem
-    return track_melody(separate(sound).sound if mixture else sound)
+    voice = separate(sound).sound if mixture else sound
+    return Heard(track_melody(voice), voice)
 
 
 # ------------------------------------------------------------------------------------------------------- many files
@@ -110,7 +126,13 @@ def read_melodies(
     context = multiprocessing.get_context("spawn")
     at_once = max(1, min(FILES_AT_ONCE, len(paths) // (4 * workers)))
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        return list(_told(pool.map(read, paths, chunksize=at_once), paths, progress))
+        # The others end with this one. The signal from the keyboard reaches them too, and would make each complain.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            readings = pool.map(read, paths, chunksize=at_once)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return list(_told(readings, paths, progress))
 
 
 def processors() -> int:
@@ -206,7 +228,9 @@ def melody_of_midi(path: Path) -> Melody:
     try:
         tracks = tracks_of(mido.MidiFile(path, clip=True))
     except BAD_MIDI as problem:
-        raise UnusableAudio(f"{path.name} is not a MIDI file that we can read: {problem}.") from problem
+        # Of a file that is cut off, mido says nothing.
+        why = str(problem).rstrip(".") or "it ends too early"
+        raise UnusableAudio(f"{path.name} is not a MIDI file that we can read: {why}.") from problem
     if not tracks:
         raise UnusableAudio(f"{path.name} holds no notes.")
     notes = melody_track(tracks).notes

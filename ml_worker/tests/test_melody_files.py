@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_worker.audio import melody_files
-from ml_worker.audio.melody_files import HOP_S, LEGATO_S, MidiNote, melody_of_notes, read_melodies, read_melody
+from ml_worker.audio.melody_files import HOP_S, LEGATO_S, MidiNote, hear, melody_of_notes, read_melodies, read_melody
 from ml_worker.audio.sound import Sound, UnusableAudio
 from ml_worker.tests.made_audio import encoded, tone
 
@@ -222,6 +222,21 @@ def test_what_is_absent_or_no_audio_is_refused(tmp_path):
             read_melody(tmp_path / name)
     with pytest.raises(UnusableAudio, match="not audio"):
         read_melody(written(tmp_path / "a.wav", "This is a letter, not a sound. " * 9))
+
+
+def test_what_is_heard_is_the_melody_and_its_sound(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(encoded(tone(2.0), "wav", "pcm_s16le"))
+    heard = hear(path)
+    assert heard.sound.duration_s == pytest.approx(2.0)
+    np.testing.assert_array_equal(heard.melody.f0_hz, read_melody(path).f0_hz)
+    assert hear(midi_file(tmp_path / "a.mid", ("", 0, [(0, 480, 60)]))).sound is None
+    assert hear(written(tmp_path / "a.csv", "0,220\n1,220")).sound is None
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(UnusableAudio, match="is a folder"):
+        read_melody(tmp_path)
 
 
 # ------------------------------------------------------------------------------------------------------ many files
