@@ -182,19 +182,18 @@ def weights_name(checkpoint: Checkpoint, filename: str) -> str:
 
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     def shipped(self) -> Self:
-        """Those that came with CHAD: no job made them."""
-        return self.filter(job=None)
+        """Those that came with CHAD."""
+        return self.filter(is_shipped=True)
 
     def trained_here(self) -> Self:
-        return self.exclude(job=None)
+        return self.filter(is_shipped=False)
 
     def usable(self, kind: str = "short") -> Self:
         """Those that may be used, the one that is used first: what was trained here before what came with CHAD, then
         the latest. What turned out to be worse than what came with CHAD is not among them.
         """
         worse = Q(figures__contains={COMPARED: {"is_worse": True}})
-        is_shipped = models.ExpressionWrapper(Q(job=None), output_field=models.BooleanField())
-        return self.filter(~worse, kind=kind).order_by(is_shipped, "-created_at")
+        return self.filter(~worse, kind=kind).order_by("is_shipped", "-created_at")
 
     def latest(self, kind: str = "short") -> Checkpoint | None:
         """The one that is used, of its kind."""
@@ -216,6 +215,7 @@ class Checkpoint(models.Model):
     data = models.JSONField()
     figures = models.JSONField(default=dict)
     null_level = models.JSONField(null=True, blank=True, help_text="What unrelated pairs reach, see mining/null.py")
+    is_shipped = models.BooleanField("came with CHAD", default=False)
     job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="checkpoints")
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -226,11 +226,6 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    @property
-    def is_shipped(self) -> bool:
-        """Whether it came with CHAD."""
-        return self.job_id is None
 
 
 def fingerprints_name(fingerprints: FingerprintSet, filename: str) -> str:

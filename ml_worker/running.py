@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import OperationalError, connections
+from django.db import OperationalError, connections, transaction
 
 from ml_worker.models import HEARTBEAT, Job
 from ml_worker.work import FUNCTIONS, CannotBeDone
@@ -62,22 +62,39 @@ def heartbeat(job: Job) -> Iterator[None]:
 def run_here(kind: str, subject: Any = "", /, *, on_progress: Progress | None = None, **arguments: Any) -> Job:
     """The job of this kind about this subject, run in this process, or awaited where a worker has it already.
 
-    What management commands call, so that a command and a worker never do the same work side by side.
+    What management commands call, so that a command and a worker never do the same work side by side. A job whose
+    worker was lost is taken over.
     """
-    job = Job.ask(kind, subject, **arguments)
-    claimed = Job.claim("a command", Job.objects.filter(pk=job.pk))
-    if claimed:
-        if on_progress:
-            _also_tell(claimed, on_progress)
-        return run(claimed)
+    job, is_claimed = claimed_here(kind, subject, **arguments)
+    if is_claimed:
+        return run_claimed(job, on_progress)
     while job.state in Job.OPEN:
         time.sleep(0.5)
+        job.put_back()
         job.refresh_from_db()
         if on_progress:
             on_progress(job.progress, job.message)
         if job.state == Job.State.WAITING:
             return run_here(kind, subject, on_progress=on_progress, **arguments)
     return job
+
+
+@transaction.atomic
+def claimed_here(kind: str, subject: Any = "", /, **arguments: Any) -> tuple[Job, bool]:
+    """The open job of this kind about this subject, and whether it is this process's now: no worker has it.
+
+    A new one is no worker's before it is claimed, as nobody sees it until then.
+    """
+    job = Job.ask(kind, subject, **arguments)
+    claimed = Job.claim("a command", Job.objects.filter(pk=job.pk))
+    return claimed or job, claimed is not None
+
+
+def run_claimed(job: Job, on_progress: Progress | None = None) -> Job:
+    """Runs a claimed job to its end, and also tells its progress here."""
+    if on_progress:
+        _also_tell(job, on_progress)
+    return run(job)
 
 
 def _also_tell(job: Job, on_progress: Progress) -> None:

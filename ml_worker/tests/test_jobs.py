@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Thread
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from ml_worker import pending, running, tasks
@@ -167,3 +168,33 @@ def test_a_command_and_a_worker_do_not_do_the_same_work_twice(does):
     first = running.run_here(Job.Kind.TRAIN, "short")
     assert first.state == Job.State.DONE
     assert len(runs) == 1
+
+
+def test_a_command_takes_over_from_a_worker_that_was_lost(does):
+    does(Job.Kind.TRAIN, lambda job, report: ("done", None))
+    lost = claim(Job.ask(Job.Kind.TRAIN, "short", steps=7))
+    Job.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
+    job = running.run_here(Job.Kind.TRAIN, "short")
+    assert (job, job.state, job.attempts, job.arguments) == (lost, Job.State.DONE, 2, {"steps": 7})
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_worker_takes_what_a_command_asks_for_before_the_command_has_it(monkeypatch):
+    seen = []
+
+    def look() -> None:
+        seen.append(Job.objects.count())
+        connection.close()
+
+    def claim_after_a_look(*asked):
+        other = Thread(target=look)
+        other.start()
+        other.join()
+        return claims(*asked)
+
+    claims = Job.claim
+    monkeypatch.setattr(Job, "claim", claim_after_a_look)
+    job, is_claimed = running.claimed_here(Job.Kind.TRAIN, "short")
+    assert is_claimed
+    assert seen == [0]
+    assert running.claimed_here(Job.Kind.TRAIN, "short") == (job, False)

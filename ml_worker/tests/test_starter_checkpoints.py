@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test import Client
 from hypothesis import given
@@ -18,6 +20,7 @@ from ml_worker.catalogue.composer import compose_tunes
 from ml_worker.fingerprint import shipped
 from ml_worker.mining.null import PITCH_CURVE_NULL
 from ml_worker.models import COMPARED, Checkpoint
+from ml_worker.tests import made_rows
 from ml_worker.tests.made_starter import starters_in, untrained
 from ml_worker.tests.manage import make_checkpoint
 from ml_worker.work.starter import install_starter_checkpoints
@@ -101,6 +104,26 @@ def test_what_was_trained_here_is_used_unless_it_is_worse(starters):
     assert Checkpoint.objects.to_mine_with() is None
     make_checkpoint("short-bbbbbbbbbbbb")
     assert Checkpoint.objects.latest().name == Checkpoint.objects.to_mine_with().name == "short-bbbbbbbbbbbb"
+
+
+@pytest.mark.django_db
+def test_what_was_trained_here_stays_so_when_its_job_is_deleted(admin: Client):
+    trained = make_checkpoint()
+    trained.job.delete()
+    assert Checkpoint.objects.trained_here().get() == trained
+    assert not Checkpoint.objects.shipped().exists()
+    assert "trained here" in admin.get("/manage/checkpoints/").content.decode()
+
+
+@pytest.mark.django_db
+def test_checkpoints_from_before_are_marked_by_what_trained_them(admin: Client):
+    migration = import_module("ml_worker.migrations.0006_checkpoints_that_came_with_chad")
+    hum = made_rows.sung_hum(made_rows.sung_song(1))
+    make_checkpoint("short-aaaaaaaaaaaa", job=None, is_shipped=False)
+    make_checkpoint("short-bbbbbbbbbbbb", [hum], job=None, is_shipped=False)
+    make_checkpoint("short-cccccccccccc", [hum])
+    migration.mark_shipped(apps, None)
+    assert Checkpoint.objects.shipped().get().name == "short-aaaaaaaaaaaa"
 
 
 # --- learning curves

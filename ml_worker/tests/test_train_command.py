@@ -8,16 +8,18 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
-from ml_worker.fingerprint import shipped
+from ml_worker.fingerprint import distributed, shipped
 from ml_worker.models import Checkpoint, Job
 from ml_worker.running import run_here
-from ml_worker.tests import made_rows
+from ml_worker.tests import made_rows, manage_with_fewer
+from ml_worker.work import CannotBeDone, train, training_data
 from ml_worker.work.released_data import released_pairs
 from recordings.models import Humming, Recording, Song, TrainingUse
 from recordings.release import export, freeze
@@ -62,7 +64,11 @@ def check_trained_on(checkpoint: Checkpoint, hums: list[Humming], times: int) ->
     assert sorted(uses) == sorted(hum.pk for hum in hums[:SONGS])
 
 
-def test_a_job_trains_on_hums_and_on_changed_versions_of_their_sounds(hums: list[Humming]) -> None:
+def test_a_job_trains_on_hums_and_on_changed_versions_of_their_sounds(
+    hums: list[Humming], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_data, "COMPOSED", manage_with_fewer.COMPOSED)
+    monkeypatch.setattr(train, "SIMULATED_COMPARED", manage_with_fewer.SIMULATED_COMPARED)
     said: list[str] = []
     job = run_here(Job.Kind.TRAIN, "short", on_progress=lambda share, message: said.append(message), steps=1)
     assert job.state == Job.State.DONE, job.failure
@@ -96,9 +102,60 @@ def test_two_processes_train_on_a_release_and_make_one_job_and_one_checkpoint(
     assert Song.objects.count() == SONGS + 1
 
 
+class OneOfTwo:
+    """One of two processes, as `fingerprint.distributed` has it: told what the first one says, or noting it."""
+
+    def __init__(self, *, is_first: bool, told: dict | None = None) -> None:
+        self.is_first, self.told = is_first, told
+
+    def told_by_first(self, value: dict | None) -> dict | None:
+        if self.is_first:
+            self.told = value
+        return self.told
+
+
+@pytest.fixture
+def one_of_two(monkeypatch: pytest.MonkeyPatch) -> Callable[[OneOfTwo], None]:
+    """Makes this process one of two."""
+
+    def join(process: OneOfTwo) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setattr(distributed, "joined", lambda: process)
+
+    return join
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_processes_that_train_together_wait_for_no_worker(
+    one_of_two: Callable[[OneOfTwo], None], capsys: pytest.CaptureFixture[str], is_first: bool
+) -> None:
+    Job.claim("a worker", Job.objects.filter(pk=Job.ask(Job.Kind.TRAIN, "short").pk))
+    process = OneOfTwo(is_first=is_first)
+    one_of_two(process)
+    with pytest.raises(SystemExit) as stop:
+        call_command("train", kind="short")
+    assert (stop.value.code, process.told) == (1, None)
+    assert ("trains this kind already" in capsys.readouterr().err) == is_first, "one says it"
+
+
+def test_who_helps_trains_what_the_first_ones_job_is(
+    one_of_two: Callable[[OneOfTwo], None], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def trained(arguments: dict, data: train.Data) -> None:
+        raise CannotBeDone(f"{arguments['steps']} steps.")
+
+    monkeypatch.setattr(train, "trained", trained)
+    one_of_two(OneOfTwo(is_first=False, told={"kind": "short", "steps": 7}))
+    with pytest.raises(SystemExit):
+        call_command("train", kind="short", steps=9)
+    assert "7 steps." in capsys.readouterr().err
+    assert not Job.objects.exists()
+
+
 def by_two(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`manage.py train`, started by torchrun in two processes, on the tests' database."""
-    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "manage.py", "train", *arguments]
+    started = ["-m", "ml_worker.tests.manage_with_fewer", "train", *arguments]
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", *started]
     environment = os.environ | {
         "CHAD_DATABASE_NAME": str(connection.settings_dict["NAME"]), "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1",
     }  # fmt: skip

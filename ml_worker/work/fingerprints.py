@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_worker.fingerprint import shipped
 from ml_worker.fingerprint.fingerprinter import fingerprint
 from ml_worker.fingerprint.fingerprints import Fingerprints
-from ml_worker.fingerprint.shipped import measure_null
 from ml_worker.mining.null import NullLevel
 from ml_worker.models import Checkpoint, FingerprintSet
 from ml_worker.work.audio_files import bytes_of, melody_of
@@ -33,7 +33,7 @@ def null_level_of(checkpoint: Checkpoint, weights: Weights) -> NullLevel:
     """What unrelated melodies reach with this checkpoint, measured once, on composed tunes that nobody trains on."""
     if checkpoint.null_level:
         return NullLevel.from_dict(checkpoint.null_level)
-    null = measure_null(weights)
+    null = shipped.measure_null(weights, shipped.NULL_PAIRS)
     checkpoint.null_level = null.as_dict()
     checkpoint.save(update_fields=["null_level"])
     return null

@@ -173,7 +173,7 @@ def teller(report: Callable[[float, str], None]) -> Callable[[Progress], None]:
 
 
 def store(weights: Weights, job: Job | None, null: NullLevel | None = None) -> Checkpoint:
-    """The checkpoint's row and file, and a row of each version that trained it.
+    """The checkpoint's row and file, and a row of each version that trained it. What no job made came with CHAD.
 
     The same weights are one checkpoint, also where two processes store them at once: the second waits for the first.
     """
@@ -184,6 +184,7 @@ def store(weights: Weights, job: Job | None, null: NullLevel | None = None) -> C
         "figures": weights.figures,
         "null_level": null.as_dict() if null else None,
         "job": job,
+        "is_shipped": job is None,
     }
     with transaction.atomic():
         checkpoint, is_new = Checkpoint.objects.get_or_create(name=weights.name, defaults=facts)

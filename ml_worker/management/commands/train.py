@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
 from ml_worker.models import Job
-from ml_worker.running import run_here
+from ml_worker.running import claimed_here, run_claimed, run_here
 from ml_worker.work import CannotBeDone
 from ml_worker.work.starter import install_starter_checkpoints
 
+IS_TRAINED = (
+    "Another process trains this kind already. Wait until it is done, or where it was killed for half a minute, and "
+    "start again."
+)
 ARGUMENTS = ("kind", "data", "epochs", "steps", "sound_versions")
 
 
@@ -42,14 +47,35 @@ class Command(ChadCommand):
         if arguments.get("sound_versions", 0) < 0:
             raise BadInput("--sound-versions is zero or more.")
         install_starter_checkpoints()
-        if int(os.environ.get("RANK", "0")):  # torchrun's name for one that helps; the first has the job
-            self.help_out(arguments)
-            return
         with ProgressBar() as bar:
-            job = run_here(Job.Kind.TRAIN, options["kind"], on_progress=bar, **arguments)
+            if several_train():
+                job = self.train_together(options["kind"], arguments, bar)
+            else:
+                job = run_here(Job.Kind.TRAIN, options["kind"], on_progress=bar, **arguments)
+        if job is None:
+            return
         if job.state == Job.State.FAILED:
             self.give_up(job.failure)
         self.answer({"message": job.message, "figures": job.result}, job.message, as_json=options["json"])
+
+    def train_together(self, kind: str, arguments: dict[str, Any], bar: ProgressBar) -> Job | None:
+        """The job as the first process ran it, with the help of the others; None in these.
+
+        A job that a worker has is not waited for: the others would wait for the first one all the time.
+        """
+        from ml_worker.fingerprint.distributed import joined
+
+        processes = joined()
+        job, is_ours = claimed_here(Job.Kind.TRAIN, kind, **arguments) if processes.is_first else (None, False)
+        asked_for = processes.told_by_first(job.arguments if job and is_ours else None)
+        if asked_for is None:
+            if processes.is_first:
+                self.say(IS_TRAINED)
+            sys.exit(1)
+        if job:
+            return run_claimed(job, bar)
+        self.help_out(asked_for)
+        return None
 
     def help_out(self, arguments: dict[str, Any]) -> None:
         """Trains along with the first process, which stores what comes of it."""
@@ -59,3 +85,8 @@ class Command(ChadCommand):
             trained(arguments, Data.of(arguments, lambda share, message: None))
         except CannotBeDone as problem:
             self.give_up(str(problem))
+
+
+def several_train() -> bool:
+    """Whether torchrun started more than this process."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
