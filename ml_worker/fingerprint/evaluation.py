@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.random import Generator
@@ -16,8 +15,7 @@ from ml_worker.fingerprint.image import FRAME_S, Sampled
 from ml_worker.fingerprint.network import Encoder
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.sung import sing, written
-from ml_worker.retrieval.metrics import hit_rates as rates_of
-from ml_worker.retrieval.metrics import rank_of
+from ml_worker.retrieval.metrics import HitRates, hit_rates, rank_of
 from ml_worker.retrieval.sequences import Sequences, heard
 
 # Tempi at which a version is compared, as slopes of the diagonal: 0.8 to 1.25 in even factors.
@@ -26,27 +24,7 @@ TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.8, 1.25, 7))
 HUM_S = (5.0, 12.0)
 
 
-@dataclass(frozen=True)
-class HitRates:
-    """Shares of the queries whose song is found, 0..1.
-
-    Attributes:
-        top1, top10: the song is the best, among the ten best.
-        mrr: the mean of 1 / rank.
-        queries, songs: how many of each; chance is 1 / songs for top1 and 10 / songs for top10.
-    """
-
-    top1: float
-    top10: float
-    mrr: float
-    queries: int
-    songs: int
-
-    def as_dict(self) -> dict[str, float]:
-        return asdict(self)
-
-
-def hit_rates(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tuple[str, Fingerprints]]) -> HitRates:
+def rates_of(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tuple[str, Fingerprints]]) -> HitRates:
     """Ranks songs for each query by their best original. A query without a voice or whose song is no target is a miss.
 
     Args:
@@ -62,8 +40,7 @@ def hit_rates(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tup
         slopes = [np.rint(np.arange(len(vectors)) * slope).astype(np.int64) for slope in TEMPO_RATIOS]
         scores = np.max([sequences.along(vectors, steps).scores for steps in slopes], axis=0)
         ranks.append(rank_of(song, songs, scores) if vectors.any() else None)
-    rates = rates_of(ranks)
-    return HitRates(rates.top[1], rates.top[10], rates.mrr, rates.queries, len(set(songs)))
+    return hit_rates(ranks, len(set(songs)))
 
 
 def evaluate_pairs(
@@ -77,7 +54,7 @@ def evaluate_pairs(
 
     originals = {(pair.song_id, pair.fragment_id): pair.original for pair in [*distractors, *pairs]}
     targets = [(song, fingerprints(melody)) for (song, _), melody in originals.items()]
-    return hit_rates([(pair.song_id, fingerprints(pair.version)) for pair in pairs], targets)
+    return rates_of([(pair.song_id, fingerprints(pair.version)) for pair in pairs], targets)
 
 
 def simulated_pairs(tunes: Sequence[Tune], settings: Settings, seed: int) -> list[AlignedPair]:

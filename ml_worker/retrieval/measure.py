@@ -11,7 +11,6 @@ real. tunes: simulated hums of tunes that nothing was trained on, among all tune
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from ml_worker.catalogue.tune_files import Score, read_tunes
 from ml_worker.fingerprint.image import Source
 from ml_worker.fingerprint.shipped import starter_checkpoint
 from ml_worker.judging.measure.data import DATA, SONGS
+from ml_worker.judging.measure.mast_curves import mast_curves, mast_half
 from ml_worker.judging.measure.scores import fragments_of
 from ml_worker.retrieval.classical import ClassicalMatcher
 from ml_worker.retrieval.matcher import Matcher, NothingHeard
@@ -48,8 +48,6 @@ STARTS = 3
 # The quick table takes every so many hums: no multiple of the turns by which starts (3), singers (2) and bands (5) go
 # round, so that the mix of them stays.
 QUICK = 7
-# Hop of the pitch curves of f0/mast, seconds.
-MAST_HOP_S = 0.01
 Half = Literal["tuned", "held out", "all"]
 Track = Callable[[Sound], Source]
 
@@ -103,22 +101,14 @@ def melody_of_score(score: Score) -> Melody:
 
 def mast(half: Half = "held out", data: Path = DATA) -> Benchmark:
     """Real voices. `half`: every second melody from the first is what constants may be chosen on ("tuned")."""
-    with (data / "f0" / "mast" / "index.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    melodies = sorted({row["melody"] for row in rows})
-    chosen = {"tuned": melodies[::2], "held out": melodies[1::2], "all": melodies}[half]
-    with np.load(data / "f0" / "mast" / "f0.npz") as curves:
-        known = [(row, curve_melody(curves[row["key"]])) for row in rows if row["kind"] != "fail"]
-    references = [(row["melody"], melody) for row, melody in known if row["kind"] == "reference"]
-    sung = [(row["melody"], melody) for row, melody in known if row["kind"] == "pass" and row["melody"] in chosen]
+    curves = mast_curves(data)
+    tuned, held_out = (mast_half(curves, tuning=tuning) for tuning in (True, False))
+    chosen = {"tuned": tuned, "held out": held_out, "all": [*tuned, *held_out]}[half]
+    references = [(curve.name, curve.melody) for curve in curves if curve.kind == "reference"]
+    sung = [(curve.name, curve.melody) for curve in curves if curve.kind == "pass" and curve.name in chosen]
     distractors = [(score.name, melody_of_score(score)) for archive in ARCHIVES for score in scores_of(archive, data)]
     names, targets = zip(*references, *distractors, strict=True)
     return Benchmark(names, targets, sung)
-
-
-def curve_melody(f0_hz: np.ndarray) -> Melody:
-    voiced = f0_hz > 0
-    return Melody(MAST_HOP_S, f0_hz.astype(np.float32), voiced, voiced.astype(np.float32), "pitch curve")
 
 
 def songs(

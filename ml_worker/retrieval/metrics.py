@@ -55,22 +55,26 @@ class HitRates:
         top: for each k of `TOPS`, the share of queries whose target is among the first k.
         mrr: the mean of 1 / rank, 0 for a miss.
         queries: how many there were.
+        songs: among how many they were sought, so that chance is k / songs; None where nobody said.
     """
 
     top: dict[int, float]
     mrr: float
     queries: int
+    songs: int | None = None
 
     def as_dict(self) -> dict[str, float]:
-        """{"top1": ..., "top3": ..., ..., "mrr": ...}"""
-        return {**{f"top{k}": share for k, share in self.top.items()}, "mrr": self.mrr}
+        """{"top1": ..., "top3": ..., ..., "mrr": ...}, and where the songs are known also "queries" and "songs"."""
+        counts = {} if self.songs is None else {"queries": self.queries, "songs": self.songs}
+        return {**{f"top{k}": share for k, share in self.top.items()}, "mrr": self.mrr, **counts}
 
 
-def hit_rates(ranks: Sequence[int | None]) -> HitRates:
+def hit_rates(ranks: Sequence[int | None], songs: int | None = None) -> HitRates:
     """Hit rates and mean reciprocal rank.
 
     Args:
         ranks: of each query's target, from 1; None where the target was not found or does not exist.
+        songs: among how many they were sought, for who wants to know.
 
     Raises:
         ValueError: there are no queries, or a rank is below 1.
@@ -79,7 +83,7 @@ def hit_rates(ranks: Sequence[int | None]) -> HitRates:
     if not ranks:
         raise ValueError("there are no queries to measure")
     *shares, mrr = gains.mean(axis=0)
-    return HitRates(dict(zip(TOPS, map(float, shares), strict=True)), float(mrr), len(ranks))
+    return HitRates(dict(zip(TOPS, map(float, shares), strict=True)), float(mrr), len(ranks), songs)
 
 
 def gains_of(ranks: Sequence[int | None]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ import torch
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint import data, fingerprinter
 from ml_worker.fingerprint.checkpoint import Checkpoint
-from ml_worker.fingerprint.evaluation import hit_rates
+from ml_worker.fingerprint.evaluation import rates_of
 from ml_worker.fingerprint.fingerprinter import PIECE_COLUMNS, fingerprint, pieces, recording_features, windows_of
 from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.fingerprint.image import COLUMN_S, Painter, column_count, window_starts
@@ -136,12 +136,12 @@ def test_the_song_with_the_same_sequence_is_found_wherever_it_lies():
     songs = {name: vectors / np.linalg.norm(vectors, axis=1, keepdims=True) for name, vectors in songs.items()}
     targets = [(name, prints(vectors)) for name, vectors in songs.items()]
     queries = [(name, prints(vectors[9:20])) for name, vectors in songs.items()]
-    rates = hit_rates(queries, targets)
-    assert (rates.top1, rates.top10, rates.mrr) == (1.0, 1.0, 1.0)
+    rates = rates_of(queries, targets)
+    assert (rates.top[1], rates.top[10], rates.mrr) == (1.0, 1.0, 1.0)
     assert (rates.queries, rates.songs) == (12, 12)
     # The same windows in another order are no longer the song, though each single window is still there.
-    backwards = hit_rates([(name, prints(vectors[19:8:-1])) for name, vectors in songs.items()], targets)
-    assert backwards.top1 < 1
+    backwards = rates_of([(name, prints(vectors[19:8:-1])) for name, vectors in songs.items()], targets)
+    assert backwards.top[1] < 1
 
 
 def test_a_slower_sequence_is_found_along_a_steeper_diagonal():
@@ -150,13 +150,13 @@ def test_a_slower_sequence_is_found_along_a_steeper_diagonal():
     songs = turn / np.linalg.norm(turn, axis=2, keepdims=True)
     targets = [(str(i), prints(song)) for i, song in enumerate(songs)]
     queries = [(str(i), prints(song[np.rint(np.arange(5, 30, 0.8)).astype(int)])) for i, song in enumerate(songs)]
-    assert hit_rates(queries, targets).top1 == 1
+    assert rates_of(queries, targets).top[1] == 1
 
 
 def test_silence_finds_nothing_and_a_song_that_is_not_there_is_a_miss():
     vectors = np.tile(np.eye(16)[0], (20, 1))
     targets = [("silent", prints(vectors, voiced_share=0.0)), ("sung", prints(vectors))]
-    assert hit_rates([("silent", prints(vectors, voiced_share=0.0))], targets).top1 == 0
-    assert hit_rates([("silent", prints(vectors))], targets).top1 == 0
-    absent = hit_rates([("elsewhere", prints(vectors))], targets)
-    assert (absent.top1, absent.top10, absent.mrr) == (0, 0, 0)
+    assert rates_of([("silent", prints(vectors, voiced_share=0.0))], targets).top[1] == 0
+    assert rates_of([("silent", prints(vectors))], targets).top[1] == 0
+    absent = rates_of([("elsewhere", prints(vectors))], targets)
+    assert (absent.top[1], absent.top[10], absent.mrr) == (0, 0, 0)

@@ -9,6 +9,7 @@ from ml_worker.audio.sound import Sound
 from ml_worker.audio.ultrastar import SungNote, SungSong
 from ml_worker.catalogue import SungTake
 from ml_worker.judging.measure import scores, spoiled
+from ml_worker.judging.measure.mast_curves import MAST_HOP_S, mast_curves, mast_half
 from ml_worker.judging.measure.sung_words import WordTake, left_out
 from ml_worker.judging.words import WordSigns
 from ml_worker.tests.shared_data import SHARED, shared_data
@@ -53,6 +54,23 @@ def test_a_recording_left_out_is_not_asked_for_its_own_limit():
     ]
     assert left_out(takes, "d") == [True]
     assert left_out(takes, "c") == [False]
+
+
+# --- curves of f0/mast
+
+
+def test_the_curves_of_mast_come_in_the_order_of_their_table_and_in_halves(tmp_path):
+    folder = tmp_path / "f0" / "mast"
+    folder.mkdir(parents=True)
+    rows = [("k3", "air", "reference"), ("k1", "reel", "pass"), ("k2", "jig", "fail")]
+    table = "\n".join("\t".join(row) for row in [("key", "melody", "kind"), *rows])
+    (folder / "index.tsv").write_text(table + "\n", encoding="utf-8")
+    np.savez(folder / "f0.npz", **{key: np.array([0, 220.0]) for key in ("k1", "k2", "k3")})
+    curves = mast_curves(tmp_path)
+    assert [(curve.key, curve.name, curve.kind) for curve in curves] == rows
+    assert curves[0].melody.voiced.tolist() == [False, True]
+    assert curves[0].melody.duration_s == pytest.approx(2 * MAST_HOP_S)
+    assert (mast_half(curves, tuning=True), mast_half(curves, tuning=False)) == (["air", "reel"], ["jig"])
 
 
 # --- hums from scores

@@ -55,6 +55,8 @@ def test_queries_without_a_target_are_misses():
     assert rates.mrr == pytest.approx((1 + 1 / 2 + 0 + 1 / 11) / 4)
     assert rates.queries == 4
     assert rates.as_dict() == {"top1": 0.25, "top3": 0.5, "top5": 0.5, "top10": 0.5, "top100": 0.75, "mrr": rates.mrr}
+    of_songs = hit_rates([1, 2, None, 11], songs=60)
+    assert of_songs.as_dict() == rates.as_dict() | {"queries": 4, "songs": 60}
 
 
 @given(RANKS)

@@ -44,8 +44,8 @@ def main() -> None:
         "cuts": lambda: measure_cuts(given.data, given.cuts),
         "loops": lambda: measure_loops(given.data, given.cuts),
         "simulated": lambda: measure_simulated(given.tunes, given.processes),
-        "passed": lambda: measure_passed(given.data / "f0" / "mast", given.references),
-        "mast": lambda: measure_mast(given.data / "f0" / "mast", given.references, given.melodies, given.processes),
+        "passed": lambda: measure_passed(given.data, given.references),
+        "mast": lambda: measure_mast(given.data, given.references, given.melodies, given.processes),
         "sound": lambda: measure_all_sound(given.data, range(given.tunes), given.processes),
         "scores": lambda: measure_scores(given.data, given.songs, given.fragments, given.processes),
     }

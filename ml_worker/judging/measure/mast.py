@@ -10,7 +10,6 @@ The baseline is plain dynamic time warping: voiced frames at 20 ms, median subtr
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -29,8 +28,8 @@ from ml_worker.audio.melody import Melody
 from ml_worker.judging.alignment import curve
 from ml_worker.judging.judge import judge_melody
 from ml_worker.judging.measure.data import DATA
+from ml_worker.judging.measure.mast_curves import mast_curves, mast_half
 
-MAST_HOP_S = 0.01
 UNLIKE = 3.0
 """Distance of a hum in which nothing could be aligned: more than any alignment's."""
 
@@ -56,40 +55,31 @@ class Score:
 
 
 class Mast:
-    """The melody dataset: its curves by key, its table, and how many references of a melody are used."""
+    """The melody dataset: its curves, their melodies by key, and how many references of a melody are used."""
 
-    def __init__(self, folder: Path, references: int) -> None:
+    def __init__(self, data: Path, references: int) -> None:
         self.count = references
-        with np.load(folder / "f0.npz", allow_pickle=False) as stored:
-            self.melodies = {key: given_melody(stored[key]) for key in stored.files}
-        with (folder / "index.tsv").open(newline="") as table:
-            self.rows = list(csv.DictReader(table, delimiter="\t"))
+        self.curves = mast_curves(data)
+        self.melodies = {one.key: one.melody for one in self.curves}
 
     def names(self, *, tuning: bool) -> list[str]:
         """The melodies for setting limits, or the held-out ones."""
-        names = sorted({row["melody"] for row in self.rows})
-        return names[0::2] if tuning else names[1::2]
+        return mast_half(self.curves, tuning=tuning)
 
     def references(self, name: str) -> list[str]:
-        keys = [row["key"] for row in self.rows if row["melody"] == name and row["kind"] == "reference"]
+        keys = [one.key for one in self.curves if one.name == name and one.kind == "reference"]
         return keys[: self.count]
 
     def pairs(self, names: list[str]) -> Iterator[Pair]:
         """Every performance with its own references, and every passed one with those of the other melodies named."""
-        for row in self.rows:
-            if row["melody"] not in names or row["kind"] == "reference":
+        for sung in self.curves:
+            if sung.name not in names or sung.kind == "reference":
                 continue
             for name in names:
-                own = name == row["melody"]
-                if own or row["kind"] == "pass":
-                    kind = row["kind"] if own else "different"
-                    yield from (Pair(row["key"], name, reference, kind) for reference in self.references(name))
-
-
-def given_melody(f0_hz: NDArray[np.floating]) -> Melody:
-    """A curve of the dataset as a Melody."""
-    f0_hz = np.asarray(f0_hz, dtype=np.float32)
-    return Melody(MAST_HOP_S, f0_hz, f0_hz > 0, (f0_hz > 0).astype(np.float32), "given")
+                own = name == sung.name
+                if own or sung.kind == "pass":
+                    kind = sung.kind if own else "different"
+                    yield from (Pair(sung.key, name, reference, kind) for reference in self.references(name))
 
 
 def plain_dtw(hum: Melody, reference: Melody) -> float:
@@ -150,8 +140,8 @@ def report(title: str, scores: list[Score]) -> None:
     print(f"accepts {accepted['fail']:.1%} of the failed, {accepted['different']:.2%} of the different")
 
 
-def measure_mast(folder: Path, references: int, part: str, processes: int) -> None:
-    mast = Mast(folder, references)
+def measure_mast(data: Path, references: int, part: str, processes: int) -> None:
+    mast = Mast(data, references)
     for name in ("held-out", "tuning") if part == "both" else (part,):
         pairs = list(mast.pairs(mast.names(tuning=name == "tuning")))
         with ProcessPoolExecutor(processes) as pool:
@@ -162,9 +152,9 @@ def measure_mast(folder: Path, references: int, part: str, processes: int) -> No
         report(f"f0/mast, {name} melodies, first reference only", first)
 
 
-def measure_passed(folder: Path, references: int) -> None:
+def measure_passed(data: Path, references: int) -> None:
     """What the takes that a jury passed are like, for the limits: percentiles over the tuning melodies."""
-    mast = Mast(folder, references)
+    mast = Mast(data, references)
     best: dict[str, dict[str, float]] = {}
     for pair in mast.pairs(mast.names(tuning=True)):
         if pair.kind == "pass":
@@ -181,7 +171,7 @@ def measure_passed(folder: Path, references: int) -> None:
 
 def table() -> list[dict[str, Any]]:
     """For `make bench`: areas under the curve on the held-out melodies of f0/mast, plain DTW beside the check."""
-    mast = Mast(DATA / "f0" / "mast", 3)
+    mast = Mast(DATA, 3)
     pairs = list(mast.pairs(mast.names(tuning=False)))
     with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
         scores = best_of_references(list(pool.map(partial(score, mast), pairs, chunksize=64)))
