@@ -82,7 +82,7 @@ def from_table(table: Path, targets: Path) -> Collection:
     Raises:
         BadCollection: a line is malformed, there are no queries or targets, or two targets have one name.
     """
-    found, left_out = targets_in(targets)
+    found, left_out = targets_in(targets, besides=table)
     names = {target.name for target in found}
     lines = _lines(table)
     queries = [Query(query, _place(query, table.parent), _known_as(target, names)) for query, target in lines]
@@ -139,11 +139,11 @@ def _text(path: Path, encodings: Sequence[str] = ENCODINGS) -> str:
 # ---------------------------------------------------------------------------------------------- a folder of targets
 
 
-def targets_in(folder: Path) -> tuple[list[Target], list[str]]:
+def targets_in(folder: Path, besides: Path | None = None) -> tuple[list[Target], list[str]]:
     """The audio, MIDI and pitch curves in a folder and the folders within, and sentences about other files.
 
     A text that bears the name of a sound (lyrics, an f0 annotation) belongs to it and is no target; hidden files are
-    passed over.
+    passed over, and the table of queries (`besides`), where it lies among them.
 
     Raises:
         BadCollection: there is no such folder, it holds no targets, or two files have one stem.
@@ -151,7 +151,8 @@ def targets_in(folder: Path) -> tuple[list[Target], list[str]]:
     targets: list[Target] = []
     left_out: list[str] = []
     by_stem: dict[str, list[Path]] = defaultdict(list)
-    for path in files_in(folder):
+    table = besides and besides.resolve()
+    for path in (path for path in files_in(folder) if path.resolve() != table):
         if path.suffix.lower() in SOUNDING_ENDINGS | CURVE_ENDINGS:
             by_stem[_composed(path.stem)].append(path)
         else:
@@ -177,10 +178,17 @@ def files_in(folder: Path) -> list[Path]:
     Raises:
         BadCollection: there is no such folder.
     """
-    if not os.path.isdir(folder):
-        raise BadCollection(f"There is no folder {folder}.")
+    _check_folder(folder)
     within = (path for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in within if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def _check_folder(path: Path) -> None:
+    """Raises BadCollection where there is no such folder."""
+    if not os.path.isdir(path):
+        raise BadCollection(
+            f"{path} is a file. Name a folder." if os.path.lexists(path) else f"There is no folder {path}."
+        )
 
 
 def _is_curve(path: Path) -> bool:
@@ -224,8 +232,7 @@ def _folder(root: Path, names: Sequence[str]) -> Path:
         BadCollection: there is none.
     """
     wanted = [name.lower() for name in names]
-    if not root.is_dir():
-        raise BadCollection(f"There is no folder {root}.")
+    _check_folder(root)
     found = sorted(path for path in [root, *root.rglob("*")] if path.name.lower() in wanted and path.is_dir())
     if not found:
         raise BadCollection(f"{root} has no folder {' or '.join(names)}. Name the collection's root folder.")

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ml_worker.audio.melody import Melody
-from ml_worker.audio.melody_files import Progress, read_melodies
+from ml_worker.audio.melody_files import Progress, hear, read_melodies
+from ml_worker.audio.sound import UnusableAudio
+from ml_worker.retrieval.hum_check import doubt_of
 from ml_worker.retrieval.layouts import BadCollection, Collection, Query
 from ml_worker.retrieval.matcher import Matcher, NothingHeard
 from ml_worker.retrieval.metrics import TOPS, gains_of, hit_rates, interval_of_means, intervals, rank_of
@@ -20,6 +22,8 @@ from ml_worker.retrieval.metrics import TOPS, gains_of, hit_rates, interval_of_m
 MatcherMaker = Callable[[Sequence[Melody]], Matcher]
 
 NO_TARGET = "Its target is not among the targets."
+# Targets that are missing and named one by one; of more, only how many.
+NAMED = 5
 
 
 class Sought(NamedTuple):
@@ -221,20 +225,26 @@ def named(problem: str, path: Path) -> str:
 
 
 def _outcome(query: Query, matchers: Mapping[str, Matcher], names: Sequence[str], from_start: bool) -> Outcome:
-    (reading,) = read_melodies([query.path])
-    melody = reading.melody
-    if melody is None:
-        return Outcome(query, reading.problem, reading.seconds, {})
-    sought = {name: _sought(query, melody, matcher, names, from_start) for name, matcher in matchers.items()}
-    return Outcome(query, "", reading.seconds, sought)
+    began = time.perf_counter()
+    try:
+        melody, sound = hear(query.path)
+    except UnusableAudio as problem:
+        return Outcome(query, str(problem), time.perf_counter() - began, {})
+    reading_s = time.perf_counter() - began
+    doubt = doubt_of(melody, sound) if sound else ""
+    sought = {name: _sought(query, melody, doubt, matcher, names, from_start) for name, matcher in matchers.items()}
+    return Outcome(query, "", reading_s, sought)
 
 
-def _sought(query: Query, melody: Melody, matcher: Matcher, names: Sequence[str], from_start: bool) -> Sought:
+def _sought(
+    query: Query, melody: Melody, doubt: str, matcher: Matcher, names: Sequence[str], from_start: bool
+) -> Sought:
+    """What a matcher makes of a query. Where it hears nothing, what the sound says of that (`doubt`) comes first."""
     began = time.perf_counter()
     try:
         matches = matcher.match(melody, from_start=from_start)
     except NothingHeard as problem:
-        return Sought(None, str(problem), time.perf_counter() - began)
+        return Sought(None, doubt or str(problem), time.perf_counter() - began)
     seconds = time.perf_counter() - began
     return Sought(rank_of(query.target, names, matches.scores), "", seconds)
 
@@ -248,7 +258,9 @@ def in_words(evaluation: Evaluation) -> str:
     first, *others = figures
     lead = evaluation.lead(first, others[0]) if others else None
     rows = [["", *figures, f"{first} ahead by" if lead else ""]]
-    for key, label in [*((f"top{k}", f"top-{k}") for k in TOPS), ("mrr", "MRR")]:
+    # Among five targets everything is among the first ten.
+    tops = [k for k in TOPS if k <= max(TOPS[0], evaluation.targets)]
+    for key, label in [*((f"top{k}", f"top-{k}") for k in tops), ("mrr", "MRR")]:
         row = [
             label,
             *(_with_interval(f"{one[key]:.3f}", (one["intervals"] or {}).get(key)) for one in figures.values()),
@@ -257,11 +269,10 @@ def in_words(evaluation: Evaluation) -> str:
         rows.append([*row, ahead])
     for key, label in [("seconds_per_query", "seconds a query"), ("matching_seconds_per_query", "of it matching")]:
         rows.append([label, *(_seconds(one[key]) for one in figures.values()), ""])
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    table = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     start = "known to begin where their targets do" if evaluation.from_start else "that may begin anywhere"
     songs = len(set(evaluation.songs()))
-    lines = [f"{len(evaluation.outcomes)} hums of {songs} songs, {start}, among {evaluation.targets} targets.", *table]
+    hums, among = counted(len(evaluation.outcomes), "hum"), counted(evaluation.targets, "target")
+    lines = [f"{hums} of {counted(songs, 'song')}, {start}, among {among}.", *_in_columns(rows)]
     if figures[first]["intervals"]:
         lines.append(f"In brackets: 95 % confidence, from drawing the {songs} songs again.")
     lines += [f"The {matcher} is: {name}." for matcher, name in evaluation.matchers.items()]
@@ -271,6 +282,43 @@ def in_words(evaluation: Evaluation) -> str:
         lines.append(f"{len(unheard)} that could not be read or heard, counted as misses:")
         lines += [f"  {outcome.query.name}: {outcome.problems()}" for outcome in unheard]
     return "\n".join(lines)
+
+
+def ranks_in_words(evaluation: Evaluation) -> str:
+    """The rank of every hum by each matcher as a table, the worst of the first matcher above; "-" is a miss."""
+    first = next(iter(evaluation.matchers))
+    worst_first = sorted(evaluation.outcomes, key=lambda outcome: -(outcome.rank(first) or evaluation.targets + 1))
+    rows = [["hum", "target", *evaluation.matchers, ""]]
+    for outcome in worst_first:
+        ranks = (str(outcome.rank(matcher) or "-") for matcher in evaluation.matchers)
+        rows.append([outcome.query.name, outcome.query.target or "-", *ranks, outcome.problems()])
+    return "\n".join(_in_columns(rows))
+
+
+def missing_in_words(evaluation: Evaluation) -> str:
+    """How many hums have no target, and the names of the first few that they seek; "" where all have one."""
+    missing = [outcome.query.target for outcome in evaluation.without_target()]
+    if not missing:
+        return ""
+    hums, among = counted(len(evaluation.outcomes), "hum"), counted(evaluation.targets, "target")
+    sentences = [f"Without a target among the {among}: {len(missing)} of {hums}, counted as misses."]
+    if names := list(dict.fromkeys(filter(None, missing))):
+        further = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        sentences.append(f"Sought, and not there: {', '.join(names[:NAMED])}{further}.")
+    if nameless := missing.count(None):
+        sentences.append(f"Without the name of a target: {counted(nameless, 'hum')}.")
+    return " ".join(sentences)
+
+
+def _in_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table whose columns are as wide as they need to be, the last one aside."""
+    widths = [*(max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]), 0]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def counted(number: int, one: str) -> str:
+    """So many of something: "1 song", "2 songs"."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
 def _with_interval(value: str, interval: tuple[float, float] | None, sign: str = "") -> str:

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.core.management import call_command
 
+from chad_site.commands import UNREAD
 from ml_worker.management.commands.evaluate_qbh import Command
 from ml_worker.tests.made_matchers import Alike, ByMeanPitch, curve
 
@@ -36,7 +37,8 @@ def test_json_alone_is_printed_and_written(places, capsys):
     assert [query["rank_model"] for query in answer["queries"]] == [1, 1, None, None, None]
     assert [query["rank_baseline"] for query in answer["queries"]] == [3, 3, None, 3, None]
     assert [query["query"] for query in answer["queries"]] == ["a.pv", "b.pv", "c.pv", "quiet.pv", "b.pv"]
-    assert printed.err.count("2 of 5 hums have no target among the 3. They count as misses.") == 1
+    assert printed.err.count("Without a target among the 3 targets: 2 of 5 hums, counted as misses.") == 1
+    assert "Sought, and not there: unknown." in printed.err
     assert "Left out: notes.txt is not a pitch curve" in printed.err
 
 
@@ -46,6 +48,35 @@ def test_people_get_a_table(places, capsys):
     assert "known to begin where their targets do" in printed
     assert "quiet.pv: Nothing was heard. Hum louder." in printed
     assert "baseline" in printed
+
+
+def test_people_get_the_rank_of_every_hum_the_worst_first(places, capsys):
+    called(places, "--ranks")
+    table = capsys.readouterr().out.split("\n\n")[1].splitlines()
+    cells = [line.split() for line in table]
+    assert cells[0] == ["hum", "target", "model", "baseline"]
+    assert [row[0] for row in cells[1:]] == ["c.pv", "quiet.pv", "b.pv", "a.pv", "b.pv"]
+    assert [row[1:4] for row in cells[1:3]] == [["unknown", "-", "-"], ["t1", "-", "3"]]
+    assert table[2].endswith("Nothing was heard. Hum louder.")
+    assert [row[1:] for row in cells[4:]] == [["t0", "1", "3"], ["t2", "1", "3"]]
+
+
+def test_the_table_of_hums_may_lie_among_the_targets(places, capsys):
+    (places / "targets" / "q.tsv").write_text("../a.pv\tt0\n")
+    call_command("evaluate_qbh", str(places / "targets" / "q.tsv"), str(places / "targets"), "--json")
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["targets"] == 3
+    assert "q.tsv" not in printed.err
+
+
+def test_a_file_is_written_also_where_nobody_reads_the_answer(places, monkeypatch):
+    def nobody(self, *answer, **how):
+        raise SystemExit(UNREAD)
+
+    monkeypatch.setattr(Command, "answer", nobody)
+    with pytest.raises(SystemExit):
+        called(places, "--out", str(places / "answer.json"))
+    assert json.loads((places / "answer.json").read_text())["targets"] == 3
 
 
 def test_the_model_alone(places, capsys):

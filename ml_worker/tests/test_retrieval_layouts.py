@@ -100,6 +100,18 @@ def test_of_texts_of_one_stem_only_curves_are_targets(tmp_path):
         targets_in(tmp_path)
 
 
+def test_the_table_of_queries_is_no_target_of_its_own(tmp_path):
+    tree(tmp_path, "air.mid", **{"queries.tsv": "hum.wav\tair\n"})
+    collection = from_table(tmp_path / "queries.tsv", tmp_path)
+    assert names_of(collection) == ["air"]
+    assert not collection.left_out
+
+
+def test_a_file_is_no_folder(tmp_path):
+    with pytest.raises(BadCollection, match=r"is a file\. Name a folder"):
+        targets_in(tree(tmp_path, "air.mid") / "air.mid")
+
+
 def test_a_folder_without_targets_is_refused(tmp_path):
     with pytest.raises(BadCollection, match="There is no folder"):
         targets_in(tmp_path / "absent")

@@ -6,7 +6,7 @@ import pytest
 
 from ml_worker.audio.melody_files import read_melody
 from ml_worker.retrieval.layouts import BadCollection, Collection, Query, Target
-from ml_worker.retrieval.qbh import NO_TARGET, evaluate, in_words
+from ml_worker.retrieval.qbh import NO_TARGET, evaluate, in_words, missing_in_words
 from ml_worker.tests.made_audio import encoded, tone
 from ml_worker.tests.made_matchers import Alike, ByMeanPitch, curve, mean_of
 
@@ -102,11 +102,30 @@ def test_several_targets_of_one_song_are_one(tmp_path):
 def test_words_for_people_say_it_all(evaluation):
     words = in_words(evaluation)
     assert "6 hums of 6 songs, that may begin anywhere, among 5 targets." in words
-    assert "top-10" in words
+    assert "top-5" in words
+    assert "top-10" not in words, "everything is among the first ten of five"
     assert "95 % confidence" in words
     assert "2 without a target" in words
     assert "quiet.pv: Nothing was heard. Hum louder." in words
     assert max(len(line) for line in words.splitlines()[:10]) <= 100
+
+
+def test_one_is_no_plural(tmp_path):
+    targets = [Target(curve(tmp_path / "t.pv", 50), "t")]
+    words = in_words(evaluate(Collection([Query("a", curve(tmp_path / "a.pv", 50), "t")], targets), {"model": Alike}))
+    assert words.startswith("1 hum of 1 song, that may begin anywhere, among 1 target.")
+
+
+def test_of_many_targets_that_are_not_there_a_few_are_named(tmp_path):
+    targets = [Target(curve(tmp_path / "t.pv", 50), "t")]
+    hum = curve(tmp_path / "a.pv", 50)
+    queries = [Query(f"a{name}", hum, name) for name in ("t", "zz", None, *"hgfedch")]
+    evaluation = evaluate(Collection(queries, targets), {"model": Alike})
+    assert missing_in_words(evaluation) == (
+        "Without a target among the 1 target: 9 of 10 hums, counted as misses. "
+        "Sought, and not there: zz, h, g, f, e and 2 more. Without the name of a target: 1 hum."
+    )
+    assert missing_in_words(evaluate(Collection(queries[:1], targets), {"model": Alike})) == ""
 
 
 def test_one_matcher_and_no_query_that_can_be_sought(collection):

@@ -27,8 +27,8 @@ NAMED = 10
 
 class Command(ChadCommand):
     help = (
-        "Seeks hums among targets by the model and by the classical baseline, and prints hit rates and MRR; --json and "
-        "--out also give the rank of every hum. Needs no database."
+        "Seeks hums among targets by the model and by the classical baseline, and prints hit rates and MRR; --ranks, "
+        "--json and --out also give the rank of every hum. Needs no database."
     )
     needs_database = False
 
@@ -36,6 +36,7 @@ class Command(ChadCommand):
         parser.add_argument("queries", metavar="QUERIES.tsv", help="lines: hum, a tab, file stem of its target")
         parser.add_argument("targets", metavar="TARGETS", nargs="?", help="folder of audio, MIDI or pitch curves")
         parser.add_argument("--from-start", action="store_true", help="hums are known to begin where targets do")
+        parser.add_argument("--ranks", action="store_true", help="also prints the rank of every hum, the worst first")
         parser.add_argument("--out", metavar="FILE", help="also writes the answer there, as JSON")
         parser.add_argument(
             "--targets-mix", action="store_true", help="audio targets are mixtures: take the voice first"
@@ -50,7 +51,7 @@ class Command(ChadCommand):
     def work(self, **options: Any) -> None:
         from ml_worker.audio.melody_files import processors
         from ml_worker.retrieval.layouts import BadCollection
-        from ml_worker.retrieval.qbh import evaluate, in_words
+        from ml_worker.retrieval.qbh import evaluate, in_words, ranks_in_words
 
         out = Path(options["out"]) if options["out"] else None
         if out and (not out.parent.is_dir() or out.is_dir()):
@@ -72,9 +73,10 @@ class Command(ChadCommand):
             raise BadInput(str(problem)) from problem
         self.say_what_is_missing(evaluation)
         answer = evaluation.as_dict()
-        self.answer(answer, in_words(evaluation), as_json=options["json"])
         if out:
             self.write(out, json.dumps(answer, indent=1))
+        words = [in_words(evaluation), *([ranks_in_words(evaluation)] if options["ranks"] else [])]
+        self.answer(answer, "\n\n".join(words), as_json=options["json"])
 
     def write(self, out: Path, text: str) -> None:
         try:
@@ -118,15 +120,14 @@ class Command(ChadCommand):
             raise BadInput(f"{path} cannot be used: {problem}") from problem
 
     def say_what_is_missing(self, evaluation: Evaluation) -> None:
+        from ml_worker.retrieval.qbh import counted, missing_in_words
+
         for sentence in evaluation.left_out[:NAMED]:
             self.say(f"Left out: {sentence}")
-        if len(evaluation.left_out) > NAMED:
-            self.say(f"Left out: {len(evaluation.left_out) - NAMED} files more.")
-        if missing := len(evaluation.without_target()):
-            self.say(
-                f"{missing} of {len(evaluation.outcomes)} hums have no target among the {evaluation.targets}. "
-                "They count as misses."
-            )
+        if (further := len(evaluation.left_out) - NAMED) > 0:
+            self.say(f"Left out: {counted(further, 'file')} more.")
+        if missing := missing_in_words(evaluation):
+            self.say(missing)
 
 
 def is_asked_with(out: Path, options: dict[str, Any]) -> bool:
