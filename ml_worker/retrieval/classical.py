@@ -15,7 +15,16 @@ from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
 from ml_worker.retrieval.hum_line import hum_lines
-from ml_worker.retrieval.linear_scaling import COARSE_MEAN_S, Places, costs, search, smoothed
+from ml_worker.retrieval.linear_scaling import (
+    COARSE_MEAN_S,
+    Places,
+    chance_distance,
+    inside_shares,
+    overhung,
+    search,
+    smoothed,
+    tempo_costs,
+)
 from ml_worker.retrieval.matcher import Matches
 from ml_worker.retrieval.target_table import HOP_S, Line, table_of
 from ml_worker.retrieval.warping import warp
@@ -50,7 +59,8 @@ class Comparison:
         totals: what `match` ranks by: linear and warped distance blended, with the costs of tempo, end and start;
             semitones, inf where a target cannot be compared.
         linear: mean clipped pitch difference along the best straight line, with the costs of tempo and end; semitones.
-        warped: the same along the best bent path, without costs; semitones.
+        warped: the same along the best bent path, without costs; semitones. Of a hum that goes on beyond the target's
+            end both are of the part before it, as `overhung` weighs it.
         agreements: share of the hum's voiced frames within `AGREES_ST` of that path.
         starts_s: second of the target at which the hum starts.
         tempo_ratios: how much slower the hum is.
@@ -124,7 +134,10 @@ class ClassicalMatcher:
         return np.arange(len(self._table.starts))
 
     def _places(self, line: Line, starts: NDArray[np.intp]) -> Places:
-        return search(self._table, self._smooth, line.pitch, starts, self._start_costs)
+        return search(self._table, self._smooth, line.pitch, starts, self._start_costs, self._chance(line))
+
+    def _chance(self, line: Line) -> float:
+        return chance_distance(self._table, self._smooth, line.pitch)
 
     def _best_of_lines(
         self, lines: Sequence[Line], found: Sequence[Places], among: NDArray[np.intp], *, warped: bool
@@ -144,11 +157,16 @@ class ClassicalMatcher:
     def _warped(self, line: Line, places: Places, among: NDArray[np.intp]) -> Comparison:
         """Each target by the best of its few places that are nearest in linear distance."""
         places = places.take(_first_of_each(places, among))
-        warps = warp(self._table, line.pitch, line.voiced, places.frames, places.ratios, places.keys)
-        added = costs(self._table, len(line.pitch), places.owners, places.frames, places.ratios)
-        bent = warps.distances + added + self._start_costs[places.kinds]
+        ends = self._table.lasts[places.owners]
+        shares, chance = inside_shares(places.frames, ends, len(line.pitch), places.ratios), self._chance(line)
+        warps = warp(
+            self._table.pitch, line.pitch, line.voiced, places.frames, ends, places.ratios, places.keys, chance
+        )
+        within = (warps.distances - chance * (1 - shares)) / shares
+        warped = overhung(within, shares, chance)
+        bent = warped + tempo_costs(places.ratios) + self._start_costs[places.kinds]
         totals = LINEAR_SHARE * places.distances + (1 - LINEAR_SHARE) * bent
-        return self._best_of(places, among, totals, warps.distances, warps.agreements)
+        return self._best_of(places, among, totals, warped, warps.agreements)
 
     def _best_of(
         self, places: Places, among: NDArray[np.intp], totals: NDArray, warped: NDArray, agreements: NDArray

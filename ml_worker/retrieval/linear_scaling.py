@@ -21,8 +21,14 @@ TEMPO_RATIOS = np.geomspace(0.6, 1.7, 13)
 
 # No frame counts as more than this: one wrong note must not outweigh ten right ones; semitones.
 CAP_ST = 3.0
-# What a frame counts that lies after the target's end; semitones.
-BEYOND_END_ST = 1.5
+# A hum may go on beyond its target's end, where there is nothing to compare. How much nearer than by chance the rest is
+# counts by the share of the hum that it is, to this power: a half is what independent frames would ask for, as the mean
+# of few scatters more; less finds more, and costs hardly any (docs/experiments-fingerprint.md).
+OVERHANG_POWER = 0.3
+# A smaller share of a hum is never compared: it would be in every target.
+LEAST_INSIDE = 0.4
+# Starts that tell what a place by chance counts.
+BY_CHANCE = 2000
 # What a tempo ratio of e (or 1/e) adds, as its square: people hum near the tempo that they know; semitones.
 TEMPO_COST_ST = 0.3
 
@@ -51,7 +57,7 @@ class Places:
         ratios: (P,) tempo ratio, above 1 where the hum is slower.
         kinds: (P,) what begins there.
         keys: (P,) semitones, target minus hum.
-        distances: (P,) semitones a frame, with the costs of tempo and of what lies beyond the target's end.
+        distances: (P,) semitones a frame, with the cost of the tempo.
     """
 
     owners: NDArray[np.intp]
@@ -92,8 +98,10 @@ def capped_distance(
     points: Floats,
     length: int,
     frames: NDArray[np.intp],
+    ends: NDArray[np.intp],
     ratios: NDArray[np.float64] | float,
     *,
+    chance_st: float,
     exact_key: bool,
 ) -> tuple[Floats, Floats]:
     """Mean clipped difference of a hum and of each place, in its best key.
@@ -103,15 +111,29 @@ def capped_distance(
         points: (K,) the hum, evenly over its length.
         length: of the hum, in frames of HOP_S.
         frames: (P,) where the hum starts.
+        ends: (P,) the frame after the target's last, above `frames`.
         ratios: (P,) or one, how much slower the hum is.
+        chance_st: the distance of a place by chance, semitones; asked where points lie beyond an end.
         exact_key: the key is first the median of the differences, not their mean, which is faster.
 
     Returns:
         distances and keys, (P,) each, semitones.
     """
     along = np.linspace(0, length - 1, len(points))[:, None] / np.atleast_1d(ratios)[None, :]
-    off = table_pitch.take(frames[None, :] + np.rint(along).astype(np.intp), mode="clip")
+    at = frames[None, :] + np.rint(along).astype(np.intp)
+    off = table_pitch.take(at, mode="clip")
     off -= points[:, None]
+    overhangs = np.flatnonzero(at[-1] >= ends)
+    inside = at[:, overhangs] < ends[overhangs]
+    beyond = off[:, overhangs]
+    distance, key = _in_best_key(off, exact_key)
+    if len(overhangs):
+        distance[overhangs], key[overhangs] = _overhanging(beyond, inside, chance_st, exact_key)
+    return distance, key
+
+
+def _in_best_key(off: Floats, exact_key: bool) -> tuple[Floats, Floats]:
+    """The mean clipped difference and the key of differences (K, P), which are overwritten."""
     key = np.median(off, axis=0) if exact_key else off.mean(axis=0)
     off -= key
     # One step towards the key that fits most frames: the mean of the clipped differences.
@@ -122,19 +144,66 @@ def capped_distance(
     return off.mean(axis=0), key + step
 
 
+def _overhanging(off: Floats, inside: NDArray[np.bool_], chance_st: float, exact_key: bool) -> tuple[Floats, Floats]:
+    """The same where some of the points, at the end, lie beyond the target: they have no say in the key."""
+    count = inside.sum(axis=0)
+    if exact_key:
+        rising = np.sort(np.where(inside, off, np.inf), axis=0)
+        key = rising[count // 2, np.arange(off.shape[1])]
+    else:
+        key = (off * inside).sum(axis=0) / count
+    off = np.where(inside, off - key, np.float32(CAP_ST))
+    step = (np.clip(off, -CAP_ST, CAP_ST) * inside).sum(axis=0) / count if not exact_key else _near_mean(off)
+    off -= step
+    within = (np.minimum(np.abs(off), CAP_ST) * inside).sum(axis=0) / count
+    return overhung(within, count / len(off), chance_st), (key + step).astype(np.float32)
+
+
 def _near_mean(off: Floats) -> Floats:
     """Mean of the differences within a semitone, which are those of the right notes; 0 where there are none."""
     near = np.abs(off) <= 1
     return (off * near).sum(axis=0) / np.maximum(near.sum(axis=0), 1)
 
 
-def costs(
-    table: TargetTable, length: int, owners: NDArray[np.intp], frames: NDArray[np.intp], ratios: NDArray | float
-) -> Floats:
-    """What odd tempi and frames beyond the target's end add, (P,)."""
-    reach = length / ratios
-    beyond = np.clip((frames + reach - table.lasts[owners]) / reach, 0, 1)
-    return (BEYOND_END_ST * beyond + TEMPO_COST_ST * np.log(ratios) ** 2).astype(np.float32)
+def overhung(within: NDArray, shares: NDArray, chance_st: float) -> Floats:
+    """What places count where only a share of the hum lies inside the target, (P,) semitones.
+
+    Args:
+        within: (P,) mean distance of that share.
+        shares: (P,) 0..1.
+        chance_st: the distance of a place by chance.
+    """
+    distances = chance_st - (chance_st - within) * shares**OVERHANG_POWER
+    return np.where(shares < LEAST_INSIDE, np.float32(CAP_ST), distances.astype(np.float32))
+
+
+def inside_shares(
+    frames: NDArray[np.intp], ends: NDArray[np.intp], length: int, ratios: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The share of a hum of `length` frames that lies before the target's end, of each place; above 0."""
+    return np.clip((ends - frames) * ratios / length, 1 / length, 1)
+
+
+def tempo_costs(ratios: NDArray[np.float64] | float) -> Floats | np.float32:
+    """What odd tempi add, as many as there are ratios."""
+    return np.float32(TEMPO_COST_ST) * np.log(ratios).astype(np.float32) ** 2
+
+
+def chance_distance(table: TargetTable, smooth_table: Curve, query: Curve) -> float:
+    """The distance of a place by chance: the median over places that hold all of the hum, semitones.
+
+    Half of CAP_ST where there is none.
+    """
+    inside = np.flatnonzero(table.starts + len(query) <= table.lasts[table.owners])
+    if len(inside) == 0:
+        return CAP_ST / 2
+    frames = table.starts[inside[:: -(-len(inside) // BY_CHANCE)]]
+    points = points_of(smoothed(query, COARSE_MEAN_S), COARSE_POINTS)
+    ends = np.full(len(frames), len(smooth_table))
+    distances, _ = capped_distance(
+        smooth_table, points, len(query), frames, ends, 1.0, chance_st=np.nan, exact_key=False
+    )
+    return float(np.median(distances))
 
 
 def search(
@@ -143,6 +212,7 @@ def search(
     query: Curve,
     starts: NDArray[np.intp],
     start_costs: Floats,
+    chance_st: float,
 ) -> Places:
     """The best places of every target that has a start among `starts` (indices into `table.starts`).
 
@@ -156,22 +226,30 @@ def search(
     """
     if len(starts) == 0:
         return NOWHERE
-    rough = _first_pass(table, smooth_table, query, starts, start_costs)
-    return _second_pass(table, query, rough, start_costs)
+    rough = _first_pass(table, smooth_table, query, starts, start_costs, chance_st)
+    return _second_pass(table, query, rough, start_costs, chance_st)
 
 
 def _first_pass(
-    table: TargetTable, smooth_table: Curve, query: Curve, starts: NDArray[np.intp], start_costs: Floats
+    table: TargetTable,
+    smooth_table: Curve,
+    query: Curve,
+    starts: NDArray[np.intp],
+    start_costs: Floats,
+    chance_st: float,
 ) -> Places:
     points = points_of(smoothed(query, COARSE_MEAN_S), COARSE_POINTS)
     best = np.full(len(starts), np.inf, dtype=np.float32)
     ratio = np.ones(len(starts))
     frames, owners = table.starts[starts], table.owners[starts]
+    ends = table.lasts[owners]
     for first in range(0, len(starts), CHUNK):
         part = slice(first, first + CHUNK)
         for tempo in TEMPO_RATIOS:
-            found, _ = capped_distance(smooth_table, points, len(query), frames[part], tempo, exact_key=False)
-            found += costs(table, len(query), owners[part], frames[part], tempo)
+            found, _ = capped_distance(
+                smooth_table, points, len(query), frames[part], ends[part], tempo, chance_st=chance_st, exact_key=False
+            )
+            found += tempo_costs(tempo)
             better = found < best[part]
             best[part][better] = found[better]
             ratio[part][better] = tempo
@@ -189,17 +267,19 @@ def _promising(owners: NDArray[np.intp], distances: Floats) -> NDArray[np.intp]:
     return np.union1d(of_each, of_all)
 
 
-def _second_pass(table: TargetTable, query: Curve, places: Places, start_costs: Floats) -> Places:
+def _second_pass(table: TargetTable, query: Curve, places: Places, start_costs: Floats, chance_st: float) -> Places:
     points = points_of(query, max(2, round(len(query) * HOP_S / FINE_HOP_S)))
-    judged = _judged(table, query, points, places, start_costs)
+    judged = _judged(table, query, points, places, start_costs, chance_st)
     best_first = np.argsort(judged.distances, kind="stable")
     near = judged.take(best_first[:REFINED_PLACES])
     tries = []
     for ratio in NEAR_RATIOS:
         for shift_s in NEAR_STARTS_S:
-            frames = np.clip(near.frames + round(shift_s / HOP_S), table.firsts[near.owners], None)
+            frames = np.clip(
+                near.frames + round(shift_s / HOP_S), table.firsts[near.owners], table.lasts[near.owners] - 1
+            )
             moved = Places(near.owners, frames, near.ratios * ratio, near.kinds, near.keys, near.distances)
-            tries.append(_judged(table, query, points, moved, start_costs))
+            tries.append(_judged(table, query, points, moved, start_costs, chance_st))
     every = np.stack([tried.distances for tried in tries])
     chosen = np.argmin(every, axis=0)
     column = np.arange(len(near))
@@ -214,12 +294,17 @@ def _second_pass(table: TargetTable, query: Curve, places: Places, start_costs: 
     return _joined(refined, judged.take(best_first[REFINED_PLACES:]))
 
 
-def _judged(table: TargetTable, query: Curve, points: Floats, places: Places, start_costs: Floats) -> Places:
+def _judged(
+    table: TargetTable, query: Curve, points: Floats, places: Places, start_costs: Floats, chance_st: float
+) -> Places:
     distances, keys = [], []
     for first in range(0, len(places), CHUNK):
         part = places.take(np.arange(first, min(first + CHUNK, len(places))))
-        found, key = capped_distance(table.pitch, points, len(query), part.frames, part.ratios, exact_key=True)
-        found += costs(table, len(query), part.owners, part.frames, part.ratios) + start_costs[part.kinds]
+        ends = table.lasts[part.owners]
+        found, key = capped_distance(
+            table.pitch, points, len(query), part.frames, ends, part.ratios, chance_st=chance_st, exact_key=True
+        )
+        found += tempo_costs(part.ratios) + start_costs[part.kinds]
         distances.append(found)
         keys.append(key)
     return Places(

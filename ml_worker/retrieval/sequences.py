@@ -9,11 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.fingerprint.fingerprints import Fingerprints
+from ml_worker.retrieval.linear_scaling import LEAST_INSIDE, OVERHANG_POWER
 
 Vectors = NDArray[np.float32]
 
 # A window with less voice than this, as a share, has no say.
 LEAST_VOICED = 0.2
+# Windows of the targets that tell the mean cosine of a place by chance.
+BY_CHANCE = 4000
 # Windows of the targets that are compared together: their similarities to a hum stay in the processor's cache.
 BLOCK = 8192
 
@@ -28,6 +31,23 @@ class Along(NamedTuple):
 def heard(prints: Fingerprints) -> Vectors:
     """The vectors (T, D), with zeros for windows without a voice, which would else match one another."""
     return np.where((prints.voiced_share >= LEAST_VOICED)[:, None], prints.vectors, 0)
+
+
+def overhung(sums: NDArray, inside: NDArray[np.int64] | int, voiced: int, chance: float) -> NDArray:
+    """The scores of places from the sums of their cosines, (P,), where only some windows lie inside the target.
+
+    As in `linear_scaling.overhung`: what the mean inside is above chance counts by the share of the windows.
+
+    Args:
+        sums: (P,) of cosines, over the windows inside.
+        inside: (P,) or one, voiced windows of the query inside the target.
+        voiced: voiced windows of the query.
+        chance: the sum of a place by chance.
+    """
+    share = np.asarray(inside) / voiced
+    by_chance = chance / voiced
+    scores = by_chance + (sums / np.maximum(inside, 1) - by_chance) * share**OVERHANG_POWER
+    return np.where(share < LEAST_INSIDE, -1, scores)
 
 
 class Sequences:
@@ -51,6 +71,8 @@ class Sequences:
         self.lengths = np.array([len(prints) for prints in targets], dtype=np.int64)
         self.vectors = np.concatenate(parts) if parts else np.zeros((0, dimensions), np.float32)
         self.longest = longest
+        windows = np.flatnonzero(np.any(self.vectors, axis=1))
+        self.some = windows[:: -(-len(windows) // BY_CHANCE) or 1]
 
     def along(self, query: Vectors, steps: NDArray[np.int64], *, from_start: bool = False) -> Along:
         """The best diagonal of each target.
@@ -61,12 +83,17 @@ class Sequences:
             from_start: only the diagonals that start with a target's first window.
 
         Returns:
-            Scores and places (targets,); where query or target is silent or the target ends, the cosine is 0.
+            Scores and places (targets,). The cosine is 0 where query or target is silent. Of a query that goes on
+            beyond a target's end, the rest counts as `overhung` weighs it.
         """
-        voiced = max(int(np.any(query, axis=1).sum()), 1)
+        voiced_steps = steps[np.any(query, axis=1)]
+        voiced = max(len(voiced_steps), 1)
+        # inside[n]: voiced windows of the query that lie inside a target that goes on for n windows.
+        inside = np.searchsorted(voiced_steps, np.arange(int(steps[-1]) + 2))
         if from_start:
             rows = np.minimum(self.starts[:, None] + steps, len(self.vectors) - 1)  # (targets, Q)
-            scores = np.einsum("tqd,qd->t", self.vectors[rows], query) / voiced
+            sums = np.einsum("tqd,qd->t", self.vectors[rows], query)
+            scores = overhung(sums, inside[np.minimum(self.lengths, len(inside) - 1)], voiced, float(np.median(sums)))
             return Along(np.where(self.lengths > 0, scores, -1).astype(np.float32), np.zeros_like(self.starts))
         sums = np.zeros(len(self.vectors), np.float32)
         reach = int(steps[-1])
@@ -78,6 +105,10 @@ class Sequences:
             for row, step in zip(cosines, steps, strict=True):
                 part = row[step : step + size]
                 whole[: len(part)] += part
+        chance = float(np.median(sums[self.some])) if len(self.some) else 0.0
+        for left in range(1, len(inside)):
+            places = (self.starts + self.lengths - left)[self.lengths >= left]
+            sums[places] = overhung(sums[places], inside[left], voiced, chance) * voiced
         return self._best(sums / voiced)
 
     def _best(self, scores: NDArray[np.float32]) -> Along:

@@ -18,8 +18,8 @@ Curve = NDArray[np.float32]
 HOP_S = 0.02
 
 # What the table holds of each target before its first and after its last note (that note's pitch): how far a warped
-# path may reach before a start, and the longest query at the fastest tempo; seconds.
-BEFORE_S, AFTER_S = 2.0, 40.0
+# path may reach before a start, and what is looked at on both sides of a frame; seconds.
+BEFORE_S, AFTER_S = 2.0, 1.0
 
 # Two starts are never closer than this; seconds.
 BETWEEN_STARTS_S = 0.08

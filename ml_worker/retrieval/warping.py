@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml_worker.retrieval.target_table import HOP_S, Curve, TargetTable
+from ml_worker.retrieval.target_table import HOP_S, Curve
 
 Floats = NDArray[np.float32]
 
@@ -43,37 +43,52 @@ class Warps:
 
 
 def warp(
-    table: TargetTable,
+    table_pitch: Curve,
     query: Curve,
     voiced: NDArray[np.bool_],
     frames: NDArray[np.intp],
+    ends: NDArray[np.intp],
     ratios: NDArray[np.float64],
     keys: Floats,
+    beyond_st: float,
 ) -> Warps:
     """The best warped path near each place, over a few keys.
 
     Args:
+        table_pitch: (F,) pitch of the targets at HOP_S.
         query: (T,) the hum's line at the table's hop; voiced: where it was heard.
         frames: (P,) frame of the table at which the hum starts.
+        ends: (P,) the frame after the target's last; frames of the hum beyond it do not agree.
         ratios: (P,) tempo ratios.
         keys: (P,) semitones, target minus hum.
+        beyond_st: what a frame of the hum costs beyond the target's end, semitones.
     """
     hum = query[:: round(WARP_HOP_S / HOP_S)]
     heard = voiced[:: round(WARP_HOP_S / HOP_S)]
-    windows = _windows(table, len(hum), frames, ratios)
-    tries = [_paths(hum, heard, windows - (keys + np.float32(shift))[:, None]) for shift in KEYS_ST]
+    windows = _windows(table_pitch, len(hum), frames, ends, ratios)
+    tries = [_paths(hum, heard, windows - (keys + np.float32(shift))[:, None], beyond_st) for shift in KEYS_ST]
     distances = np.stack([distance for distance, _ in tries])
     chosen = np.argmin(distances, axis=0), np.arange(len(frames))
     return Warps(distances[chosen], np.stack([agreement for _, agreement in tries])[chosen])
 
 
-def _windows(table: TargetTable, hum_frames: int, frames: NDArray[np.intp], ratios: NDArray[np.float64]) -> Floats:
-    """The targets along the lines, at the hum's tempo, with the band on both sides: (P, hum frames + 2 BAND)."""
+def _windows(
+    table_pitch: Curve,
+    hum_frames: int,
+    frames: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    ratios: NDArray[np.float64],
+) -> Floats:
+    """The targets along the lines, at the hum's tempo, with the band on both sides: (P, hum frames + 2 BAND).
+
+    NaN beyond their ends.
+    """
     steps = np.arange(-BAND, hum_frames + BAND)[None, :] * (WARP_HOP_S / HOP_S) / ratios[:, None]
-    return table.pitch.take(frames[:, None] + np.rint(steps).astype(np.intp), mode="clip")
+    at = frames[:, None] + np.rint(steps).astype(np.intp)
+    return np.where(at < ends[:, None], table_pitch.take(at, mode="clip"), np.float32(np.nan))
 
 
-def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats) -> tuple[Floats, Floats]:
+def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats, beyond_st: float) -> tuple[Floats, Floats]:
     """Mean cost along the best path of each window, and the share of heard frames that agree with it; (P,) each.
 
     Place b of the band in frame i lies on target frame i + b. A path steps by one frame on both sides, by two of the
@@ -84,13 +99,13 @@ def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats) -> tuple[Float
     never = np.full((places, width), np.inf, dtype=np.float32)
     cost = never.copy()
     at_start = slice(BAND - START_SLACK, BAND + START_SLACK + 1)
-    local, agrees = _local(hum[0], heard[0], windows[:, :width])
+    local, agrees = _local(hum[0], heard[0], windows[:, :width], beyond_st)
     cost[:, at_start] = local[:, at_start]
     count = agrees
     cost_before, count_before = never, np.zeros_like(count)
     for i in range(1, len(hum)):
         local_before, agrees_before = local, agrees
-        local, agrees = _local(hum[i], heard[i], windows[:, i : i + width])
+        local, agrees = _local(hum[i], heard[i], windows[:, i : i + width], beyond_st)
         total, agreed = cost.copy(), count.copy()
         # Faster: two frames of the target.
         faster = cost[:, :-1] + BEND_ST
@@ -108,14 +123,15 @@ def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats) -> tuple[Float
     )
 
 
-def _local(pitch: float, heard: bool, band: Floats) -> tuple[Floats, Floats]:
+def _local(pitch: float, heard: bool, band: Floats, beyond_st: float) -> tuple[Floats, Floats]:
     """What a frame of the hum costs on each place of the band, and whether it agrees (0 or 1)."""
     off = np.abs(band - pitch)
     agrees = (off <= AGREES_ST).astype(np.float32) if heard else np.zeros_like(off)
     octave = np.abs(off - 12)
     octave += OCTAVE_ST
     np.minimum(off, octave, out=off)
-    return np.minimum(off, CAP_ST, out=off), agrees
+    np.minimum(off, CAP_ST, out=off)
+    return np.nan_to_num(off, copy=False, nan=beyond_st), agrees
 
 
 def _keep_lower(total: Floats, agreed: Floats, other: Floats, other_agreed: Floats) -> None:
