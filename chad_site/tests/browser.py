@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
 
 # Playwright's own builds are not needed: Debian's package does.
 CHROMIUM = "/usr/bin/chromium"
@@ -48,16 +48,35 @@ def playwright() -> Iterator[Playwright]:
 OpenChromium = Callable[..., BrowserContext]
 
 
+@pytest.fixture(scope="session")
+def beeping_chromium(playwright: Playwright) -> Iterator[Callable[[], Browser]]:
+    """Gives the one Chromium of all tests that ask for no file and no switches; another one where it has died."""
+    browsers: list[Browser] = []
+
+    def running() -> Browser:
+        if not browsers or not browsers[-1].is_connected():
+            browsers.append(launched(playwright, arguments(None, loop=False)))
+        return browsers[-1]
+
+    yield running
+    for browser in browsers:
+        browser.close()
+
+
+def launched(playwright: Playwright, switches: Sequence[str]) -> Browser:
+    return playwright.chromium.launch(executable_path=chromium_path(), args=list(switches))
+
+
 @pytest.fixture
-def chromium_with_microphone(playwright: Playwright) -> Iterator[OpenChromium]:
+def chromium_with_microphone(playwright: Playwright, beeping_chromium: Callable[[], Browser]) -> Iterator[OpenChromium]:
     """Opens Chromium: `chromium_with_microphone(wav, width=390, height=844, base_url=live_server.url)`.
 
     The microphone, which pages may use, plays the WAV file once from the moment that a page opens it (`loop=True`:
-    again and again). Each call is another browser with its own cookies. `switches` go to Chromium, further arguments
-    to Playwright's `new_context`; service workers, which would send behind a test's back, are blocked unless these say
-    otherwise. An exception that a page's script did not catch fails the test.
+    again and again). Each call has cookies, storage and a cache of its own. `switches` go to Chromium, further
+    arguments to Playwright's `new_context`; service workers, which would send behind a test's back, are blocked unless
+    these say otherwise. An exception that a page's script did not catch fails the test.
     """
-    browsers, uncaught = [], []
+    browsers, contexts, uncaught = [], [], []
 
     def open_chromium(
         wav: Path | None = None,
@@ -68,18 +87,21 @@ def chromium_with_microphone(playwright: Playwright) -> Iterator[OpenChromium]:
         switches: Sequence[str] = (),
         **options: Any,
     ) -> BrowserContext:
-        args = [*arguments(wav, loop), *switches]
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=args)
-        browsers.append(browser)
+        if wav is None and not switches:
+            browser = beeping_chromium()
+        else:
+            browser = launched(playwright, [*arguments(wav, loop), *switches])
+            browsers.append(browser)
         context = browser.new_context(
             viewport={"width": width, "height": height},
             permissions=["microphone"],
             **{"service_workers": "block", **options},
         )
+        contexts.append(context)
         context.on("weberror", lambda problem: uncaught.append(str(problem.error)))
         return context
 
     yield open_chromium
-    for browser in browsers:
-        browser.close()
+    for opened in (*contexts, *browsers):
+        opened.close()
     assert not uncaught, "Scripts failed in the browser:\n" + "\n".join(uncaught)

@@ -19,6 +19,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "A very long title that goes on and on, as titles of broadside ballads and of prog rock suites do, Part Two"
 
 
+@pytest.fixture(autouse=True)
+def storage(admin: Client, settings, tmp_path: Path) -> None:
+    """Files: the page asks for a recording's peaks and its sound at once, and two who read one in memory disturb each
+    other."""
+    factories.use_storage(settings, tmp_path / "storage")
+
+
 @pytest.fixture
 def desk(admin: Client, live_server, chromium_with_microphone: Callable) -> Iterator[Callable[..., Page]]:
     """Opens a page as an admin, at a width; what the browser complains of fails the test."""

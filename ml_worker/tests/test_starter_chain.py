@@ -18,14 +18,24 @@ from ml_worker.work.simulate import SIMULATED
 from recordings.models import CoverFragment, Humming, Song
 from recordings.models.songs import Split
 
+# What a round has many of, and its test only so many as show that it works.
+FEWER = {
+    "ml_worker.work.starter.COVERS_OF_A_TUNE": 1,
+    "ml_worker.work.training_data.COMPOSED": 100,
+    "ml_worker.work.train.SIMULATED_COMPARED": 20,
+    "ml_worker.fingerprint.shipped.NULL_PAIRS": 15,
+}
+
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def simulated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> dict:
-    """One round on eight songs, and its figures."""
+    """One round on eight songs with a cover each, and its figures."""
     # After so few steps the network may be worse than the one that it began with; it is mined with all the same.
     monkeypatch.setattr("ml_worker.work.train.TOLERATED", 1.0)
+    for name, fewer in FEWER.items():
+        monkeypatch.setattr(name, fewer)
     call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=20, json=True)
     said = capsys.readouterr()
     assert "3 reviewers judge instead of 1: with fewer, a split is never settled." in said.err
