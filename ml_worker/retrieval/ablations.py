@@ -26,7 +26,7 @@ from ml_worker.fingerprint.image import Source
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.starter_training import split, tunes_from
 from ml_worker.fingerprint.training import train
-from ml_worker.retrieval.measure import Benchmark, tunes
+from ml_worker.retrieval.benchmarks import Benchmark, tunes
 from ml_worker.retrieval.metrics import hit_rates
 from ml_worker.retrieval.recogniser import Recogniser
 

@@ -18,15 +18,16 @@ from ml_worker.retrieval.hum_line import hum_lines
 from ml_worker.retrieval.linear_scaling import (
     COARSE_MEAN_S,
     Places,
+    Rough,
     chance_distance,
-    inside_shares,
+    first_pass,
     overhung,
-    search,
+    second_pass,
     smoothed,
     tempo_costs,
 )
 from ml_worker.retrieval.matcher import Matches
-from ml_worker.retrieval.target_table import HOP_S, Line, table_of
+from ml_worker.retrieval.target_table import HOP_S, Line, TargetTable, table_of
 from ml_worker.retrieval.warping import warp
 
 # A hum known to begin at the start begins within this, as its first notes may be lost or not heard; seconds.
@@ -101,52 +102,84 @@ class ClassicalMatcher:
         Raises:
             NothingHeard: the query holds less than a second of voice.
         """
-        lines = hum_lines(query)
-        found = [self._places(line, self._starts(from_start)) for line in lines]
-        every = np.arange(self._table.targets)
-        rough = self._best_of_lines(lines, found, every, warped=False)
+        return self.search(query, from_start=from_start).match()
+
+    def compare(self, query: Melody, among: Sequence[int], *, from_start: bool = False) -> Comparison:
+        """The raw figures of some targets: as `Search.compare`.
+
+        Raises:
+            NothingHeard: the query holds less than a second of voice.
+        """
+        return self.search(query, from_start=from_start, among=among).compare(among)
+
+    def search(self, query: Melody, *, from_start: bool = False, among: Sequence[int] | None = None) -> Search:
+        """A search for a hum, which answers several questions.
+
+        Args:
+            from_start: only where targets begin.
+            among: indices of the targets that are searched; all by default.
+
+        Raises:
+            NothingHeard: the query holds less than a second of voice.
+        """
+        starts = starts_of(self._table, from_start, among)
+        heard = []
+        for line in hum_lines(query):
+            chance = chance_distance(self._table, self._smooth, line.pitch)
+            rough = first_pass(self._table, self._smooth, line.pitch, starts, self._start_costs, chance)
+            heard.append(Heard(line, chance, rough))
+        return Search(self._table, self._start_costs, heard)
+
+
+class Heard(NamedTuple):
+    """One of the lines that a hum may be: what a place counts by chance, and the first pass over the starts."""
+
+    line: Line
+    chance_st: float
+    rough: Rough
+
+
+@dataclass(frozen=True)
+class Search:
+    """What the first pass found for one hum, the longest line first."""
+
+    table: TargetTable
+    start_costs: NDArray[np.float32]
+    heard: Sequence[Heard]
+
+    def match(self) -> Matches:
+        """As `ClassicalMatcher.match`."""
+        found = [self._places(one, one.rough) for one in self.heard]
+        every = np.arange(self.table.targets)
+        rough = self._best_of_lines(found, every, warped=False)
         shortlist = np.sort(np.argsort(rough.totals, kind="stable")[:SHORTLIST])
-        fine = self._best_of_lines(lines, found, shortlist, warped=True)
+        fine = self._best_of_lines(found, shortlist, warped=True)
         behind = np.max(fine.totals, where=np.isfinite(fine.totals), initial=0.0)
         totals, starts_s, tempo_ratios = rough.totals + behind, rough.starts_s.copy(), rough.tempo_ratios.copy()
         totals[shortlist], starts_s[shortlist], tempo_ratios[shortlist] = fine.totals, fine.starts_s, fine.tempo_ratios
         return Matches(-totals, starts_s, tempo_ratios)
 
-    def compare(self, query: Melody, among: Sequence[int], *, from_start: bool = False) -> Comparison:
+    def compare(self, among: Sequence[int], *, from_start: bool = False) -> Comparison:
         """The raw figures of some targets, each by its best place: linear, warped, and all that tells how they fit.
 
         Args:
             among: indices of targets, a few hundred at most.
-
-        Raises:
-            NothingHeard: the query holds less than a second of voice.
+            from_start: only where the targets begin.
         """
         chosen = np.asarray(among, dtype=np.intp)
-        starts = self._starts(from_start)
-        starts = starts[np.isin(self._table.owners[starts], chosen)]
-        lines = hum_lines(query)
-        return self._best_of_lines(lines, [self._places(line, starts) for line in lines], chosen, warped=True)
+        starts = starts_of(self.table, from_start, chosen)
+        found = [self._places(one, one.rough.among(starts)) for one in self.heard]
+        return self._best_of_lines(found, chosen, warped=True)
 
-    def _starts(self, from_start: bool) -> NDArray[np.intp]:
-        """Indices of the table's starts at which a hum may begin."""
-        if from_start:
-            return np.flatnonzero((self._table.starts - self._table.firsts[self._table.owners]) * HOP_S < FROM_START_S)
-        return np.arange(len(self._table.starts))
+    def _places(self, heard: Heard, rough: Rough) -> Places:
+        return second_pass(self.table, heard.line.pitch, rough, self.start_costs, heard.chance_st)
 
-    def _places(self, line: Line, starts: NDArray[np.intp]) -> Places:
-        return search(self._table, self._smooth, line.pitch, starts, self._start_costs, self._chance(line))
-
-    def _chance(self, line: Line) -> float:
-        return chance_distance(self._table, self._smooth, line.pitch)
-
-    def _best_of_lines(
-        self, lines: Sequence[Line], found: Sequence[Places], among: NDArray[np.intp], *, warped: bool
-    ) -> Comparison:
+    def _best_of_lines(self, found: Sequence[Places], among: NDArray[np.intp], *, warped: bool) -> Comparison:
         """Each target by its best place over what the hum may be. Its start is that of the first line, the longest."""
         compared = []
-        for line, places in zip(lines, found, strict=True):
-            one = self._warped(line, places, among) if warped else self._straight(places, among)
-            delay_s = (line.begins_s - lines[0].begins_s) / one.tempo_ratios
+        for heard, places in zip(self.heard, found, strict=True):
+            one = self._warped(heard, places, among) if warped else self._straight(places, among)
+            delay_s = (heard.line.begins_s - self.heard[0].line.begins_s) / one.tempo_ratios
             compared.append(replace(one, starts_s=np.maximum(0, one.starts_s - delay_s)))
         return _merged(compared)
 
@@ -154,17 +187,15 @@ class ClassicalMatcher:
         unknown = np.full(len(places), np.nan)
         return self._best_of(places, among, places.distances, unknown, unknown)
 
-    def _warped(self, line: Line, places: Places, among: NDArray[np.intp]) -> Comparison:
+    def _warped(self, heard: Heard, places: Places, among: NDArray[np.intp]) -> Comparison:
         """Each target by the best of its few places that are nearest in linear distance."""
         places = places.take(_first_of_each(places, among))
-        ends = self._table.lasts[places.owners]
-        shares, chance = inside_shares(places.frames, ends, len(line.pitch), places.ratios), self._chance(line)
+        ends, line = self.table.lasts[places.owners], heard.line
         warps = warp(
-            self._table.pitch, line.pitch, line.voiced, places.frames, ends, places.ratios, places.keys, chance
+            self.table.pitch, line.pitch, line.voiced, places.frames, ends, places.ratios, places.keys, heard.chance_st
         )
-        within = (warps.distances - chance * (1 - shares)) / shares
-        warped = overhung(within, shares, chance)
-        bent = warped + tempo_costs(places.ratios) + self._start_costs[places.kinds]
+        warped = overhung(warps.distances, warps.shares, heard.chance_st)
+        bent = warped + tempo_costs(places.ratios) + self.start_costs[places.kinds]
         totals = LINEAR_SHARE * places.distances + (1 - LINEAR_SHARE) * bent
         return self._best_of(places, among, totals, warped, warps.agreements)
 
@@ -174,7 +205,7 @@ class ClassicalMatcher:
         """The place of the lowest total of each target."""
         order = np.lexsort((totals, places.owners))
         owners, first = np.unique(places.owners[order], return_index=True)
-        best = np.full(self._table.targets, -1)
+        best = np.full(self.table.targets, -1)
         best[owners] = order[first]
         best = best[among]
         there = best >= 0
@@ -184,17 +215,27 @@ class ClassicalMatcher:
             answer[there] = values[best[there]]
             return answer
 
-        seconds = (places.frames - self._table.firsts[places.owners]) * HOP_S + self._table.begins_s[places.owners]
+        seconds = (places.frames - self.table.firsts[places.owners]) * HOP_S + self.table.begins_s[places.owners]
         return Comparison(
             among,
             chosen(totals, np.inf),
-            chosen(places.distances - self._start_costs[places.kinds], np.inf),
+            chosen(places.distances - self.start_costs[places.kinds], np.inf),
             chosen(warped, np.inf),
             chosen(agreements, 0.0),
             chosen(seconds, 0.0),
             chosen(places.ratios, 1.0),
             chosen(places.kinds, -1).astype(np.int8),
         )
+
+
+def starts_of(table: TargetTable, from_start: bool, among: Sequence[int] | None) -> NDArray[np.intp]:
+    """Indices of the table's starts at which a hum may begin: of all targets or some, anywhere or where they begin."""
+    starts = np.arange(len(table.starts))
+    if among is not None:
+        starts = starts[np.isin(table.owners, among)]
+    if from_start:
+        starts = starts[(table.starts[starts] - table.firsts[table.owners[starts]]) * HOP_S < FROM_START_S]
+    return starts
 
 
 def _first_of_each(places: Places, among: NDArray[np.intp]) -> NDArray[np.intp]:

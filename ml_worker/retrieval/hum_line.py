@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
+from ml_worker.judging.sentences import gettext_noop
 from ml_worker.retrieval.hum_check import LEAST_VOICE_S
 from ml_worker.retrieval.matcher import NothingHeard
 from ml_worker.retrieval.target_table import HOP_S, Line, line_of
@@ -17,6 +18,8 @@ LONGEST_S = 20.0
 STRAY_S, STRAY_ST = 0.45, 7.5
 # The hum may as well begin after a first run that is shorter than this and followed by this much rest; seconds.
 DOUBTFUL_S, DOUBTFUL_REST_S = 0.35, 0.1
+
+NO_MELODY = gettext_noop("We heard no melody in this recording. Hum for a few seconds, close to the microphone.")
 
 
 def hum_lines(hum: Melody) -> list[Line]:
@@ -38,7 +41,7 @@ def hum_spans(hum: Melody) -> list[tuple[int, int]]:
     runs = _voiced_runs(~np.isnan(pitch))
     voice_s = float(sum(end - start for start, end in runs)) * hum.hop_s
     if voice_s < LEAST_VOICE_S:
-        raise NothingHeard("We heard no melody in this recording. Hum for a few seconds, close to the microphone.")
+        raise NothingHeard(NO_MELODY)
     middle = float(np.nanmedian(pitch))
     while len(runs) > 1 and _is_stray(pitch, runs[0], middle, hum.hop_s):
         runs = runs[1:]

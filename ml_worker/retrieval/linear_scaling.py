@@ -8,6 +8,7 @@ difference after the key, which no single wrong note can spoil.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ CAP_ST = 3.0
 OVERHANG_POWER = 0.3
 # A smaller share of a hum is never compared: it would be in every target.
 LEAST_INSIDE = 0.4
+# What a place counts of which less lies inside: more than any other can; semitones.
+TOO_LITTLE_ST = 2 * CAP_ST
 # Starts that tell what a place by chance counts.
 BY_CHANCE = 2000
 # What a tempo ratio of e (or 1/e) adds, as its square: people hum near the tempo that they know; semitones.
@@ -35,7 +38,7 @@ TEMPO_COST_ST = 0.3
 # Points of the first pass, and seconds over which it averages.
 COARSE_POINTS, COARSE_MEAN_S = 20, 0.24
 # Starts that the first pass looks at in one go: its arrays stay in the processor's cache.
-CHUNK = 4096
+CHUNK = 8192
 # Places that the first pass hands on: of each target, and over all targets.
 PLACES_A_TARGET, PLACES = 3, 4000
 
@@ -101,10 +104,9 @@ def capped_distance(
     ends: NDArray[np.intp],
     ratios: NDArray[np.float64] | float,
     *,
-    chance_st: float,
     exact_key: bool,
-) -> tuple[Floats, Floats]:
-    """Mean clipped difference of a hum and of each place, in its best key.
+) -> tuple[Floats, NDArray[np.float64], Floats]:
+    """Mean clipped difference of a hum and of each place, in its best key, over the points inside the target.
 
     Args:
         table_pitch: (F,) pitch of the targets.
@@ -113,23 +115,34 @@ def capped_distance(
         frames: (P,) where the hum starts.
         ends: (P,) the frame after the target's last, above `frames`.
         ratios: (P,) or one, how much slower the hum is.
-        chance_st: the distance of a place by chance, semitones; asked where points lie beyond an end.
         exact_key: the key is first the median of the differences, not their mean, which is faster.
 
     Returns:
-        distances and keys, (P,) each, semitones.
+        distances in semitones, the share of the points inside, and keys in semitones, (P,) each. Where less than
+        LEAST_INSIDE lies inside, the distance is CAP_ST and the key 0.
     """
-    along = np.linspace(0, length - 1, len(points))[:, None] / np.atleast_1d(ratios)[None, :]
-    at = frames[None, :] + np.rint(along).astype(np.intp)
-    off = table_pitch.take(at, mode="clip")
-    off -= points[:, None]
-    overhangs = np.flatnonzero(at[-1] >= ends)
-    inside = at[:, overhangs] < ends[overhangs]
-    beyond = off[:, overhangs]
-    distance, key = _in_best_key(off, exact_key)
-    if len(overhangs):
-        distance[overhangs], key[overhangs] = _overhanging(beyond, inside, chance_st, exact_key)
-    return distance, key
+    offsets = np.rint(np.linspace(0, length - 1, len(points))[:, None] / np.atleast_1d(ratios)).astype(np.intp)
+    left = ends - frames
+    distances, keys = np.full(len(frames), CAP_ST, np.float32), np.zeros(len(frames), np.float32)
+    shares = np.ones(len(frames))
+    is_whole = offsets[-1] < left
+
+    def differences(which: NDArray[np.intp]) -> Floats:
+        steps = offsets if offsets.shape[1] == 1 else offsets[:, which]
+        off = table_pitch.take(frames[which] + steps, mode="clip")
+        off -= points[:, None]
+        return off
+
+    whole = np.flatnonzero(is_whole)
+    distances[whole], keys[whole] = _in_best_key(differences(whole), exact_key)
+    cut = np.flatnonzero(~is_whole)
+    if len(cut):
+        inside = (offsets if offsets.shape[1] == 1 else offsets[:, cut]) < left[cut]
+        shares[cut] = inside.mean(axis=0)
+        enough = shares[cut] >= LEAST_INSIDE
+        cut, inside = cut[enough], inside[:, enough]
+        distances[cut], keys[cut] = _cut_in_best_key(differences(cut), inside, exact_key)
+    return distances, shares, keys
 
 
 def _in_best_key(off: Floats, exact_key: bool) -> tuple[Floats, Floats]:
@@ -144,19 +157,22 @@ def _in_best_key(off: Floats, exact_key: bool) -> tuple[Floats, Floats]:
     return off.mean(axis=0), key + step
 
 
-def _overhanging(off: Floats, inside: NDArray[np.bool_], chance_st: float, exact_key: bool) -> tuple[Floats, Floats]:
-    """The same where some of the points, at the end, lie beyond the target: they have no say in the key."""
-    count = inside.sum(axis=0)
+def _cut_in_best_key(off: Floats, inside: NDArray[np.bool_], exact_key: bool) -> tuple[Floats, Floats]:
+    """The same over the differences inside (K, P), some of each place and the first ones; the others have no say."""
+    count = inside.sum(axis=0, dtype=np.float32)
     if exact_key:
         rising = np.sort(np.where(inside, off, np.inf), axis=0)
-        key = rising[count // 2, np.arange(off.shape[1])]
+        last, column = inside.sum(axis=0) - 1, np.arange(off.shape[1])
+        key = (rising[last // 2, column] + rising[(last + 1) // 2, column]) / 2
     else:
-        key = (off * inside).sum(axis=0) / count
-    off = np.where(inside, off - key, np.float32(CAP_ST))
-    step = (np.clip(off, -CAP_ST, CAP_ST) * inside).sum(axis=0) / count if not exact_key else _near_mean(off)
+        key = off.sum(axis=0, where=inside) / count
+    off -= key
+    off[~inside] = 0 if not exact_key else CAP_ST
+    step = np.clip(off, -CAP_ST, CAP_ST).sum(axis=0) / count if not exact_key else _near_mean(off)
     off -= step
-    within = (np.minimum(np.abs(off), CAP_ST) * inside).sum(axis=0) / count
-    return overhung(within, count / len(off), chance_st), (key + step).astype(np.float32)
+    np.abs(off, out=off)
+    np.minimum(off, CAP_ST, out=off)
+    return off.sum(axis=0, where=inside) / count, key + step
 
 
 def _near_mean(off: Floats) -> Floats:
@@ -165,7 +181,7 @@ def _near_mean(off: Floats) -> Floats:
     return (off * near).sum(axis=0) / np.maximum(near.sum(axis=0), 1)
 
 
-def overhung(within: NDArray, shares: NDArray, chance_st: float) -> Floats:
+def overhung(within: Floats, shares: NDArray[np.float64], chance_st: float) -> Floats:
     """What places count where only a share of the hum lies inside the target, (P,) semitones.
 
     Args:
@@ -173,15 +189,11 @@ def overhung(within: NDArray, shares: NDArray, chance_st: float) -> Floats:
         shares: (P,) 0..1.
         chance_st: the distance of a place by chance.
     """
-    distances = chance_st - (chance_st - within) * shares**OVERHANG_POWER
-    return np.where(shares < LEAST_INSIDE, np.float32(CAP_ST), distances.astype(np.float32))
-
-
-def inside_shares(
-    frames: NDArray[np.intp], ends: NDArray[np.intp], length: int, ratios: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The share of a hum of `length` frames that lies before the target's end, of each place; above 0."""
-    return np.clip((ends - frames) * ratios / length, 1 / length, 1)
+    counted = np.array(within, dtype=np.float32)
+    cut = np.flatnonzero(shares < 1)
+    weighed = chance_st - (chance_st - counted[cut]) * shares[cut] ** OVERHANG_POWER
+    counted[cut] = np.where(shares[cut] < LEAST_INSIDE, TOO_LITTLE_ST, weighed)
+    return counted
 
 
 def tempo_costs(ratios: NDArray[np.float64] | float) -> Floats | np.float32:
@@ -190,84 +202,109 @@ def tempo_costs(ratios: NDArray[np.float64] | float) -> Floats | np.float32:
 
 
 def chance_distance(table: TargetTable, smooth_table: Curve, query: Curve) -> float:
-    """The distance of a place by chance: the median over places that hold all of the hum, semitones.
+    """The distance of a place by chance: the median over places that hold enough of the hum, semitones.
 
-    Half of CAP_ST where there is none.
+    CAP_ST where there is none.
     """
-    inside = np.flatnonzero(table.starts + len(query) <= table.lasts[table.owners])
-    if len(inside) == 0:
-        return CAP_ST / 2
-    frames = table.starts[inside[:: -(-len(inside) // BY_CHANCE)]]
+    left = table.lasts[table.owners] - table.starts
+    enough = np.flatnonzero(left >= LEAST_INSIDE * len(query))
+    if len(enough) == 0:
+        return CAP_ST
+    some = enough[:: -(-len(enough) // BY_CHANCE)]
     points = points_of(smoothed(query, COARSE_MEAN_S), COARSE_POINTS)
-    ends = np.full(len(frames), len(smooth_table))
-    distances, _ = capped_distance(
-        smooth_table, points, len(query), frames, ends, 1.0, chance_st=np.nan, exact_key=False
+    frames = table.starts[some]
+    distances, _, _ = capped_distance(
+        smooth_table, points, len(query), frames, frames + left[some], 1.0, exact_key=False
     )
     return float(np.median(distances))
 
 
-def search(
+class Rough(NamedTuple):
+    """What the first pass found of some starts.
+
+    Attributes:
+        starts: (S,) indices into `TargetTable.starts`, rising.
+        ratios: (S,) the tempo ratio at which each fits best.
+        distances: (S,) semitones, with the costs of tempo and start.
+    """
+
+    starts: NDArray[np.intp]
+    ratios: NDArray[np.float64]
+    distances: Floats
+
+    def among(self, starts: NDArray[np.intp]) -> Rough:
+        """Those of some starts."""
+        kept = np.isin(self.starts, starts)
+        return Rough(*(values[kept] for values in self))
+
+
+def first_pass(
     table: TargetTable,
     smooth_table: Curve,
     query: Curve,
     starts: NDArray[np.intp],
     start_costs: Floats,
     chance_st: float,
-) -> Places:
-    """The best places of every target that has a start among `starts` (indices into `table.starts`).
+) -> Rough:
+    """How well the hum fits at each start, by a few points.
 
     Args:
         smooth_table: `smoothed(table.pitch, COARSE_MEAN_S)`.
         query: the hum's line.
+        starts: indices into `table.starts`, rising.
         start_costs: (kinds,) what each kind of start adds, semitones.
+        chance_st: `chance_distance` of the hum.
+    """
+    points = points_of(smoothed(query, COARSE_MEAN_S), COARSE_POINTS)
+    best = np.full(len(starts), np.inf, dtype=np.float32)
+    ratios = np.ones(len(starts))
+    frames, ends = table.starts[starts], table.lasts[table.owners[starts]]
+    for first in range(0, len(starts), CHUNK):
+        part = slice(first, first + CHUNK)
+        for tempo in TEMPO_RATIOS:
+            within, shares, _ = capped_distance(
+                smooth_table, points, len(query), frames[part], ends[part], tempo, exact_key=False
+            )
+            found = overhung(within, shares, chance_st) + tempo_costs(tempo)
+            better = found < best[part]
+            np.copyto(best[part], found, where=better)
+            np.copyto(ratios[part], tempo, where=better)
+    return Rough(starts, ratios, best + start_costs[table.kinds[starts]])
+
+
+def second_pass(table: TargetTable, query: Curve, rough: Rough, start_costs: Floats, chance_st: float) -> Places:
+    """The best places of every target that has a start in the first pass.
 
     Returns:
         Places with refined tempi and starts where they are promising, at least one of each target.
     """
-    if len(starts) == 0:
+    if len(rough.starts) == 0:
         return NOWHERE
-    rough = _first_pass(table, smooth_table, query, starts, start_costs, chance_st)
-    return _second_pass(table, query, rough, start_costs, chance_st)
-
-
-def _first_pass(
-    table: TargetTable,
-    smooth_table: Curve,
-    query: Curve,
-    starts: NDArray[np.intp],
-    start_costs: Floats,
-    chance_st: float,
-) -> Places:
-    points = points_of(smoothed(query, COARSE_MEAN_S), COARSE_POINTS)
-    best = np.full(len(starts), np.inf, dtype=np.float32)
-    ratio = np.ones(len(starts))
-    frames, owners = table.starts[starts], table.owners[starts]
-    ends = table.lasts[owners]
-    for first in range(0, len(starts), CHUNK):
-        part = slice(first, first + CHUNK)
-        for tempo in TEMPO_RATIOS:
-            found, _ = capped_distance(
-                smooth_table, points, len(query), frames[part], ends[part], tempo, chance_st=chance_st, exact_key=False
-            )
-            found += tempo_costs(tempo)
-            better = found < best[part]
-            best[part][better] = found[better]
-            ratio[part][better] = tempo
-    kinds = table.kinds[starts]
-    best += start_costs[kinds]
-    return Places(owners, frames, ratio, kinds, np.zeros_like(best), best).take(_promising(owners, best))
+    promising = _promising(table.owners[rough.starts], rough.distances)
+    starts, distances = rough.starts[promising], rough.distances[promising]
+    owners, kinds, keys = table.owners[starts], table.kinds[starts], np.zeros_like(distances)
+    places = Places(owners, table.starts[starts], rough.ratios[promising], kinds, keys, distances)
+    return _refined(table, query, places, start_costs, chance_st)
 
 
 def _promising(owners: NDArray[np.intp], distances: Floats) -> NDArray[np.intp]:
-    """The nearest few of each owner, and the nearest of all."""
-    order = np.lexsort((distances, owners))
-    first = np.searchsorted(owners[order], owners[order], side="left")
-    of_each = order[np.arange(len(order)) - first < PLACES_A_TARGET]
+    """The nearest few of each owner, and the nearest of all. Owners are rising."""
+    firsts = np.flatnonzero(np.diff(owners, prepend=-1))
+    sizes = np.diff(firsts, append=len(owners))
+    left = distances.copy()
+    found = np.zeros(len(owners), dtype=bool)
+    for _ in range(PLACES_A_TARGET):
+        nearest = np.flatnonzero(left == np.repeat(np.minimum.reduceat(left, firsts), sizes))
+        _, first_of_owner = np.unique(owners[nearest], return_index=True)
+        found[nearest[first_of_owner]] = True
+        left[nearest[first_of_owner]] = np.inf
     of_all = np.argpartition(distances, PLACES)[:PLACES] if len(distances) > PLACES else np.arange(len(distances))
-    return np.union1d(of_each, of_all)
+    found[of_all] = True
+    return np.flatnonzero(found)
 
 
-def _second_pass(table: TargetTable, query: Curve, places: Places, start_costs: Floats, chance_st: float) -> Places:
+def _refined(table: TargetTable, query: Curve, places: Places, start_costs: Floats, chance_st: float) -> Places:
+    """The places by many points, those that are nearest also at tempi and starts near by."""
     points = points_of(query, max(2, round(len(query) * HOP_S / FINE_HOP_S)))
     judged = _judged(table, query, points, places, start_costs, chance_st)
     best_first = np.argsort(judged.distances, kind="stable")
@@ -301,11 +338,11 @@ def _judged(
     for first in range(0, len(places), CHUNK):
         part = places.take(np.arange(first, min(first + CHUNK, len(places))))
         ends = table.lasts[part.owners]
-        found, key = capped_distance(
-            table.pitch, points, len(query), part.frames, ends, part.ratios, chance_st=chance_st, exact_key=True
+        within, shares, key = capped_distance(
+            table.pitch, points, len(query), part.frames, ends, part.ratios, exact_key=True
         )
-        found += tempo_costs(part.ratios) + start_costs[part.kinds]
-        distances.append(found)
+        costs = tempo_costs(part.ratios) + start_costs[part.kinds]
+        distances.append(overhung(within, shares, chance_st) + costs)
         keys.append(key)
     return Places(
         places.owners, places.frames, places.ratios, places.kinds, np.concatenate(keys), np.concatenate(distances)

@@ -23,11 +23,13 @@ class Matches:
         scores: (targets,) higher is better; -inf where a target cannot be compared.
         starts_s: (targets,) second of the target at which the query starts in its best place.
         tempo_ratios: (targets,) how much slower the query is than the target there; above 1 is slower.
+        here: the probability that the tune is among the targets at all, 0..1; 1 of a matcher that cannot tell.
     """
 
     scores: NDArray[np.float64]
     starts_s: NDArray[np.float64]
     tempo_ratios: NDArray[np.float64]
+    here: float = 1.0
 
     def best(self, count: int) -> NDArray[np.int64]:
         """The indices of the `count` best targets that can be compared, the best first; ties in the targets' order."""

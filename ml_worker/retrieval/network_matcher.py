@@ -18,7 +18,7 @@ from ml_worker.retrieval.hum_check import check_hum
 from ml_worker.retrieval.hum_line import hum_spans
 from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.matcher import Matches
-from ml_worker.retrieval.sequences import LEAST_VOICED, Sequences
+from ml_worker.retrieval.sequences import LEAST_VOICED, Along, Query, Sequences
 
 # Most windows of a hum that are compared; a longer hum is looked at less often, as neighbours say nearly the same.
 MOST_WINDOWS = 16
@@ -92,14 +92,20 @@ class NetworkMatcher:
 
     def match_windows(self, windows: Sequence[HumWindows], *, from_start: bool = False) -> Matches:
         """What `match` says of a hum of which the windows are known."""
-        scores = np.full(len(self.begins_s), -np.inf)
-        starts_s, ratios = self.begins_s.copy(), np.ones(len(self.begins_s))
-        for ratio, vectors, steps in windows:
-            found = self.sequences.along(vectors, steps, from_start=from_start)
-            better = (found.scores > scores) & self.is_voiced
-            scores[better], ratios[better] = found.scores[better], ratio
-            starts_s[better] = self.begins_s[better] + found.places[better] * self.settings.hop_s
-        return Matches(scores, starts_s, ratios)
+        if from_start:
+            return self._matches(windows, self.sequences.along_starts(_queries(windows)))
+        return self.match_both(windows)[0]
+
+    def match_both(self, windows: Sequence[HumWindows]) -> tuple[Matches, Matches]:
+        """What `match_windows` says of a hum that may start anywhere, and of one from the start, by one search."""
+        anywhere, at_start = self.sequences.along_all(_queries(windows))
+        return self._matches(windows, anywhere), self._matches(windows, at_start)
+
+    def _matches(self, windows: Sequence[HumWindows], found: Along) -> Matches:
+        scores = np.where(self.is_voiced, found.scores, -np.inf)
+        starts_s = self.begins_s + np.where(self.is_voiced, found.places * self.settings.hop_s, 0)
+        ratios = np.array([one.ratio for one in windows])[found.queries]
+        return Matches(scores, starts_s, np.where(self.is_voiced, ratios, 1.0))
 
     def windows_at(self, hum: Source, ratio: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The hum's fingerprints at `ratio` times its tempo: (Q, D), zeros where it is silent, and their steps (Q,)."""
@@ -111,3 +117,7 @@ class NetworkMatcher:
         vectors = vectors_at(self.network, painter, steps * self.settings.hop_s, window_s, self.settings)
         voiced = painter.voiced_share(steps * self.settings.hop_s, window_s) >= LEAST_VOICED
         return np.where(voiced[:, None], vectors, 0).astype(np.float32), steps
+
+
+def _queries(windows: Sequence[HumWindows]) -> list[Query]:
+    return [Query(one.vectors, one.steps) for one in windows]

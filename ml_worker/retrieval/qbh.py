@@ -14,7 +14,7 @@ from ml_worker.audio.melody import Melody
 from ml_worker.audio.melody_files import Progress, hear, read_melodies
 from ml_worker.audio.sound import UnusableAudio
 from ml_worker.retrieval.hum_check import doubt_of
-from ml_worker.retrieval.layouts import BadCollection, Collection, Query
+from ml_worker.retrieval.layouts import AUDIO_ENDINGS, BadCollection, Collection, Query, Target
 from ml_worker.retrieval.matcher import Matcher, NothingHeard
 from ml_worker.retrieval.metrics import TOPS, gains_of, hit_rates, interval_of_means, intervals, rank_of
 
@@ -168,7 +168,8 @@ def evaluate(
         collection: queries and targets.
         makers: what makes each matcher, by the name it goes by in the answer; the first is compared with the others.
         from_start: the hums are known to begin where their targets do.
-        mixtures: audio targets are mixtures, so their vocal part is taken first.
+        mixtures: audio targets are mixtures. The melody of each is taken from its vocal part and from the whole, and
+            the better one counts: either goes wrong where the other does not.
         processes: that may share the reading of the targets, as for `read_melodies`.
         progress: told the share of the present stage that is done, and a message.
 
@@ -179,7 +180,7 @@ def evaluate(
     melodies, names, left_out = _read_targets(collection, mixtures, processes, tell)
     matchers, preparing_s = {}, {}
     for name, make in makers.items():
-        tell(0.0, f"Preparing the {name} for {len(melodies)} targets")
+        tell(0.0, f"Preparing the {name} for {len(set(names))} targets")
         began = time.perf_counter()
         matchers[name] = make(melodies)
         preparing_s[name] = time.perf_counter() - began
@@ -192,28 +193,41 @@ def evaluate(
         else:
             outcomes.append(Outcome(query, NO_TARGET, 0.0, {}))
     own_names = {name: matcher.name for name, matcher in matchers.items()}
-    return Evaluation(outcomes, own_names, preparing_s, len(melodies), left_out, from_start)
+    return Evaluation(outcomes, own_names, preparing_s, len(set(names)), left_out, from_start)
 
 
 def _read_targets(
     collection: Collection, mixtures: bool, processes: int, tell: Progress
 ) -> tuple[list[Melody], list[str], list[str]]:
     """The melodies of the targets, their names, and sentences about those that have none."""
-    paths = [target.path for target in collection.targets]
+    melodies: list[Melody] = []
+    names: list[str] = []
 
-    def tell_of(share: float, which: str) -> None:
-        tell(share, f"Reading target {which}")
+    def read(targets: Sequence[Target], what: str, *, mixture: bool) -> dict[str, str]:
+        """Adds the melodies of some targets; by the names of the others a sentence about each."""
+        readings = read_melodies(
+            [target.path for target in targets],
+            mixture=mixture,
+            processes=processes,
+            progress=lambda share, which: tell(share, f"Reading {what} {which}"),
+        )
+        problems = {}
+        for target, reading in zip(targets, readings, strict=True):
+            if reading.melody is None:
+                problems[target.name] = named(reading.problem, target.path)
+            elif not reading.melody.voiced.any():
+                problems[target.name] = f"No melody is heard in {target.path}."
+            else:
+                melodies.append(reading.melody)
+                names.append(target.name)
+        return problems
 
-    readings = read_melodies(paths, mixture=mixtures, processes=processes, progress=tell_of)
-    melodies, names, left_out = [], [], list(collection.left_out)
-    for target, reading in zip(collection.targets, readings, strict=True):
-        if reading.melody is None:
-            left_out.append(named(reading.problem, target.path))
-        elif not reading.melody.voiced.any():
-            left_out.append(f"No melody is heard in {target.path}.")
-        else:
-            melodies.append(reading.melody)
-            names.append(target.name)
+    problems = read(collection.targets, "target", mixture=mixtures)
+    if mixtures:
+        sounding = [target for target in collection.targets if target.path.suffix.lower() in AUDIO_ENDINGS]
+        read(sounding, "the whole of target", mixture=False)
+    found = set(names)
+    left_out = [*collection.left_out, *(problem for name, problem in problems.items() if name not in found)]
     if not melodies:
         raise BadCollection(f"None of the targets can be read: {left_out[0]}")
     return melodies, names, left_out

@@ -3,8 +3,9 @@
 Two kinds of evidence go wrong in different ways: a network overlooks how people depart from a score, and runs together
 what it was not taught to tell apart; linear scaling and warping measure every note, and take each departure for a
 fault. Candidates are what either finds; their figures are then weighed by a conditional logit (McFadden 1974): the
-probability that a candidate is the one is proportional to exp(weights . figures). The weights are part of what ships
-(`Fusion`), fitted by `ml_worker.retrieval.fit`.
+probability that a candidate is the one is proportional to exp(weights . figures). That is given that one of them is
+right; whether the best one is, or the tune is not there at all, is told by a logistic regression on its own figures.
+The weights are part of what ships (`Fusion`), fitted by `ml_worker.retrieval.fit`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint
@@ -61,6 +63,8 @@ class Fusion:
         weights_from_start: the same where it is known to begin where the target does.
         temperature, temperature_from_start: what the weighed figures are divided by, so that their softmax is a
             probability; fitted on hums that the weights were not fitted on.
+        here, here_from_start: of each of FIGURES of the best candidate, and last a constant: the log-odds that it is
+            right, against its tune not being among the targets. Empty: nobody knows.
         fitted_on: in words.
     """
 
@@ -68,17 +72,28 @@ class Fusion:
     weights_from_start: tuple[float, ...]
     temperature: float = 1.0
     temperature_from_start: float = 1.0
+    here: tuple[float, ...] = ()
+    here_from_start: tuple[float, ...] = ()
     fitted_on: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.weights) == len(self.weights_from_start) == len(FIGURES):
             raise ValueError(f"There is one weight for each of {', '.join(FIGURES)}.")
+        if not {len(self.here), len(self.here_from_start)} <= {0, len(FIGURES) + 1}:
+            raise ValueError("What tells whether a tune is there has a weight for each figure, and a constant.")
 
     def scaled(self, from_start: bool) -> Figures:
         """The weights over their temperature, (FIGURES,)."""
         if from_start:
             return np.array(self.weights_from_start) / self.temperature_from_start
         return np.array(self.weights) / self.temperature
+
+    def is_here(self, figures: Figures, from_start: bool) -> float:
+        """The probability that the best candidate, with these figures (FIGURES,), is right and not its tune missing."""
+        weights = self.here_from_start if from_start else self.here
+        if not weights:
+            return 1.0
+        return float(expit(figures @ np.array(weights[:-1]) + weights[-1]))
 
     def save(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self) | {"figures": FIGURES}, indent=2) + "\n", encoding="utf-8")
@@ -147,31 +162,37 @@ class Recogniser:
         scores[found.among] = logits
         starts_s, ratios = found.network.starts_s.copy(), found.network.tempo_ratios.copy()
         starts_s[found.among], ratios[found.among] = found.starts_s, found.tempo_ratios
-        return Matches(scores, starts_s, ratios)
+        here = self.fusion.is_here(found.figures[np.argmax(logits)], from_start) if len(logits) else 0.0
+        return Matches(scores, starts_s, ratios, here)
 
     def by_networks(self, query: Melody, *, from_start: bool = False) -> Matches:
         """The networks' mean score; places and tempi are the first network's."""
         return self._mean_of_networks([network.windows(query) for network in self.networks], from_start)
 
     def _mean_of_networks(self, windows: Sequence[Sequence[HumWindows]], from_start: bool) -> Matches:
-        each = [
-            network.match_windows(of_hum, from_start=from_start)
-            for network, of_hum in zip(self.networks, windows, strict=True)
-        ]
-        return Matches(np.mean([one.scores for one in each], axis=0), each[0].starts_s, each[0].tempo_ratios)
+        networks = zip(self.networks, windows, strict=True)
+        return _mean_of([network.match_windows(of_hum, from_start=from_start) for network, of_hum in networks])
 
     def candidates(self, query: Melody, *, from_start: bool = False) -> Candidates:
         """What either kind of evidence finds, with all figures of each."""
         assert self.classical is not None
         windows = [network.windows(query) for network in self.networks]
-        at_start = self._mean_of_networks(windows, True)
-        network = at_start if from_start else self._mean_of_networks(windows, False)
-        classical = self.classical.match(query, from_start=from_start)
-        among = np.union1d(network.best(CANDIDATES), classical.best(CANDIDATES))
-        compared_at_start = self.classical.compare(query, among, from_start=True)
-        compared = compared_at_start if from_start else self.classical.compare(query, among)
+        if from_start:
+            network = at_start = self._mean_of_networks(windows, True)
+        else:
+            both = [network.match_both(of_hum) for network, of_hum in zip(self.networks, windows, strict=True)]
+            network, at_start = (_mean_of(matches) for matches in zip(*both, strict=True))
+        search = self.classical.search(query, from_start=from_start)
+        among = np.union1d(network.best(CANDIDATES), search.match().best(CANDIDATES))
+        compared_at_start = search.compare(among, from_start=True)
+        compared = compared_at_start if from_start else search.compare(among)
         figures = figures_of(compared, compared_at_start, network, at_start)
         return Candidates(among, figures, compared.starts_s, compared.tempo_ratios, network)
+
+
+def _mean_of(each: Sequence[Matches]) -> Matches:
+    """The mean score of several; places and tempi are the first's."""
+    return Matches(np.mean([one.scores for one in each], axis=0), each[0].starts_s, each[0].tempo_ratios)
 
 
 def starter_fusion() -> Fusion:
@@ -235,3 +256,31 @@ def fit_weights(cases: Sequence[tuple[Figures, int]], penalty: float = 1e-2) -> 
     never_against = [(0.0, None)] * len(spread)
     found = minimize(loss, np.zeros(len(spread)), jac=True, method="L-BFGS-B", bounds=never_against)
     return tuple(float(weight) for weight in found.x / spread)
+
+
+def fit_here(cases: Sequence[tuple[Figures, bool]], penalty: float = 1e-2) -> tuple[float, ...]:
+    """The weights, and last the constant, of a logistic regression of whether a best candidate is right.
+
+    Args:
+        cases: (FIGURES,) of the best candidate of a hum, and whether it is the right one. Half of them should be of
+            hums whose tune is not among the targets.
+        penalty: of the squared weights, in units of the figures' standard deviations.
+    """
+    from scipy.optimize import minimize
+
+    figures = np.stack([figures for figures, _ in cases])
+    signs = np.array([1.0 if is_right else -1.0 for _, is_right in cases])
+    middle, spread = figures.mean(axis=0), figures.std(axis=0) + 1e-9
+    scaled = (figures - middle) / spread
+
+    def loss(weights: Figures) -> tuple[float, Figures]:
+        margins = signs * (scaled @ weights[:-1] + weights[-1])
+        slopes = -signs * expit(-margins) / len(signs)
+        gradient = np.append(slopes @ scaled + 2 * penalty * weights[:-1], slopes.sum())
+        return float(np.logaddexp(0, -margins).mean() + penalty * weights[:-1] @ weights[:-1]), gradient
+
+    # Each figure is higher where a candidate fits better, so none speaks against one; the constant may be anything.
+    bounds = [(0.0, None)] * figures.shape[1] + [(None, None)]
+    found = minimize(loss, np.zeros(figures.shape[1] + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
+    weights = found[:-1] / spread
+    return (*(float(weight) for weight in weights), float(found[-1] - weights @ middle))

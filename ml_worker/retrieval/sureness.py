@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_worker.retrieval.matcher import Matches
+
 Scores = NDArray[np.float64]
 
 # Only so many of the best scores count: what is no candidate has no logit, and thousands of them would add up.
@@ -38,6 +40,15 @@ def sureness(scores: Scores, temperature: float = 1.0) -> float:
     if len(finite) == 0:
         return 0.0
     return float(1 / np.exp((finite - finite[0]) / temperature).sum())
+
+
+def sure_of(matches: Matches) -> float:
+    """How probable it is that the best target is right, 0..1: that the tune is there at all, and that this is it.
+
+    Args:
+        matches: of a `Recogniser`, whose scores are logits.
+    """
+    return matches.here * sureness(matches.scores)
 
 
 def fit_temperature(cases: Sequence[tuple[Scores, int]]) -> float:

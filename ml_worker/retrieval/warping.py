@@ -36,9 +36,16 @@ AGREES_ST = 0.8
 
 @dataclass(frozen=True)
 class Warps:
-    """Of each place: the mean cost of a frame along the best path, semitones, and the share of frames that agree."""
+    """Of each place, along the best path.
+
+    Attributes:
+        distances: mean cost of the hum's frames inside the target, semitones; 0 where none is.
+        shares: of the hum's frames that lie inside the target, 0..1.
+        agreements: share of the heard frames that agree with the target.
+    """
 
     distances: Floats
+    shares: NDArray[np.float64]
     agreements: Floats
 
 
@@ -67,9 +74,12 @@ def warp(
     heard = voiced[:: round(WARP_HOP_S / HOP_S)]
     windows = _windows(table_pitch, len(hum), frames, ends, ratios)
     tries = [_paths(hum, heard, windows - (keys + np.float32(shift))[:, None], beyond_st) for shift in KEYS_ST]
-    distances = np.stack([distance for distance, _ in tries])
-    chosen = np.argmin(distances, axis=0), np.arange(len(frames))
-    return Warps(distances[chosen], np.stack([agreement for _, agreement in tries])[chosen])
+    costs = np.stack([cost for cost, _ in tries])
+    chosen = np.argmin(costs, axis=0)
+    place = np.arange(len(frames))
+    agrees, inside = np.stack([counts for _, counts in tries])[chosen, place].T
+    distances = (costs[chosen, place] - beyond_st * (len(hum) - inside)) / np.maximum(inside, 1)
+    return Warps(distances, inside / len(hum), agrees / max(1, int(heard.sum())))
 
 
 def _windows(
@@ -89,7 +99,7 @@ def _windows(
 
 
 def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats, beyond_st: float) -> tuple[Floats, Floats]:
-    """Mean cost along the best path of each window, and the share of heard frames that agree with it; (P,) each.
+    """The cost (P,) of the best path of each window, and how many of its frames agree and lie inside, (P, 2).
 
     Place b of the band in frame i lies on target frame i + b. A path steps by one frame on both sides, by two of the
     target for one of the hum, or by one of the target for two of the hum; each frame of the hum is counted once.
@@ -99,43 +109,42 @@ def _paths(hum: Curve, heard: NDArray[np.bool_], windows: Floats, beyond_st: flo
     never = np.full((places, width), np.inf, dtype=np.float32)
     cost = never.copy()
     at_start = slice(BAND - START_SLACK, BAND + START_SLACK + 1)
-    local, agrees = _local(hum[0], heard[0], windows[:, :width], beyond_st)
+    local, counted = _local(hum[0], heard[0], windows[:, :width], beyond_st)
     cost[:, at_start] = local[:, at_start]
-    count = agrees
-    cost_before, count_before = never, np.zeros_like(count)
+    counts = counted
+    cost_before, counts_before = never, np.zeros_like(counts)
     for i in range(1, len(hum)):
-        local_before, agrees_before = local, agrees
-        local, agrees = _local(hum[i], heard[i], windows[:, i : i + width], beyond_st)
-        total, agreed = cost.copy(), count.copy()
+        local_before, counted_before = local, counted
+        local, counted = _local(hum[i], heard[i], windows[:, i : i + width], beyond_st)
+        total, totals = cost.copy(), counts.copy()
         # Faster: two frames of the target.
         faster = cost[:, :-1] + BEND_ST
-        _keep_lower(total[:, 1:], agreed[:, 1:], faster, count[:, :-1])
+        _keep_lower(total[:, 1:], totals[:, :, 1:], faster, counts[:, :, :-1])
         # Slower: two frames of the hum on one of the target.
         if i > 1:
             slower = cost_before[:, 1:] + local_before[:, 1:] + BEND_ST
-            _keep_lower(total[:, :-1], agreed[:, :-1], slower, count_before[:, 1:] + agrees_before[:, 1:])
-        cost_before, count_before = cost, count
-        cost, count = total + local, agreed + agrees
-    best = np.argmin(cost, axis=1)[:, None]
-    return (
-        np.take_along_axis(cost, best, 1)[:, 0] / len(hum),
-        np.take_along_axis(count, best, 1)[:, 0] / max(1, int(heard.sum())),
-    )
+            _keep_lower(total[:, :-1], totals[:, :, :-1], slower, counts_before[:, :, 1:] + counted_before[:, :, 1:])
+        cost_before, counts_before = cost, counts
+        cost, counts = total + local, totals + counted
+    best = np.argmin(cost, axis=1)
+    return cost[np.arange(places), best], counts[:, np.arange(places), best].T
 
 
 def _local(pitch: float, heard: bool, band: Floats, beyond_st: float) -> tuple[Floats, Floats]:
-    """What a frame of the hum costs on each place of the band, and whether it agrees (0 or 1)."""
+    """What a frame of the hum costs on each place of a band (P, B), and if it agrees and lies inside, (2, P, B)."""
     off = np.abs(band - pitch)
-    agrees = (off <= AGREES_ST).astype(np.float32) if heard else np.zeros_like(off)
+    counted = np.zeros((2, *off.shape), np.float32)
+    np.less_equal(off, AGREES_ST, out=counted[0], where=heard)
+    np.isfinite(off, out=counted[1])
     octave = np.abs(off - 12)
     octave += OCTAVE_ST
     np.minimum(off, octave, out=off)
     np.minimum(off, CAP_ST, out=off)
-    return np.nan_to_num(off, copy=False, nan=beyond_st), agrees
+    return np.nan_to_num(off, copy=False, nan=beyond_st), counted
 
 
-def _keep_lower(total: Floats, agreed: Floats, other: Floats, other_agreed: Floats) -> None:
-    """Takes over the other cost and count where it is lower."""
+def _keep_lower(total: Floats, counts: Floats, other: Floats, other_counts: Floats) -> None:
+    """Takes over the other cost (P, B) and counts (2, P, B) where it is lower."""
     lower = other < total
     np.copyto(total, other, where=lower)
-    np.copyto(agreed, other_agreed, where=lower)
+    np.copyto(counts, other_counts, where=lower)

@@ -15,10 +15,22 @@ from ml_worker.audio.trackers import track_melody
 from ml_worker.retrieval import warping
 from ml_worker.retrieval.classical import FROM_START_S, ClassicalMatcher, StartCosts
 from ml_worker.retrieval.hum_line import LONGEST_S, hum_lines
-from ml_worker.retrieval.linear_scaling import CAP_ST, TEMPO_RATIOS, capped_distance, smoothed
+from ml_worker.retrieval.linear_scaling import (
+    CAP_ST,
+    COARSE_MEAN_S,
+    COARSE_POINTS,
+    LEAST_INSIDE,
+    OVERHANG_POWER,
+    TEMPO_RATIOS,
+    TOO_LITTLE_ST,
+    capped_distance,
+    chance_distance,
+    overhung,
+    smoothed,
+)
 from ml_worker.retrieval.matcher import NothingHeard
 from ml_worker.retrieval.metrics import hit_rates, rank_of
-from ml_worker.retrieval.target_table import HOP_S, StartKind, line_of, note_starts, start_kinds
+from ml_worker.retrieval.target_table import HOP_S, StartKind, line_of, note_starts, start_kinds, table_of
 from ml_worker.tests.made_hums import curve_melody
 from ml_worker.tests.made_tunes import MadeNote, made_tune, melody_of
 from ml_worker.tests.shared_data import shared_data
@@ -197,6 +209,69 @@ def test_a_comparison_agrees_with_the_match(matcher):
     assert ((figures.agreements >= 0) & (figures.agreements <= 1)).all()
 
 
+# --- hums that go on beyond the end
+
+
+def hum_beyond(seed: int, last_s: float, beyond_s: float) -> tuple[Melody, float]:
+    """The last seconds of a tune and then something else, and the second of the tune at which the hum begins."""
+    begin = TUNES[seed][-1].end_s - last_s
+    other = made_tune(100)
+    last = [note for note in TUNES[seed] if note.start_s >= begin]
+    moved_s = TUNES[seed][-1].end_s - other[0].start_s
+    more = [MadeNote(note.start_s + moved_s, note.end_s + moved_s, note.pitch) for note in other]
+    sung = [note for note in [*last, *more] if note.end_s <= TUNES[seed][-1].end_s + beyond_s]
+    begins_s = sung[0].start_s
+    notes = [MadeNote(note.start_s - begins_s, note.end_s - begins_s, note.pitch) for note in sung]
+    return melody_of(notes, seed=seed + 1000, drift=0.2), begins_s
+
+
+@pytest.mark.parametrize("seed", [2, 17, 31])
+def test_a_hum_of_which_the_last_half_has_no_counterpart_finds_its_tune(matcher, seed):
+    query, begins_s = hum_beyond(seed, 8, 8)
+    matches = matcher.match(query)
+    assert matches.best(1).tolist() == [seed]
+    assert matches.starts_s[seed] == pytest.approx(begins_s, abs=0.4)
+    figures = matcher.compare(query, [seed])
+    assert figures.agreements[0] == pytest.approx(0.5, abs=0.12)
+
+
+def test_a_place_that_holds_too_little_of_the_hum_is_not_chosen(matcher):
+    query, _ = hum_beyond(5, 4, 15)  # a fifth of it is the end of its tune
+    (line,) = hum_lines(query)
+    targets = [line_of(target) for target in TARGETS]
+    ends_s = np.array([target.begins_s + len(target.pitch) * HOP_S for target in targets])
+    figures = matcher.compare(query, range(len(TARGETS)))
+    for found in (matcher.match(query), figures):
+        shares = (ends_s - found.starts_s) * found.tempo_ratios / (len(line.pitch) * HOP_S)
+        assert (shares > LEAST_INSIDE - 0.01).all()
+    assert (figures.totals < TOO_LITTLE_ST).all()
+
+
+def test_a_target_of_which_no_place_holds_enough_comes_behind_all_others():
+    query, _ = hum(7, 0, 12)
+    end_s = query.duration_s
+    targets = [TARGETS[7].cut(0, 2), TARGETS[7].cut(0, end_s - 6), *TARGETS[8:12]]
+    for from_start in (False, True):
+        matches = ClassicalMatcher(targets).match(query, from_start=from_start)
+        assert matches.best(1).tolist() == [1]
+        assert matches.best(6)[-1] == 0
+        assert np.isfinite(matches.scores).all()
+
+
+def test_one_search_answers_as_single_questions_do(matcher):
+    query, _ = hum(23, 4, 8, drift=0.3)
+    search = matcher.search(query)
+    among = [3, 12, 23, 39]
+    answers = [(search.match(), matcher.match(query))]
+    for from_start in (False, True):
+        answers.append(
+            (search.compare(among, from_start=from_start), matcher.compare(query, among, from_start=from_start))
+        )
+    for one, other in answers:
+        for name, values in vars(one).items():
+            np.testing.assert_array_equal(values, getattr(other, name))
+
+
 # --- what cannot be compared
 
 
@@ -270,41 +345,105 @@ def test_of_a_long_hum_the_beginning_is_used():
 # --- the same, written plainly
 
 
-@settings(max_examples=50, deadline=None)
-@given(seed=st.integers(0, 10**6), ratio=st.sampled_from([0.6, 1.0, 1.7]), length=st.integers(20, 200))
-def test_the_capped_distance_is_what_it_says(seed, ratio, length):
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    ratio=st.sampled_from([0.6, 1.0, 1.7]),
+    length=st.integers(20, 200),
+    exact_key=st.booleans(),
+    one_ratio=st.booleans(),
+)
+def test_the_capped_distance_is_what_it_says(seed, ratio, length, exact_key, one_ratio):
     rng = np.random.default_rng(seed)
-    table = rng.uniform(50, 70, 600).astype(np.float32)
-    points = rng.uniform(50, 70, 12).astype(np.float32)
-    starts = rng.integers(0, 200, 5)
-    distances, keys = capped_distance(table, points, length, starts, ratio, exact_key=True)
-    for start, distance, key in zip(starts, distances, keys, strict=True):
-        along = [start + round(k * (length - 1) / 11 / ratio) for k in range(12)]
-        off = table[along] - points
-        assert distance == pytest.approx(np.minimum(np.abs(off - key), CAP_ST).mean(), abs=1e-3)
-        near = [value for value in off - np.median(off) if abs(value) <= 1]
-        assert key == pytest.approx(np.median(off) + (np.mean(near) if near else 0), abs=1e-3)
+    table = rng.uniform(58, 66, 600).astype(np.float32)
+    points = rng.uniform(58, 66, 12).astype(np.float32)
+    starts = rng.integers(0, 200, 9)
+    ends = starts + rng.integers(1, 400, 9)
+    ratios = ratio if one_ratio else np.full(9, ratio)
+    found = capped_distance(table, points, length, starts, ends, ratios, exact_key=exact_key)
+    for start, end, distance, share, key in zip(starts, ends, *found, strict=True):
+        expected = _plain_capped(table, points, length, int(start), int(end), ratio, exact_key)
+        assert (distance, share, key) == pytest.approx(expected, abs=1e-3)
 
 
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), frames=st.integers(1, 14))
-def test_a_warped_path_costs_what_the_recursion_says(seed, frames):
+def _plain_capped(
+    table: np.ndarray, points: np.ndarray, length: int, start: int, end: int, ratio: float, exact_key: bool
+) -> tuple[float, float, float]:
+    """The distance over the points before the end, their share and the key."""
+    along = [start + round(k * (length - 1) / (len(points) - 1) / ratio) for k in range(len(points))]
+    off = np.array([table[at] - point for at, point in zip(along, points, strict=True) if at < end])
+    share = len(off) / len(points)
+    if share < LEAST_INSIDE:
+        return CAP_ST, share, 0
+    if exact_key:
+        key = np.median(off)
+        near = [value for value in off - key if abs(value) <= 1]
+        key += np.mean(near) if near else 0
+    else:
+        key = np.mean(off)
+        key += np.mean(np.clip(off - key, -CAP_ST, CAP_ST))
+    return float(np.minimum(np.abs(off - key), CAP_ST).mean()), share, float(key)
+
+
+@given(
+    within=st.floats(0, CAP_ST),
+    shares=st.lists(st.floats(0, 1), min_size=1, max_size=5),
+    chance=st.floats(1, CAP_ST),
+)
+def test_what_lies_beyond_the_end_counts_as_by_chance(within, shares, chance):
+    found = overhung(np.full(len(shares), within, np.float32), np.array(shares), chance)
+    for share, distance in zip(shares, found, strict=True):
+        if share < LEAST_INSIDE:
+            assert distance == TOO_LITTLE_ST
+        else:
+            assert distance == pytest.approx(chance - (chance - within) * share**OVERHANG_POWER, abs=1e-5)
+            assert min(within, chance) - 1e-5 <= distance <= max(within, chance) + 1e-5
+
+
+@given(within=st.lists(st.floats(0, CAP_ST, width=32), max_size=5), chance=st.floats(0, CAP_ST))
+def test_a_hum_that_lies_inside_counts_as_it_fits(within, chance):
+    distances = np.array(within, np.float32)
+    np.testing.assert_array_equal(overhung(distances, np.ones(len(distances)), chance), distances)
+
+
+def test_a_place_by_chance_is_one_in_the_middle_of_those_that_hold_enough():
+    table = table_of(TARGETS[:3])
+    smooth = smoothed(table.pitch, COARSE_MEAN_S)
+    query = line_of(TARGETS[9].cut(0, 25)).pitch
+    points = smoothed(query, COARSE_MEAN_S)[np.linspace(0, len(query) - 1, COARSE_POINTS).round().astype(int)]
+    distances = []
+    for start, owner in zip(table.starts, table.owners, strict=True):
+        end = int(table.lasts[owner])
+        if end - start >= LEAST_INSIDE * len(query):
+            distances.append(_plain_capped(smooth, points, len(query), int(start), end, 1.0, exact_key=False)[0])
+    assert 0 < len(distances) < len(table.starts)
+    assert chance_distance(table, smooth, query) == pytest.approx(np.median(distances), abs=1e-3)
+    assert chance_distance(table, smooth, np.tile(query, 10)) == CAP_ST  # no target holds enough of it
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6), frames=st.integers(1, 14), beyond=st.integers(0, 20))
+def test_a_warped_path_costs_what_the_recursion_says(seed, frames, beyond):
     rng = np.random.default_rng(seed)
-    hum_pitch = rng.integers(58, 64, frames).astype(np.float32)
+    hum_pitch = rng.uniform(58, 64, frames).astype(np.float32)
     heard = rng.random(frames) < 0.8
-    window = rng.integers(58, 64, frames + 2 * warping.BAND).astype(np.float32)
-    distance, agreement = warping._paths(hum_pitch, heard, window[None])
-    assert distance[0] == pytest.approx(_plain_warp(hum_pitch, window), abs=1e-4)
-    assert 0 <= agreement[0] <= 1
+    window = rng.uniform(58, 64, frames + 2 * warping.BAND).astype(np.float32)
+    window[len(window) - beyond :] = np.nan
+    cost, counts = warping._paths(hum_pitch, heard, window[None], 1.9)
+    assert cost[0] == pytest.approx(_plain_warp(hum_pitch, window, 1.9), abs=1e-4)
+    agrees, inside = counts[0]
+    assert 0 <= agrees <= min(inside, heard.sum())
+    assert inside <= frames
+    assert beyond or inside == frames
 
 
-def _plain_warp(hum_pitch: np.ndarray, window: np.ndarray) -> float:
+def _plain_warp(hum_pitch: np.ndarray, window: np.ndarray, beyond_st: float) -> float:
     """The same path cell by cell: frame i of the hum on frame j of the window, i <= j <= i + 2 BAND."""
     frames, band = len(hum_pitch), warping.BAND
 
     def local(i: int, j: int) -> float:
         off = abs(float(window[j]) - float(hum_pitch[i]))
-        return min(off, abs(off - 12) + warping.OCTAVE_ST, warping.CAP_ST)
+        return beyond_st if np.isnan(off) else min(off, abs(off - 12) + warping.OCTAVE_ST, warping.CAP_ST)
 
     total: dict[tuple[int, int], float] = {}
     for i in range(frames):
@@ -316,7 +455,22 @@ def _plain_warp(hum_pitch: np.ndarray, window: np.ndarray) -> float:
             if i > 1 and j <= i - 1 + 2 * band:
                 ways.append(total.get((i - 2, j - 1), np.inf) + local(i - 1, j) + warping.BEND_ST)
             total[i, j] = local(i, j) + min(ways)
-    return min(cost for (i, _), cost in total.items() if i == frames - 1) / frames
+    return min(cost for (i, _), cost in total.items() if i == frames - 1)
+
+
+@pytest.mark.parametrize("inside", [50, 70, 100])
+def test_a_warped_distance_is_of_the_frames_inside_the_target(inside):
+    step = round(warping.WARP_HOP_S / HOP_S)
+    rng = np.random.default_rng(inside)
+    sung = np.repeat(rng.uniform(55, 65, 100), step).astype(np.float32)
+    target = np.concatenate([np.full(100, 60, np.float32), sung[: inside * step] + np.float32(5.3), sung[::-1]])
+    voiced, key = np.ones(len(sung), bool), np.array([5.3], np.float32)
+    frames, ends = np.array([100]), np.array([100 + inside * step])
+    warps = warping.warp(target, sung, voiced, frames, ends, np.ones(1), key, 2.0)
+    # The path may bend by a frame or two to stay inside.
+    assert warps.distances[0] == pytest.approx(0, abs=0.05)
+    assert warps.shares[0] == pytest.approx(inside / 100, abs=0.03)
+    assert warps.agreements[0] == pytest.approx(inside / 100, abs=0.03)
 
 
 @settings(max_examples=30, deadline=None)

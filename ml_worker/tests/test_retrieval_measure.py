@@ -6,10 +6,22 @@ import numpy as np
 import pytest
 
 from ml_worker.audio.melody import Melody
+from ml_worker.catalogue.abc import tunes as starter_tunes
 from ml_worker.catalogue.composer import compose_tunes
-from ml_worker.retrieval import measure
+from ml_worker.retrieval import benchmarks
+from ml_worker.retrieval.benchmarks import (
+    SEPARATIONS,
+    STARTS,
+    Benchmark,
+    hum_beyond,
+    hum_of,
+    mast,
+    melody_of_score,
+    rendered,
+    tunes,
+)
 from ml_worker.retrieval.matcher import Matches, NothingHeard
-from ml_worker.retrieval.measure import STARTS, Benchmark, hum_of, mast, measured, melody_of_score, tunes
+from ml_worker.retrieval.measure import measured
 from ml_worker.tests.shared_data import shared_data
 
 SCORES = compose_tunes(6, seed=5)
@@ -63,6 +75,37 @@ def test_simulated_hums_begin_by_turns_and_are_heard():
     assert all(hum.voiced.mean() > 0.4 for hum in hums)
 
 
+@pytest.mark.parametrize("number", range(4))
+def test_hums_that_go_on_begin_before_the_end_and_then_again(number, monkeypatch):
+    parts = []
+    monkeypatch.setattr(benchmarks, "hummed", lambda part, number, track: parts.append(part))
+    score = SCORES[number]
+    hum_beyond(score, number, np.random.default_rng(number))
+    (part,) = parts
+    first = score.notes.index(part[0])
+    inside = len(score.notes) - first
+    assert part[:inside] == score.notes[first:]
+    again = [note.pitch for note in part[inside:]]
+    assert len(again) > 0
+    assert again == [note.pitch for note in score.notes[: len(again)]]
+    starts = [note.start_s for note in part]
+    assert starts == sorted(starts)
+
+
+def test_hums_of_rendered_tunes_are_sought_among_what_was_kept_of_their_songs(tmp_path, monkeypatch):
+    kept = starter_tunes()
+    for tune in kept:
+        for separation in SEPARATIONS:
+            (tmp_path / f"{tune.slug}-{separation}.npz").write_bytes(of_length(40).to_bytes())
+    monkeypatch.setattr(benchmarks, "HUMS_OF_RENDERED", 1)
+    monkeypatch.setattr(benchmarks, "track_melody", lambda sound: of_length(round(100 * sound.duration_s)))
+    monkeypatch.setattr(benchmarks, "distractors_of_songs", lambda data: [("another", of_length(9))])
+    made = rendered(tmp_path, tmp_path)
+    assert list(made.names) == [*(tune.slug for tune in kept for _ in SEPARATIONS), "another"]
+    assert [name for name, _ in made.hums] == [tune.slug for tune in kept]
+    assert all(hum.duration_s > 3 for _, hum in made.hums)
+
+
 def test_tunes_are_sought_among_what_is_named():
     made = tunes(hums=2, hummed=SCORES[:1], among=SCORES)
     assert list(made.names) == [score.name for score in SCORES]
@@ -79,7 +122,7 @@ def test_the_halves_of_mast_share_no_melody(monkeypatch):
     shared_data("f0", "mast")
     tuned = mast("tuned")
     # The tunes among which they are sought are the same, and take seconds to read.
-    monkeypatch.setattr(measure, "scores_of", lambda archive, data: [])
+    monkeypatch.setattr(benchmarks, "scores_of", lambda archive, data: [])
     held_out = mast("held out")
     assert {name for name, _ in tuned.hums}.isdisjoint(name for name, _ in held_out.hums)
     assert len(tuned.hums) + len(held_out.hums) == 149

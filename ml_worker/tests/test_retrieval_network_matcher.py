@@ -19,6 +19,7 @@ from ml_worker.tests.made_pairs import TINY, steady, transposed, untrained
 from ml_worker.tests.made_tunes import made_tune, melody_of
 
 TUNES = [melody_of(made_tune(seed, 20), seed=seed) for seed in range(6)]
+CURVES = ("f0_hz", "voiced", "confidence")
 DESIGNS = [TINY, TINY.changed(centred="window"), Settings.of("long", width=4)]
 
 
@@ -56,7 +57,7 @@ def slower(melody: Melody, ratio: float) -> Melody:
 def after_silence(melody: Melody, seconds: float) -> Melody:
     """The melody after so many seconds without a voice."""
     silent = round(seconds / melody.hop_s)
-    padded = {name: np.pad(getattr(melody, name), (silent, 0)) for name in ("f0_hz", "voiced", "confidence")}
+    padded = {name: np.pad(getattr(melody, name), (silent, 0)) for name in CURVES}
     return dataclasses.replace(melody, **padded)
 
 
@@ -96,6 +97,23 @@ def test_from_the_start_a_hum_of_the_middle_does_not_fit(by_windows):
     assert beginning.best(1)[0] == 2
     assert beginning.scores[2] > 0.98
     assert beginning.starts_s[2] == pytest.approx(0.3, abs=0.1)
+
+
+def test_both_answers_of_one_search_are_those_of_two(matcher):
+    windows = matcher.windows(TUNES[3].cut(4, 12))
+    for from_start, found in zip((False, True), matcher.match_both(windows), strict=True):
+        asked = matcher.match_windows(windows, from_start=from_start)
+        assert found.scores == pytest.approx(asked.scores, abs=1e-5)
+        assert found.starts_s == pytest.approx(asked.starts_s)
+        assert found.tempo_ratios == pytest.approx(asked.tempo_ratios)
+
+
+def test_a_hum_that_goes_on_beyond_its_target_is_nearer_to_it_than_to_others(by_windows):
+    last, more = TUNES[2].cut(11, 19), melody_of(made_tune(50, 20), seed=50).cut(4, 9)
+    joined = {name: np.concatenate([getattr(one, name) for one in (last, more)]) for name in CURVES}
+    found = by_windows.match(dataclasses.replace(last, **joined))
+    assert found.best(1)[0] == 2
+    assert found.starts_s[2] == pytest.approx(11, abs=0.5)
 
 
 @pytest.mark.parametrize("from_start", [False, True])

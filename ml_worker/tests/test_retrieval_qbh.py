@@ -99,6 +99,26 @@ def test_several_targets_of_one_song_are_one(tmp_path):
     assert evaluate(Collection(queries, targets), {"model": ByMeanPitch}).ranks("model") == [2]
 
 
+def test_a_mixture_is_sought_by_the_melody_of_its_voice_and_by_that_of_the_whole(tmp_path):
+    song = tmp_path / "song.wav"
+    song.write_bytes(encoded(tone(seconds=2, channels=2), "wav", "pcm_s16le"))
+    score = curve(tmp_path / "score.pv", 50)
+    given = []
+
+    def matcher(melodies):
+        given.extend(melodies)
+        return ByMeanPitch(melodies)
+
+    query = Query("hum", curve(tmp_path / "hum.pv", 50.1), "score")
+    evaluation = evaluate(
+        Collection([query], [Target(song, "song"), Target(score, "score")], []), {"model": matcher}, mixtures=True
+    )
+    voice, whole = read_melody(song, mixture=True), read_melody(song)
+    assert given[0].to_bytes() == voice.to_bytes() != whole.to_bytes()
+    assert given[2].to_bytes() == whole.to_bytes()
+    assert (evaluation.targets, evaluation.ranks("model"), evaluation.left_out) == (2, [1], [])
+
+
 def test_words_for_people_say_it_all(evaluation):
     words = in_words(evaluation)
     assert "6 hums of 6 songs, that may begin anywhere, among 5 targets." in words

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import softmax
+from scipy.special import expit, softmax
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.retrieval import recogniser as module
 from ml_worker.retrieval.matcher import Matches, NothingHeard
-from ml_worker.retrieval.recogniser import FIGURES, Fusion, Recogniser, fit_weights
-from ml_worker.retrieval.sureness import fit_temperature, sureness
+from ml_worker.retrieval.recogniser import FIGURES, Fusion, Recogniser, fit_here, fit_weights
+from ml_worker.retrieval.sureness import fit_temperature, sure_of, sureness
 from ml_worker.tests.made_pairs import steady, untrained
 from ml_worker.tests.made_tunes import made_tune, melody_of
 
@@ -72,7 +72,8 @@ def test_nothing_heard_is_said(model, hum: Melody):
 
 
 def test_weights_come_back_from_their_file_and_others_are_refused(tmp_path):
-    weights = Fusion(tuple(map(float, range(len(FIGURES)))), (0.5,) * len(FIGURES), 1.5, "something")
+    here = tuple(map(float, range(len(FIGURES) + 1)))
+    weights = Fusion(here[:-1], (0.5,) * len(FIGURES), 1.5, here=here, fitted_on="something")
     weights.save(tmp_path / "fusion.json")
     assert Fusion.load(tmp_path / "fusion.json") == weights
     text = (tmp_path / "fusion.json").read_text().replace(FIGURES[0], "charm")
@@ -81,6 +82,8 @@ def test_weights_come_back_from_their_file_and_others_are_refused(tmp_path):
         Fusion.load(tmp_path / "other.json")
     with pytest.raises(ValueError, match="one weight for each"):
         Fusion((1.0,), (1.0,))
+    with pytest.raises(ValueError, match="and a constant"):
+        Fusion(here[:-1], here[:-1], here=here[:-1])
 
 
 def test_weights_are_fitted_to_the_choices_that_they_made():
@@ -98,6 +101,35 @@ def test_weights_are_fitted_to_the_choices_that_they_made():
 
 
 # --- how sure
+
+
+def test_whether_a_tune_is_there_is_told_by_the_best_candidate_alone():
+    """A constant that no figure outweighs, and one that an agreement of a half does."""
+    agreement = [float(name == "agreement") for name in FIGURES]
+    sure = Fusion(fusion(total=8.0).weights, fusion(total=8.0).weights, here=(*([0.0] * len(FIGURES)), 30.0))
+    asked = Fusion(sure.weights, sure.weights, here=(*(60 * one for one in agreement), -30.0))
+    assert Recogniser(TUNES, CHECKPOINTS[:1], sure).match(TUNES[1]).here == pytest.approx(1)
+    among, without = Recogniser(TUNES, CHECKPOINTS[:1], asked), Recogniser(TUNES[2:], CHECKPOINTS[:1], asked)
+    assert among.match(TUNES[1]).here > 0.99
+    assert without.match(TUNES[1]).here < among.match(TUNES[1]).here
+    assert Recogniser(TUNES, CHECKPOINTS[:1], fusion(total=8.0)).match(TUNES[1]).here == 1
+
+
+def test_what_tells_right_from_wrong_is_found():
+    """Answers drawn from a logistic model give its constants back; what speaks against the right ones has none."""
+    rng = np.random.default_rng(2)
+    true = np.array([1.5, 0.5, 0.0])
+    figures = rng.normal(3, 1, size=(4000, 3))
+    right = rng.random(4000) < expit(figures @ true - 6)
+    cases = [(np.append(row, -row[0]), bool(is_right)) for row, is_right in zip(figures, right, strict=True)]
+    assert fit_here(cases, penalty=1e-6) == pytest.approx([*true, 0.0, -6.0], abs=0.4)
+
+
+@given(st.floats(0, 1), st.lists(st.floats(-20, 20), min_size=1, max_size=9))
+def test_nobody_is_surer_than_that_the_tune_is_there(here, logits):
+    matches = Matches(np.array(logits), np.zeros(len(logits)), np.ones(len(logits)), here)
+    assert sure_of(matches) == pytest.approx(here * sureness(matches.scores))
+    assert sure_of(matches) <= here
 
 
 @given(st.lists(st.floats(-20, 20), min_size=1, max_size=30), st.floats(0.1, 10))
