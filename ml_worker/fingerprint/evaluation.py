@@ -16,7 +16,7 @@ from ml_worker.fingerprint.network import Encoder
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.sung import sing, written
 from ml_worker.retrieval.metrics import HitRates, hit_rates, rank_of
-from ml_worker.retrieval.sequences import Sequences, heard
+from ml_worker.retrieval.sequences import Query, Sequences, heard
 
 # Tempi at which a version is compared, as slopes of the diagonal: 0.8 to 1.25 in even factors.
 TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.8, 1.25, 7))
@@ -38,7 +38,7 @@ def rates_of(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tupl
     for song, prints in queries:
         vectors = heard(prints)
         slopes = [np.rint(np.arange(len(vectors)) * slope).astype(np.int64) for slope in TEMPO_RATIOS]
-        scores = np.max([sequences.along(vectors, steps).scores for steps in slopes], axis=0)
+        scores = sequences.along_all([Query(vectors, steps) for steps in slopes])[0].scores
         ranks.append(rank_of(song, songs, scores) if vectors.any() else None)
     return hit_rates(ranks, len(set(songs)))
 

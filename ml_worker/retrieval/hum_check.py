@@ -137,10 +137,15 @@ def check_hum(melody: Melody, sound: Sound | None = None) -> None:
     like_drums = signs.held_share < SURELY_HELD and signs.height_st < ABOVE_DRUMS_ST
     if like_drums and signs.confidence < least_confidence(melody.method):
         raise NothingHeard(NO_VOICE)
-    if signs.held_share < LEAST_HELD and signs.pace > FASTEST:
+    if is_spoken(signs):
         raise NothingHeard(SPEECH if signs.pace < FASTEST_SPEECH else GLIDING)
     if signs.held_share < HARDLY_HELD:
         raise NothingHeard(GLIDING)
+
+
+def is_spoken(signs: HumSigns) -> bool:
+    """Whether a voice speaks, or does what no voice does, rather than sings."""
+    return signs.held_share < LEAST_HELD and signs.pace > FASTEST
 
 
 def doubt_of(melody: Melody, sound: Sound | None = None) -> str:

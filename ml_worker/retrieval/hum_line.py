@@ -1,13 +1,16 @@
-"""What of a hum is searched for: one line of pitch, without the clicks and breaths before and after it."""
+"""What of a hum is searched for: one line of pitch, without the clicks, breaths and words before and after it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
 from ml_worker.judging.sentences import gettext_noop
-from ml_worker.retrieval.hum_check import LEAST_VOICE_S
+from ml_worker.retrieval.hum_check import LEAST_VOICE_S, hum_signs, is_spoken
 from ml_worker.retrieval.matcher import NothingHeard
 from ml_worker.retrieval.target_table import HOP_S, Line, line_of
 
@@ -16,8 +19,14 @@ LONGEST_S = 20.0
 # A run of voice at an end is no note where it is shorter than this and this far from the hum's middle pitch;
 # seconds, semitones.
 STRAY_S, STRAY_ST = 0.45, 7.5
+# People say what they will hum, and that it is over. What lies between rests of this length and holds this much voice
+# is left out where it is spoken; of less nobody knows; seconds.
+WORDS_REST_S, WORDS_VOICE_S = 0.4, 0.5
 # The hum may as well begin after a first run that is shorter than this and followed by this much rest; seconds.
 DOUBTFUL_S, DOUBTFUL_REST_S = 0.35, 0.1
+
+# A stretch of voice: its first frame, and the frame after its last.
+Run = tuple[int, int]
 
 NO_MELODY = gettext_noop("We heard no melody in this recording. Hum for a few seconds, close to the microphone.")
 
@@ -31,18 +40,18 @@ def hum_lines(hum: Melody) -> list[Line]:
     return [_line_from(hum, first, last) for first, last in hum_spans(hum)]
 
 
-def hum_spans(hum: Melody) -> list[tuple[int, int]]:
-    """Where the hum may lie: its first frame and the frame after its last, without stray sounds at the ends.
+def hum_spans(hum: Melody) -> list[Run]:
+    """Where the hum may lie: its first frame and the frame after its last, without words and stray sounds at the ends.
 
     Raises:
         NothingHeard: there is less than a second of voice.
     """
     pitch = hum.pitch()
     runs = _voiced_runs(~np.isnan(pitch))
-    voice_s = float(sum(end - start for start, end in runs)) * hum.hop_s
-    if voice_s < LEAST_VOICE_S:
+    if _voice_s(hum, runs) < LEAST_VOICE_S:
         raise NothingHeard(NO_MELODY)
-    middle = float(np.nanmedian(pitch))
+    runs = _without_words(hum, runs)
+    middle = float(np.nanmedian(pitch[runs[0][0] : runs[-1][1]]))
     while len(runs) > 1 and _is_stray(pitch, runs[0], middle, hum.hop_s):
         runs = runs[1:]
     while len(runs) > 1 and _is_stray(pitch, runs[-1], middle, hum.hop_s):
@@ -61,12 +70,37 @@ def _line_from(hum: Melody, first: int, last: int) -> Line:
     return Line(line.pitch[:longest], line.voiced[:longest], first * hum.hop_s + line.begins_s)
 
 
-def _voiced_runs(voiced: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def _without_words(hum: Melody, runs: Sequence[Run]) -> list[Run]:
+    """The runs without what is spoken at either end; all where no hum is left."""
+    rests = [after[0] - before[1] for before, after in pairwise(runs)]
+    breaks = [number + 1 for number, rest in enumerate(rests) if rest * hum.hop_s >= WORDS_REST_S]
+    passages = [list(runs[first:last]) for first, last in pairwise([0, *breaks, len(runs)])]
+    kept = passages
+    while len(kept) > 1 and _are_words(hum, kept[0]):
+        kept = kept[1:]
+    while len(kept) > 1 and _are_words(hum, kept[-1]):
+        kept = kept[:-1]
+    left = [run for passage in kept for run in passage]
+    is_hum = _voice_s(hum, left) >= LEAST_VOICE_S and not (len(kept) == 1 and _are_words(hum, left))
+    return left if is_hum else list(runs)
+
+
+def _are_words(hum: Melody, passage: Sequence[Run]) -> bool:
+    if _voice_s(hum, passage) < WORDS_VOICE_S:
+        return False
+    return is_spoken(hum_signs(hum.cut(passage[0][0] * hum.hop_s, passage[-1][1] * hum.hop_s)))
+
+
+def _voice_s(hum: Melody, runs: Sequence[Run]) -> float:
+    return float(sum(end - start for start, end in runs)) * hum.hop_s
+
+
+def _voiced_runs(voiced: NDArray[np.bool_]) -> list[Run]:
     """First frame and frame after the last of each run."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], voiced.astype(np.int8), [0]])))
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
-def _is_stray(pitch: NDArray[np.float32], run: tuple[int, int], middle: float, hop_s: float) -> bool:
+def _is_stray(pitch: NDArray[np.float32], run: Run, middle: float, hop_s: float) -> bool:
     start, end = run
     return (end - start) * hop_s < STRAY_S and abs(float(np.median(pitch[start:end])) - middle) > STRAY_ST

@@ -337,6 +337,27 @@ def test_a_first_short_sound_may_or_may_not_belong_to_the_hum():
     assert [line.begins_s for line in lines] == pytest.approx([0, 0.4])
 
 
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize(("start_s", "seconds"), [(5, 3), (10, 2), (15, 1.5)])
+def test_real_words_before_or_after_the_hum_are_no_part_of_it(before, start_s, seconds):
+    """The speech of a broadcast, a moment's rest, and a curve that is hummed."""
+    words = track_melody(decode(shared_data("alignment", "offset", "timbl_1.mp3"))).cut(start_s, start_s + seconds)
+    hop_s = words.hop_s
+    hum = np.repeat([60.0, 62.0, 64.0, 60.0, 67.0, 65.0], round(0.5 / hop_s))
+    spoken, rest = words.pitch(), np.full(round(0.6 / hop_s), np.nan)
+    pitch = np.concatenate([spoken, rest, hum] if before else [hum, rest, spoken])
+    (line,) = hum_lines(curve_melody(pitch.astype(np.float32), hop_s))
+    assert len(line.pitch) * HOP_S == pytest.approx(3, abs=0.05)
+    assert line.begins_s == pytest.approx(seconds + 0.6 if before else 0, abs=0.1)
+
+
+def test_where_everything_is_spoken_all_of_it_is_kept():
+    """So that who asks is told that it is speech, and not that there is too little."""
+    words = track_melody(decode(shared_data("alignment", "offset", "timbl_1.mp3"))).cut(0, 12)
+    (line, *_) = hum_lines(words)
+    assert len(line.pitch) * HOP_S > 8
+
+
 def test_of_a_long_hum_the_beginning_is_used():
     (line,) = hum_lines(curve_melody(np.full(3000, 60, dtype=np.float32), 0.02))
     assert len(line.pitch) * HOP_S == pytest.approx(LONGEST_S)
