@@ -24,6 +24,8 @@ from ml_worker.retrieval.sequences import LEAST_VOICED, Along, Query, Sequences
 MOST_WINDOWS = 16
 # From a hum's first window to its last one, seconds at most, at whatever tempo; what lies beyond is not compared.
 LONGEST_REACH_S = 16.0
+# So much of a hum is drawn at all: that reach and a window after it, hummed at the slowest tempo; seconds.
+LONGEST_HUM_S = 45.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def heard_hum(query: Source) -> Source:
     melody = melody_of(query)
     check_hum(melody)
     first, last = hum_spans(melody)[0]
-    return query.cut(first * query.hop_s, last * query.hop_s)
+    return query.cut(first * query.hop_s, min(last * query.hop_s, first * query.hop_s + LONGEST_HUM_S))
 
 
 class NetworkMatcher:

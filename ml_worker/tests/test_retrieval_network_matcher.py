@@ -14,7 +14,14 @@ from ml_worker.fingerprint.fingerprinter import recording_features
 from ml_worker.fingerprint.image import Painter
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.retrieval.matcher import NothingHeard
-from ml_worker.retrieval.network_matcher import MOST_WINDOWS, TEMPO_RATIOS, NetworkMatcher, Voiced, heard_hum
+from ml_worker.retrieval.network_matcher import (
+    LONGEST_HUM_S,
+    MOST_WINDOWS,
+    TEMPO_RATIOS,
+    NetworkMatcher,
+    Voiced,
+    heard_hum,
+)
 from ml_worker.tests.made_pairs import TINY, steady, transposed, untrained
 from ml_worker.tests.made_tunes import made_tune, melody_of
 
@@ -134,6 +141,12 @@ def test_the_silence_around_a_hum_does_not_count():
     assert voiced.begins_s == pytest.approx(1.0)
     assert voiced.source.duration_s == pytest.approx(1.5)
     assert voiced.seconds == pytest.approx(1.0)
+
+
+def test_of_a_very_long_hum_as_much_is_drawn_as_can_be_compared():
+    hum = steady([60.0, 62.0, 64.0] * 1200)
+    assert hum.duration_s > 2 * LONGEST_HUM_S
+    assert heard_hum(hum).duration_s == pytest.approx(LONGEST_HUM_S, abs=0.1)
 
 
 @pytest.mark.parametrize("seconds", [1.5, 10, 60])
