@@ -35,6 +35,10 @@ class Melody:
             raise ValueError("f0_hz, voiced and confidence have the same shape (T,)")
         if self.attack is not None and self.attack.shape != self.f0_hz.shape:
             raise ValueError("attack has the shape of f0_hz, (T,)")
+        if not (0 < self.hop_s < np.inf):
+            raise ValueError(f"A hop is above zero seconds, not {self.hop_s:g}")
+        if not (np.isfinite(self.f0_hz).all() and np.isfinite(self.confidence).all()):
+            raise ValueError("f0_hz and confidence are finite; 0 Hz is unvoiced")
 
     @property
     def duration_s(self) -> float:

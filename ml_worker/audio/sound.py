@@ -14,7 +14,7 @@ Samples = NDArray[np.float32]
 # even where one side is a tenth louder. Any two that have nothing in common keep a half, 64 keep 1/64.
 CANCELLED = 0.01
 # Frames looked at together, so that memory does not grow with the recording; a count.
-BLOCK = 2**20
+BLOCK = 2**16
 
 
 class UnusableAudio(ValueError):

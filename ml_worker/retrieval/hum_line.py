@@ -22,6 +22,9 @@ STRAY_S, STRAY_ST = 0.45, 7.5
 # People say what they will hum, and that it is over. What lies between rests of this length and holds this much voice
 # is left out where it is spoken; of less nobody knows; seconds.
 WORDS_REST_S, WORDS_VOICE_S = 0.4, 0.5
+# After a rest this long somebody has begun anew; of what lies between such rests the part with most voice is the hum.
+# Within a tune nobody rests so long; seconds.
+NEW_BEGINNING_S = 3.0
 # The hum may as well begin after a first run that is shorter than this and followed by this much rest; seconds.
 DOUBTFUL_S, DOUBTFUL_REST_S = 0.35, 0.1
 
@@ -50,7 +53,7 @@ def hum_spans(hum: Melody) -> list[Run]:
     runs = _voiced_runs(~np.isnan(pitch))
     if _voice_s(hum, runs) < LEAST_VOICE_S:
         raise NothingHeard(NO_MELODY)
-    runs = _without_words(hum, runs)
+    runs = _longest_part(hum, _without_words(hum, runs))
     middle = float(np.nanmedian(pitch[runs[0][0] : runs[-1][1]]))
     while len(runs) > 1 and _is_stray(pitch, runs[0], middle, hum.hop_s):
         runs = runs[1:]
@@ -71,24 +74,36 @@ def _line_from(hum: Melody, first: int, last: int) -> Line:
 
 
 def _without_words(hum: Melody, runs: Sequence[Run]) -> list[Run]:
-    """The runs without what is spoken at either end; all where no hum is left."""
+    """The runs without what is spoken at either end; all where too little would be left."""
+    passages = _parted(hum, runs, WORDS_REST_S)
+    first = _end_of_words(hum, passages)
+    last = len(passages) - _end_of_words(hum, passages[::-1])
+    left = [run for passage in passages[first:last] for run in passage]
+    return left if _voice_s(hum, left) >= LEAST_VOICE_S else list(runs)
+
+
+def _end_of_words(hum: Melody, passages: Sequence[Sequence[Run]]) -> int:
+    """How many passages from the first on are words: up to the last spoken one before there is a hum."""
+    end = 0
+    for number, passage in enumerate(passages):
+        if _voice_s(hum, passage) < WORDS_VOICE_S:
+            continue
+        if not is_spoken(hum_signs(hum.cut(passage[0][0] * hum.hop_s, passage[-1][1] * hum.hop_s))):
+            break
+        end = number + 1
+    return end
+
+
+def _longest_part(hum: Melody, runs: Sequence[Run]) -> list[Run]:
+    """The part with most voice between rests after which people begin anew; of equal ones the first."""
+    return max(_parted(hum, runs, NEW_BEGINNING_S), key=lambda part: _voice_s(hum, part))
+
+
+def _parted(hum: Melody, runs: Sequence[Run], rest_s: float) -> list[list[Run]]:
+    """The runs in parts between which there are rests of that length or more."""
     rests = [after[0] - before[1] for before, after in pairwise(runs)]
-    breaks = [number + 1 for number, rest in enumerate(rests) if rest * hum.hop_s >= WORDS_REST_S]
-    passages = [list(runs[first:last]) for first, last in pairwise([0, *breaks, len(runs)])]
-    kept = passages
-    while len(kept) > 1 and _are_words(hum, kept[0]):
-        kept = kept[1:]
-    while len(kept) > 1 and _are_words(hum, kept[-1]):
-        kept = kept[:-1]
-    left = [run for passage in kept for run in passage]
-    is_hum = _voice_s(hum, left) >= LEAST_VOICE_S and not (len(kept) == 1 and _are_words(hum, left))
-    return left if is_hum else list(runs)
-
-
-def _are_words(hum: Melody, passage: Sequence[Run]) -> bool:
-    if _voice_s(hum, passage) < WORDS_VOICE_S:
-        return False
-    return is_spoken(hum_signs(hum.cut(passage[0][0] * hum.hop_s, passage[-1][1] * hum.hop_s)))
+    breaks = [number + 1 for number, rest in enumerate(rests) if rest * hum.hop_s >= rest_s]
+    return [list(runs[first:last]) for first, last in pairwise([0, *breaks, len(runs)])]
 
 
 def _voice_s(hum: Melody, runs: Sequence[Run]) -> float:

@@ -14,7 +14,7 @@ from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.fingerprint.fingerprinter import encode, vectors_at
 from ml_worker.fingerprint.image import Painter, Source, melody_of
 from ml_worker.fingerprint.network import Encoder
-from ml_worker.retrieval.hum_check import check_hum
+from ml_worker.retrieval.hum_check import LEAST_VOICE_S, check_hum, hum_signs
 from ml_worker.retrieval.hum_line import hum_spans
 from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.matcher import Matches
@@ -58,11 +58,14 @@ class HumWindows(NamedTuple):
 
 
 def heard_hum(query: Source) -> Source:
-    """The hum without silence and stray sounds around it. Raises NothingHeard where it is no melody, as `check_hum`."""
+    """The hum without silence, words and stray sounds. Raises NothingHeard as `check_hum`, where it is none."""
     melody = melody_of(query)
-    check_hum(melody)
+    if hum_signs(melody).voiced_s < LEAST_VOICE_S:
+        check_hum(melody)
     first, last = hum_spans(melody)[0]
-    return query.cut(first * query.hop_s, min(last * query.hop_s, first * query.hop_s + LONGEST_HUM_S))
+    hum = query.cut(first * query.hop_s, min(last * query.hop_s, first * query.hop_s + LONGEST_HUM_S))
+    check_hum(melody_of(hum))
+    return hum
 
 
 class NetworkMatcher:

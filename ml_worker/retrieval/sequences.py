@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.fingerprint.fingerprints import Fingerprints
-from ml_worker.retrieval.linear_scaling import LEAST_INSIDE, OVERHANG_POWER
+from ml_worker.retrieval.linear_scaling import OVERHANG_POWER
 
 Vectors = NDArray[np.float32]
 
 # A window with less voice than this, as a share, has no say.
 LEAST_VOICED = 0.2
+# A place that holds a smaller share of a hum's windows tells nothing, and counts as one by chance. It is low, as a
+# window is inside only where all its seconds are: a target that ends with half of the hum may hold a fifth of them.
+LEAST_INSIDE = 0.15
 # Targets of so many windows together tell the mean cosine of a place by chance.
 BY_CHANCE = 10_000
 # Windows of the targets that are compared together, as far as no target is longer: memory stays small, and the
@@ -74,7 +77,7 @@ def overhung(means: NDArray, shares: NDArray, chance: float) -> NDArray:
         shares: (P,) of the query's voiced windows that lie inside, 0..1.
         chance: the mean cosine of a place by chance.
     """
-    return np.where(shares < LEAST_INSIDE, -1, chance + (means - chance) * shares**OVERHANG_POWER)
+    return np.where(shares < LEAST_INSIDE, chance, chance + (means - chance) * shares**OVERHANG_POWER)
 
 
 class Stack(NamedTuple):

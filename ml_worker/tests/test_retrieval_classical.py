@@ -351,6 +351,25 @@ def test_real_words_before_or_after_the_hum_are_no_part_of_it(before, start_s, s
     assert line.begins_s == pytest.approx(seconds + 0.6 if before else 0, abs=0.1)
 
 
+@pytest.mark.parametrize("rest_s", [4, 20])
+def test_after_a_false_start_and_a_long_rest_the_hum_begins_anew(rest_s):
+    pitch = np.concatenate([np.full(40, 58.0), np.full(50 * rest_s, np.nan), np.repeat([60.0, 62.0, 64.0, 60.0], 25)])
+    (line,) = hum_lines(curve_melody(pitch.astype(np.float32), 0.02))
+    assert line.pitch[0] == pytest.approx(60, abs=1e-3)
+    assert len(line.pitch) == 100
+    assert line.begins_s == pytest.approx(0.8 + rest_s)
+
+
+def test_a_short_word_between_others_does_not_keep_them():
+    words = track_melody(decode(shared_data("alignment", "offset", "timbl_1.mp3")))
+    hop_s = words.hop_s
+    rest, word = np.full(round(0.6 / hop_s), np.nan), np.full(round(0.2 / hop_s), 50.0)
+    hum = np.repeat([60.0, 62.0, 64.0, 60.0, 67.0, 65.0], round(0.5 / hop_s))
+    pitch = np.concatenate([words.cut(10, 12).pitch(), rest, word, rest, words.cut(5, 8).pitch(), rest, hum])
+    (line,) = hum_lines(curve_melody(pitch.astype(np.float32), hop_s))
+    assert len(line.pitch) * HOP_S == pytest.approx(3, abs=0.05)
+
+
 def test_where_everything_is_spoken_all_of_it_is_kept():
     """So that who asks is told that it is speech, and not that there is too little."""
     words = track_melody(decode(shared_data("alignment", "offset", "timbl_1.mp3"))).cut(0, 12)

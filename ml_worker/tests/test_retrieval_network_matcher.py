@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
+from ml_worker.audio.trackers import track_melody
 from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.fingerprint.fingerprinter import recording_features
 from ml_worker.fingerprint.image import Painter
@@ -22,8 +24,10 @@ from ml_worker.retrieval.network_matcher import (
     Voiced,
     heard_hum,
 )
+from ml_worker.tests.made_hums import curve_melody
 from ml_worker.tests.made_pairs import TINY, steady, transposed, untrained
 from ml_worker.tests.made_tunes import made_tune, melody_of
+from ml_worker.tests.shared_data import shared_data
 
 TUNES = [melody_of(made_tune(seed, 20), seed=seed) for seed in range(6)]
 CURVES = ("f0_hz", "voiced", "confidence")
@@ -141,6 +145,17 @@ def test_the_silence_around_a_hum_does_not_count():
     assert voiced.begins_s == pytest.approx(1.0)
     assert voiced.source.duration_s == pytest.approx(1.5)
     assert voiced.seconds == pytest.approx(1.0)
+
+
+def test_a_hum_is_heard_after_much_talk_and_talk_alone_is_refused():
+    talk = track_melody(decode(shared_data("alignment", "offset", "timbl_1.mp3"))).cut(0, 20)
+    notes = np.repeat([60.0, 62.0, 64.0, 60.0, 67.0, 65.0], round(0.5 / talk.hop_s))
+    rest = np.full(round(0.8 / talk.hop_s), np.nan)
+    pitch = np.concatenate([talk.pitch(), rest, notes])
+    hum = heard_hum(curve_melody(pitch.astype(np.float32), talk.hop_s))
+    assert hum.duration_s == pytest.approx(3, abs=0.1)
+    with pytest.raises(NothingHeard, match="speaking"):
+        heard_hum(talk)
 
 
 def test_of_a_very_long_hum_as_much_is_drawn_as_can_be_compared():
