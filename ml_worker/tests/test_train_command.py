@@ -152,6 +152,14 @@ def test_who_helps_trains_what_the_first_ones_job_is(
     assert not Job.objects.exists()
 
 
+def test_nobody_gets_what_another_run_was_told_to_train(capsys: pytest.CaptureFixture[str]) -> None:
+    Job.ask(Job.Kind.TRAIN, "short", kind="short", steps=136)
+    with pytest.raises(SystemExit) as stop:
+        call_command("train", kind="short", steps=5)
+    assert stop.value.code == 2
+    assert "with --steps 136. Start it with the same" in capsys.readouterr().err
+
+
 def by_two(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`manage.py train`, started by torchrun in two processes, on the tests' database."""
     started = ["-m", "ml_worker.tests.manage_with_fewer", "train", *arguments]

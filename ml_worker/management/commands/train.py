@@ -46,6 +46,7 @@ class Command(ChadCommand):
             raise BadInput("--epochs and --steps are above zero.")
         if arguments.get("sound_versions", 0) < 0:
             raise BadInput("--sound-versions is zero or more.")
+        refuse_beside_another(options["kind"], arguments)
         install_starter_checkpoints()
         with ProgressBar() as bar:
             if several_train():
@@ -85,6 +86,23 @@ class Command(ChadCommand):
             trained(arguments, Data.of(arguments, lambda share, message: None))
         except CannotBeDone as problem:
             self.give_up(str(problem))
+
+
+def refuse_beside_another(kind: str, arguments: dict[str, Any]) -> None:
+    """Nobody gets what another run was told to train.
+
+    Raises:
+        BadInput: a run of this kind is open that was told otherwise.
+    """
+    job = Job.objects.open().filter(kind=Job.Kind.TRAIN, subject=kind).first()
+    if job and {"kind": kind} | job.arguments != arguments:
+        told = " ".join(
+            f"--{name.replace('_', '-')} {value}" for name, value in job.arguments.items() if name != "kind"
+        )
+        raise BadInput(
+            f"Another run of the kind {kind} is under way, or was interrupted, with {told}. Start it with the same to go "
+            "on with it, or wait until it is done."
+        )
 
 
 def several_train() -> bool:
