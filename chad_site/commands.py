@@ -34,6 +34,10 @@ class ChadCommand(BaseCommand):
     requires_system_checks: list[str] = []
     needs_database = True
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        open_closed_streams()
+        super().__init__(*args, **options)
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the answer as JSON, and nothing else")
         self.add_own_arguments(parser)
@@ -94,6 +98,17 @@ class ChadCommand(BaseCommand):
     def give_up(self, sentence: str, status: int = 1) -> NoReturn:
         self.say(" ".join(sentence.split()))
         sys.exit(status)
+
+
+def open_closed_streams() -> None:
+    """Standard streams that the shell closed (`>&-`) are None in Python, which nothing can write to.
+
+    Messages that nobody wants go nowhere. The answer is to fail in words, so its stream is one that cannot be written.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")
 
 
 def forget_unwritten(stream: OutputWrapper) -> None:

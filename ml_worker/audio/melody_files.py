@@ -9,6 +9,7 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -37,6 +38,8 @@ HIGHEST_SEMITONE = 127.0
 HIGHEST_HZ = 20_000.0
 # Longest melody that is taken, as for audio; seconds.
 LONGEST_S = 3600.0
+# Largest text that is taken for a pitch curve; an hour at a hop of 10 ms has some 8 MB. Bytes.
+LARGEST_TEXT = 64 * 1024**2
 
 # A note that starts within this time of another's end follows it (legato); earlier, both sound together. Seconds.
 LEGATO_S = 0.12
@@ -51,6 +54,10 @@ MOST_PROCESSES = 8
 FILES_AT_ONCE = 16
 
 Progress = Callable[[float, str], None]
+
+
+class ReadingStopped(RuntimeError):
+    """A process that read files was ended by something else. Its text is a sentence."""
 
 
 class Heard(NamedTuple):
@@ -117,6 +124,10 @@ def read_melodies(
         processes: that may share the work, where there are many files. With more than one, a script that calls this
             needs the usual `if __name__ == "__main__":`.
         progress: told the share that is done, and a message.
+
+    Raises:
+        ReadingStopped: one of the processes was killed. It is not known over which file, and one that ends a process
+            would end this one too, so nothing is read again.
     """
     read = partial(_reading, mixture=mixture)
     workers = min(processes, MOST_PROCESSES)
@@ -125,14 +136,20 @@ def read_melodies(
     # Spawned, not forked: the threads of onnxruntime and torch do not survive a fork.
     context = multiprocessing.get_context("spawn")
     at_once = max(1, min(FILES_AT_ONCE, len(paths) // (4 * workers)))
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        # The others end with this one. The signal from the keyboard reaches them too, and would make each complain.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            readings = pool.map(read, paths, chunksize=at_once)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return list(_told(readings, paths, progress))
+    try:
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            # The others end with this one. The signal from the keyboard reaches them too, and would make each complain.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+            try:
+                readings = pool.map(read, paths, chunksize=at_once)
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return list(_told(readings, paths, progress))
+    except BrokenProcessPool as problem:
+        raise ReadingStopped(
+            "A process that read the files was killed, most likely for want of memory. Close other programs, or name "
+            "fewer files, and begin again."
+        ) from problem
 
 
 def processors() -> int:
@@ -192,6 +209,8 @@ def melody_of_vector(path: Path) -> Melody:
 def _lines(path: Path) -> list[str]:
     """The lines of a text that say something."""
     try:
+        if path.stat().st_size > LARGEST_TEXT:
+            raise UnusableAudio(f"{path.name} is larger than 64 MB, as no pitch curve of an hour is. Cut it.")
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         raise UnusableAudio(f"{path.name} is not a text.") from problem

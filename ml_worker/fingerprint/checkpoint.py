@@ -84,11 +84,12 @@ class Checkpoint:
         Raises:
             UnusableCheckpoint: where the weights are not those of the network that the settings describe.
         """
+        with torch.device("meta"):  # which makes shapes alone: a network that is described too large would fill memory
+            described = Encoder(**self.arguments).state_dict()
+        if shapes_of(described) != shapes_of(self.state):
+            raise UnusableCheckpoint("The weights do not fit the network that the checkpoint describes.")
         network = Encoder(**self.arguments)
-        try:
-            network.load_state_dict(dict(self.state))
-        except RuntimeError as error:
-            raise UnusableCheckpoint("The weights do not fit the network that the checkpoint describes.") from error
+        network.load_state_dict(dict(self.state))
         return network.eval()
 
     def save(self, folder: Path) -> Path:
@@ -102,7 +103,8 @@ class Checkpoint:
         """Reads a checkpoint and checks its sums.
 
         Raises:
-            UnusableCheckpoint: where the file is something else, damaged or of another version.
+            UnusableCheckpoint: where the file is something else, damaged or of another version, or its weights are no
+                finite numbers or all zero.
             OSError: where it cannot be read.
         """
         return cls.from_bytes(Path(path).read_bytes())
@@ -128,6 +130,7 @@ class Checkpoint:
             raise UnusableCheckpoint(
                 "This checkpoint is not what was saved: its checksum differs. Fetch it again, or train again."
             )
+        refuse_senseless(state)
         return checkpoint
 
     def _description(self) -> dict[str, Any]:
@@ -153,6 +156,19 @@ class Checkpoint:
             raise UnusableCheckpoint(
                 "This checkpoint was made by another version of the platform; its settings are not known here."
             ) from error
+
+
+def refuse_senseless(state: Mapping[str, Tensor]) -> None:
+    """Raises UnusableCheckpoint where weights are no finite numbers, or there are none but zeros."""
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+        raise UnusableCheckpoint("This checkpoint has weights that are not finite numbers. Train again.")
+    if not any(bool(tensor.any()) for tensor in state.values()):
+        raise UnusableCheckpoint("This checkpoint has no weights but zeros. Train again.")
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor by its name."""
+    return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def canonical_json(value: Any) -> bytes:
@@ -182,14 +198,22 @@ def metadata_of(data: bytes) -> dict[str, str]:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Writes a file beside its name and renames it, so that a killed process leaves the old one or the new one."""
+    """Writes a file beside its name and renames it, so that a killed process leaves the old one or the new one.
+
+    Raises:
+        OSError: it cannot be written, as on a full disk; nothing of it is left.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def state_of(network: torch.nn.Module) -> dict[str, Tensor]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import struct
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +15,14 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from ml_worker.fingerprint.checkpoint import canonical_json, metadata_of, state_of, write_whole
+from ml_worker.fingerprint.checkpoint import (
+    canonical_json,
+    described_sum,
+    metadata_of,
+    state_of,
+    weights_sum,
+    write_whole,
+)
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.settings import Settings
 
@@ -48,24 +57,41 @@ class RunState:
         tensors = {f"network.{name}": tensor for name, tensor in state_of(network).items()}
         for number, values in optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{name}": tensor.contiguous() for name, tensor in values.items()}
-        text = json.dumps({"step": step, "losses": list(losses), "looks": list(looks)})
-        write_whole(self.path, safetensors.torch.save(tensors, metadata={ENTRY: text}))
+        text = {"step": step, "losses": list(losses), "looks": list(looks)}
+        text |= {"sha256": described_sum(weights_sum(tensors), text)}
+        write_whole(self.path, safetensors.torch.save(tensors, metadata={ENTRY: json.dumps(text)}))
 
     def load(self, network: nn.Module, optimiser: torch.optim.Optimizer) -> Found | None:
-        """Puts the saved state into network and optimiser; None where there is none or it cannot be read."""
-        if not self.path.exists():
+        """Puts the saved state into network and optimiser; None where there is none.
+
+        A state that is not what was saved costs time, not the run: it is put aside with a warning, and None is given.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
             return None
-        content = self.path.read_bytes()
         try:
             tensors = safetensors.torch.load(content)
             text = json.loads(metadata_of(content)[ENTRY])
-        except (SafetensorError, KeyError, ValueError, struct.error):
-            return None  # a damaged state costs time, not the run: it starts anew
+            is_whole = text["sha256"] == described_sum(weights_sum(tensors), text)
+        except (SafetensorError, KeyError, TypeError, ValueError, struct.error):
+            is_whole = False
+        if not is_whole:
+            self._put_aside()
+            return None
         network.load_state_dict(_part(tensors, "network."))
         whole = optimiser.state_dict()
         whole["state"] = _by_parameter(_part(tensors, "optimiser."))
         optimiser.load_state_dict(whole)
         return text["step"], text["losses"], text["looks"]
+
+    def _put_aside(self) -> None:
+        aside = self.path.with_name(self.path.name + ".damaged")
+        with contextlib.suppress(FileNotFoundError):  # where another process of the run was faster
+            self.path.replace(aside)
+        warnings.warn(
+            f"The saved state of the training is damaged. It is now {aside}; training begins anew.", stacklevel=3
+        )
 
     def remove(self) -> None:
         """Forgets the state once the checkpoint is saved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Self, get_args
 
@@ -186,10 +187,14 @@ class Settings:
     def __post_init__(self) -> None:
         if self.kind not in WINDOWS:
             raise ValueError(f"There are the kinds {' and '.join(WINDOWS)}, not {self.kind}.")
+        if not all(math.isfinite(value) for value in vars(self).values() if isinstance(value, float)):
+            raise ValueError("All settings that are numbers are finite.")
         if min(self.window_s, self.hop_s, self.width, self.batch, self.windows, self.steps, self.look_every) <= 0:
             raise ValueError("Window, hop, width, batch, windows, steps and look_every are above zero.")
-        if self.tau <= 0:
-            raise ValueError("tau is above zero.")
+        if self.hop_s > self.window_s:
+            raise ValueError("The hop is no longer than the window, or what lies between two windows is never heard.")
+        if min(self.tau, self.dimensions, *self.time_strides) <= 0:
+            raise ValueError("tau, dimensions and time_strides are above zero.")
         for name, known in (("centred", Centred), ("loss", Loss), ("precision", Precision)):
             if getattr(self, name) not in get_args(known):
                 raise ValueError(f"{name} is one of {', '.join(get_args(known))}, not {getattr(self, name)}.")

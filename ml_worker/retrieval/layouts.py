@@ -13,6 +13,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -151,8 +152,8 @@ def targets_in(folder: Path, besides: Path | None = None) -> tuple[list[Target],
     targets: list[Target] = []
     left_out: list[str] = []
     by_stem: dict[str, list[Path]] = defaultdict(list)
-    table = besides and besides.resolve()
-    for path in (path for path in files_in(folder) if path.resolve() != table):
+    table = besides and os.path.realpath(besides)
+    for path in (path for path in files_in(folder) if os.path.realpath(path) != table):
         if path.suffix.lower() in SOUNDING_ENDINGS | CURVE_ENDINGS:
             by_stem[_composed(path.stem)].append(path)
         else:
@@ -274,8 +275,8 @@ def ioacas(root: Path, distractors: Path | None = None) -> Collection:
     queries: list[Query] = []
     targets: list[Target] = []
     for table in lists:
-        # The parts number their tunes alike.
-        part = f"{table.parent.name}/" if len(lists) > 1 else ""
+        # The parts number their tunes alike, and their folders may have one name in two places.
+        part = f"{_name(table.parent, root)}/" if len(lists) > 1 else ""
         files = files_in(table.parent)
         sounds = {path.stem.lower(): path for path in files if path.suffix.lower() in AUDIO_ENDINGS}
         for number, line in enumerate(_text(table).splitlines(), start=1):
@@ -324,13 +325,14 @@ def mtg_qbh(root: Path, songs: Path | None = None) -> Collection:
 
 def _rows(table: Path) -> list[dict[str, str]]:
     """The rows of a table with column names in lower case; none where it is no table."""
-    lines = _text(table).splitlines()
+    lines = list(dropwhile(lambda line: not line.strip(), _text(table).splitlines()))
     if not lines:
         return []
     separator = max("\t;,", key=lines[0].count)
     named = csv.DictReader([lines[0].lower(), *lines[1:]], delimiter=separator)
     try:
-        return [{str(name).strip(): value.strip() for name, value in row.items() if isinstance(value, str)}
+        # What a row is short of is empty; what it has more than there are columns bears no name.
+        return [{name.strip(): (value or "").strip() for name, value in row.items() if isinstance(name, str)}
                 for row in named]  # fmt: skip
     except csv.Error:
         return []
@@ -374,7 +376,7 @@ def chad(root: Path, songs: Path | None = None) -> Collection:
     `group_id`, `fragment_id`, the original's `id` or its `youtube_id`. Other files there are distractors.
 
     Raises:
-        BadCollection: there are no hums or no targets.
+        BadCollection: there are no hums or no targets, or a row of the table is cut off.
     """
     files = files_in(root)
     audio = {
@@ -387,6 +389,9 @@ def chad(root: Path, songs: Path | None = None) -> Collection:
     missing = set(CHAD_COLUMNS) - set(rows[0] if rows else ())
     if missing:
         raise BadCollection(f"{table or root} has no {', '.join(sorted(missing))}: it is not CHAD.")
+    for number, row in enumerate(rows, start=1):
+        if absent := [column for column in CHAD_COLUMNS if not row[column]]:
+            raise BadCollection(f"Row {number} of {table} has no {', '.join(absent)}. Fetch the table again.")
     originals = [row for row in rows if row["audio_type"] == "original"]
     hums = [row for row in rows if row["audio_type"] == "humming"]
     placed = [(audio[_ids(row)], row["group_id"]) for row in hums if _ids(row) in audio]

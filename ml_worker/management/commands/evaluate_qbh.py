@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,12 @@ class Command(ChadCommand):
         parser.add_argument("--layout", choices=LAYOUTS, default=PLAIN, help=layouts)
 
     def work(self, **options: Any) -> None:
-        from ml_worker.audio.melody_files import processors
+        from ml_worker.audio.melody_files import ReadingStopped, processors
         from ml_worker.retrieval.layouts import BadCollection
         from ml_worker.retrieval.qbh import evaluate, in_words, ranks_in_words
 
         out = Path(options["out"]) if options["out"] else None
-        if out and (not out.parent.is_dir() or out.is_dir()):
+        if out and (not out.parent.is_dir() or out.is_dir() or leads_in_circles(out)):
             raise BadInput(f"{out} cannot be written: name a file in a folder that exists.")
         if out and is_asked_with(out, options):
             raise BadInput(f"{out} is part of what is evaluated. Name another file for the answer.")
@@ -71,18 +72,16 @@ class Command(ChadCommand):
                 )
         except BadCollection as problem:
             raise BadInput(str(problem)) from problem
+        except ReadingStopped as problem:
+            self.give_up(str(problem))
         self.say_what_is_missing(evaluation)
         answer = evaluation.as_dict()
-        if out:
-            self.write(out, json.dumps(answer, indent=1))
+        # Before it is printed: nobody may read on. But what took so long to find is printed all the same.
+        unwritten = unwritten_in(out, json.dumps(answer, indent=1)) if out else ""
         words = [in_words(evaluation), *([ranks_in_words(evaluation)] if options["ranks"] else [])]
         self.answer(answer, "\n\n".join(words), as_json=options["json"])
-
-    def write(self, out: Path, text: str) -> None:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as problem:
-            raise BadInput(f"{out} cannot be written: {problem.strerror}.") from problem
+        if unwritten:
+            self.give_up(unwritten)
 
     def collection(self, layout: str, queries: str, targets: str | None) -> Collection:
         """The queries and targets that were named. Raises BadCollection and BadInput."""
@@ -113,11 +112,13 @@ class Command(ChadCommand):
         from ml_worker.fingerprint.checkpoint import Checkpoint, UnusableCheckpoint
 
         try:
-            return Checkpoint.load(path)
+            checkpoint = Checkpoint.load(path)
+            checkpoint.encoder()  # so that one that does not fit is refused before all the targets are read
         except OSError as problem:
             raise BadInput(f"{path} cannot be read: {problem.strerror}.") from problem
         except UnusableCheckpoint as problem:
             raise BadInput(f"{path} cannot be used: {problem}") from problem
+        return checkpoint
 
     def say_what_is_missing(self, evaluation: Evaluation) -> None:
         from ml_worker.retrieval.qbh import counted, missing_in_words
@@ -132,7 +133,32 @@ class Command(ChadCommand):
 
 def is_asked_with(out: Path, options: dict[str, Any]) -> bool:
     """Whether the answer would be written over what is asked with: the table, a checkpoint, a file of the targets."""
-    asked = [Path(path).resolve() for path in (options["queries"], *options["checkpoint"])]
-    folder = Path(options["targets"]).resolve() if options["targets"] else None
-    here = out.resolve()
+    asked = [real(path) for path in (options["queries"], *options["checkpoint"])]
+    folder = real(options["targets"]) if options["targets"] else None
+    here = real(out)
     return here in asked or (folder is not None and here.exists() and here.is_relative_to(folder))
+
+
+def unwritten_in(out: Path, text: str) -> str:
+    """Writes the answer to a file, whole or not at all. A sentence where that fails, else nothing."""
+    from ml_worker.fingerprint.checkpoint import write_whole
+
+    here = real(out)
+    try:
+        if here.exists() and not here.is_file():  # a pipe or a device, which is no file to put another in the place of
+            here.write_text(text, encoding="utf-8")
+        else:
+            write_whole(here, text.encode())
+    except OSError as problem:
+        return f"{out} cannot be written: {problem.strerror}."
+    return ""
+
+
+def leads_in_circles(path: Path) -> bool:
+    """Whether this is a link that leads back to itself."""
+    return real(path).is_symlink()
+
+
+def real(path: str | Path) -> Path:
+    """Where a path leads. Path.resolve would raise where links lead in circles."""
+    return Path(os.path.realpath(path))

@@ -100,8 +100,8 @@ def refuse_beside_another(kind: str, arguments: dict[str, Any]) -> None:
             f"--{name.replace('_', '-')} {value}" for name, value in job.arguments.items() if name != "kind"
         )
         raise BadInput(
-            f"Another run of the kind {kind} is under way, or was interrupted, with {told}. Start it with the same to go "
-            "on with it, or wait until it is done."
+            f"Another run of the kind {kind} is under way, or was interrupted, with {told}. Start it with the same to "
+            "go on with it, or wait until it is done."
         )
 
 
