@@ -106,9 +106,9 @@ def open_closed_streams() -> None:
     Messages that nobody wants go nowhere. The answer is to fail in words, so its stream is one that cannot be written.
     """
     if sys.stdout is None:
-        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", encoding="utf-8")
     if sys.stderr is None:
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8")
 
 
 def forget_unwritten(stream: OutputWrapper) -> None:

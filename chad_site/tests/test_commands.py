@@ -123,3 +123,24 @@ def test_every_line_of_a_batch_has_its_answer(tmp_path: Path) -> None:
         '{"error": "The line is empty."}',
         '{"error": "The line has 3 columns, not 2."}',
     ]
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "answered", "said"),
+    [
+        ("1", 1, "", "The answer cannot be written to standard output: Bad file descriptor.\n"),
+        ("2", 0, "hop_s", ""),
+        ("12", 1, "", ""),
+    ],
+)
+def test_closed_standard_streams_are_no_traceback(
+    tmp_path: Path, closed: str, status: int, answered: str, said: str
+) -> None:
+    (tmp_path / "a.pv").write_text("60\n" * 50)
+    closing = " ".join(f"{number}>&-" for number in closed)
+    done = subprocess.run(
+        ["bash", "-c", f'"$0" manage.py melody "$1" {closing}', sys.executable, str(tmp_path / "a.pv")],
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (status, said)
+    assert answered in done.stdout

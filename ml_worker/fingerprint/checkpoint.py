@@ -154,7 +154,7 @@ class Checkpoint:
             return cls(settings, state, data, dict(text["figures"]), str(text["created"]), str(text["name"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise UnusableCheckpoint(
-                "This checkpoint was made by another version of the platform; its settings are not known here."
+                "This checkpoint was made by another version of CHAD, or its settings make no sense. Train again."
             ) from error
 
 

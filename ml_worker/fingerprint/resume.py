@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import logging
 import struct
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +25,8 @@ from ml_worker.fingerprint.checkpoint import (
 )
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.settings import Settings
+
+log = logging.getLogger(__name__)
 
 ENTRY = "chad_training_state"
 Found = tuple[int, list[float], list[dict[str, float]]]
@@ -89,9 +91,7 @@ class RunState:
         aside = self.path.with_name(self.path.name + ".damaged")
         with contextlib.suppress(FileNotFoundError):  # where another process of the run was faster
             self.path.replace(aside)
-        warnings.warn(
-            f"The saved state of the training is damaged. It is now {aside}; training begins anew.", stacklevel=3
-        )
+        log.warning("The saved state of the training is damaged. It is now %s; training begins anew.", aside)
 
     def remove(self) -> None:
         """Forgets the state once the checkpoint is saved."""

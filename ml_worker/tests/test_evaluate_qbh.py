@@ -1,13 +1,17 @@
 """`manage.py evaluate_qbh`: its answer on standard output, its messages on standard error, bad input in one line."""
 
+import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 
 from chad_site.commands import UNREAD
+from ml_worker.audio.melody_files import ReadingStopped
 from ml_worker.management.commands.evaluate_qbh import Command
 from ml_worker.tests.made_matchers import Alike, ByMeanPitch, curve
+from ml_worker.tests.made_pairs import TINY, untrained
 
 
 @pytest.fixture
@@ -134,3 +138,63 @@ def test_the_answer_overwrites_nothing_that_is_asked_with(places, capsys, name):
     assert stop.value.code == 2
     assert "is part of what is evaluated" in capsys.readouterr().err
     assert (places / name).read_bytes() == before
+
+
+def test_an_answer_that_cannot_be_written_to_a_file_is_printed_all_the_same(places, capsys):
+    (places / "full.json").symlink_to("/dev/full")
+    with pytest.raises(SystemExit) as stop:
+        called(places, "--json", "--out", str(places / "full.json"))
+    printed = capsys.readouterr()
+    assert stop.value.code == 1
+    assert json.loads(printed.out)["targets"] == 3
+    assert printed.err.splitlines()[-1] == f"{places / 'full.json'} cannot be written: No space left on device."
+    assert Path("/dev/full").is_char_device()
+
+
+def test_an_older_answer_stays_where_a_new_one_cannot_be_written(places, capsys):
+    (places / "answer.json").write_text("the older one")
+    (places / "answer.json.part").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        called(places, "--out", str(places / "answer.json"))
+    assert stop.value.code == 1
+    assert "baseline" in capsys.readouterr().out
+    assert (places / "answer.json").read_text() == "the older one"
+
+
+def test_a_link_keeps_leading_to_the_answer(places):
+    (places / "latest.json").symlink_to(places / "answer.json")
+    called(places, "--out", str(places / "latest.json"))
+    assert (places / "latest.json").is_symlink()
+    assert json.loads((places / "answer.json").read_text())["targets"] == 3
+
+
+def test_links_that_lead_in_circles_are_refused(places, capsys):
+    (places / "loop").symlink_to(places / "loop")
+    for options in (["q.tsv", "--out", "loop"], ["loop", "--out", "a.json"], ["loop"]):
+        queries, *others = [str(places / one) if one[0] != "-" else one for one in options]
+        with pytest.raises(SystemExit) as stop:
+            call_command("evaluate_qbh", queries, str(places / "targets"), *others)
+        assert stop.value.code == 2
+        assert f"{places / 'loop'} cannot be" in capsys.readouterr().err
+    assert (places / "loop").is_symlink()
+
+
+def test_a_killed_reader_ends_the_command_in_words(places, capsys, monkeypatch):
+    def killed(*paths, **how):
+        raise ReadingStopped("A process was killed.")
+
+    monkeypatch.setattr("ml_worker.retrieval.qbh.read_melodies", killed)
+    with pytest.raises(SystemExit) as stop:
+        called(places)
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.strip() == "A process was killed."
+
+
+def test_a_checkpoint_that_does_not_fit_is_refused_before_anything_is_read(places, capsys, monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr("ml_worker.retrieval.qbh.read_melodies", pytest.fail)
+    wider = dataclasses.replace(untrained(TINY), settings=TINY.changed(width=8))
+    with pytest.raises(SystemExit) as stop:
+        called(places, "--checkpoint", str(wider.save(places)))
+    assert stop.value.code == 2
+    assert "cannot be used: The weights do not fit" in capsys.readouterr().err

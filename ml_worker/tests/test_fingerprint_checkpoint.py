@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 import pickle
 
 import pytest
 import safetensors.torch
 import torch
 
-from ml_worker.fingerprint.checkpoint import ENTRY, Checkpoint, UnusableCheckpoint, metadata_of
+from ml_worker.fingerprint.checkpoint import ENTRY, Checkpoint, UnusableCheckpoint, metadata_of, write_whole
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.fingerprinter import fingerprint
 from ml_worker.tests.made_pairs import TINY, made_pair, made_pairs, untrained
@@ -110,7 +112,15 @@ def with_text(checkpoint: Checkpoint, old: str, new: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [('"tau"', '"warmth"'), ('"short"', '"fused"'), ('"steps": 40', '"steps": "x"')]
+    ("old", "new"),
+    [
+        *[('"tau"', '"warmth"'), ('"short"', '"fused"'), ('"steps": 40', '"steps": "x"')],
+        *[('"hop_s": 0.25', f'"hop_s": {hop}') for hop in ("NaN", "0.0", "20.0", "Infinity")],
+        *[
+            ('"time_strides": [1, 2', '"time_strides": [0, 2'),
+            ('"dimensions": 32, "epsilon"', '"dimensions": 0, "epsilon"'),
+        ],
+    ],
 )
 def test_settings_of_another_version_are_refused_in_a_sentence(checkpoint, old, new):
     with pytest.raises(UnusableCheckpoint, match="another version"):
@@ -125,10 +135,35 @@ def test_a_changed_description_is_noticed(checkpoint, old, new):
         Checkpoint.from_bytes(with_text(checkpoint, old, new))
 
 
-def test_weights_of_another_size_are_refused(checkpoint):
-    wider = dataclasses.replace(checkpoint, settings=dataclasses.replace(TINY, width=8))
+@pytest.mark.parametrize("changes", [{"width": 8}, {"width": 2**16}, {"dimensions": 16}, {"attack": False}])
+def test_weights_of_another_size_are_refused(checkpoint, changes):
+    other = dataclasses.replace(checkpoint, settings=TINY.changed(**changes))
     with pytest.raises(UnusableCheckpoint, match="do not fit"):
-        wider.encoder()
+        other.encoder()
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_a_single_weight_that_is_no_finite_number_is_refused(checkpoint, wrong):
+    checkpoint.state["head.weight"][3, 5] = wrong
+    with pytest.raises(UnusableCheckpoint, match="not finite numbers"):
+        Checkpoint.from_bytes(checkpoint.to_bytes())
+
+
+def test_weights_of_zeros_alone_are_refused(checkpoint):
+    zeros = {name: torch.zeros_like(tensor) for name, tensor in checkpoint.state.items()}
+    with pytest.raises(UnusableCheckpoint, match="no weights but zeros"):
+        Checkpoint.from_bytes(dataclasses.replace(checkpoint, state=zeros).to_bytes())
+
+
+def test_what_cannot_be_written_leaves_nothing_behind(tmp_path, monkeypatch):
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_whole(tmp_path / "a", b"older")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_whole(tmp_path / "a", b"newer")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"older")]
 
 
 def test_a_missing_file_is_an_os_error(tmp_path):

@@ -173,13 +173,32 @@ def test_other_settings_do_not_take_up_an_interrupted_run(tmp_path):
     assert told[0].step == 1
 
 
-def test_a_damaged_state_costs_time_and_not_the_run(tmp_path):
+def with_a_flipped_bit(content: bytes) -> bytes:
+    """A weight or a number of the optimiser is another one, and the file can be read as before."""
+    changed = bytearray(content)
+    changed[-len(content) // 3] ^= 0x40
+    return bytes(changed)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [with_a_flipped_bit, lambda content: content[:100], lambda content: content.replace(b'\\"step\\"', b'\\"stop\\"')],
+    ids=["a bit", "cut off", "no step"],
+)
+def test_a_damaged_state_costs_time_and_not_the_run(tmp_path, damage, caplog):
     settings, pairs = dataclasses.replace(TINY, steps=4, look_every=2), made_pairs(range(4))
     with pytest.raises(Killed):
         train(settings, pairs, out=tmp_path, progress=kill_at(3))
     [state] = tmp_path.glob("*.state")
-    state.write_bytes(state.read_bytes()[:100])
-    assert train(settings, pairs, out=tmp_path).name == train(settings, pairs).name
+    content = state.read_bytes()
+    state.write_bytes(damage(content))
+    assert state.read_bytes() != content
+    told: list[Progress] = []
+    again = train(settings, pairs, out=tmp_path, progress=told.append)
+    assert told[0].step == 1
+    assert again.name == train(settings, pairs).name
+    assert "is damaged" in caplog.text
+    assert {path.suffix for path in tmp_path.iterdir()} == {".damaged", ".safetensors"}
 
 
 def test_the_checkpoint_lies_in_the_folder_and_nothing_else_does(tmp_path):

@@ -1,6 +1,7 @@
 """Melodies come from audio, MIDI and texts alike, and a file without one is refused in a sentence."""
 
 import contextlib
+import os
 
 import mido
 import numpy as np
@@ -9,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml_worker.audio import melody_files
-from ml_worker.audio.melody_files import HOP_S, LEGATO_S, MidiNote, hear, melody_of_notes, read_melodies, read_melody
+from ml_worker.audio.melody_files import (
+    HOP_S,
+    LEGATO_S,
+    MidiNote,
+    ReadingStopped,
+    hear,
+    melody_of_notes,
+    read_melodies,
+    read_melody,
+)
 from ml_worker.audio.sound import Sound, UnusableAudio
 from ml_worker.tests.made_audio import encoded, tone
 
@@ -173,6 +183,14 @@ def test_texts_that_are_no_curves_are_refused_by_name(tmp_path, name, text):
         read_melody(written(tmp_path / name, text))
 
 
+@pytest.mark.parametrize("name", ["a.f0", "a.pv"])
+def test_a_curve_of_gigabytes_is_refused_unread(tmp_path, name):
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(2 * 1024**3)
+    with pytest.raises(UnusableAudio, match=f"{name} is larger than 64 MB"):
+        read_melody(tmp_path / name)
+
+
 def test_a_curve_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xff\x00\xfe")
     with pytest.raises(UnusableAudio, match="not a text"):
@@ -254,6 +272,19 @@ def test_many_files_are_read_in_order_with_word_of_each(tmp_path, monkeypatch):
     assert all(one.seconds > 0 for one in readings)
     assert [message for _, message in said] == [f"{number + 1} of 6: {number}.mid" for number in range(6)]
     assert said[-1][0] == 1
+
+
+class Deadly:
+    """Ends the process that it is handed to, as the system does where memory runs out."""
+
+    def __reduce__(self):
+        return os._exit, (9,)
+
+
+def test_a_process_that_is_killed_ends_the_reading_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(melody_files, "MANY_FILES", 2)
+    with pytest.raises(ReadingStopped, match=r"was killed.*Close other programs"):
+        read_melodies([Deadly(), tmp_path / "a.mid"], processes=2)
 
 
 def test_no_files_give_no_readings():

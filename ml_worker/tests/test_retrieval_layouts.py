@@ -155,6 +155,14 @@ def test_ioacas_in_two_parts(tmp_path):
     assert names_of(collection) == [f"IOACAS_pt{part}/0000{tune}" for part in (1, 2) for tune in (1, 2)]
 
 
+def test_parts_of_ioacas_in_folders_of_one_name_stay_apart(tmp_path):
+    for place in ("a", "b"):
+        tree(tmp_path / place / "pt", "w/F001.wav", "m/00001.mid", **{"query.list": "F001\t00001\n"})
+    collection = ioacas(tmp_path)
+    assert [target for _, target in asked(collection)] == ["a/pt/00001", "b/pt/00001"]
+    assert names_of(collection) == ["a/pt/00001", "b/pt/00001"]
+
+
 def test_thinkit(tmp_path):
     tree(tmp_path, "Query/D001.wav", "REFMIDI/001.mid", **{"query.list": "D001.wav\t001\nD002.wav\t001\n"})
     collection = ioacas(tmp_path)
@@ -177,6 +185,13 @@ def test_mtg_qbh(tmp_path):
         ("audio/q3.wav", "Unknown"),
     ]
     assert names_of(collection) == ["Bjork - Joga", "help", "other"]
+
+
+def test_mtg_qbh_with_texts_that_begin_with_empty_lines_and_short_rows(tmp_path):
+    table = "\n \nfile,title,artist\nq2.wav\nq1.wav,Help!,The Beatles,more\n"
+    root = tree(tmp_path / "hums", "q1.wav", "q2.wav", **{"a.txt": "\nRead me.\n\n", "m.csv": table})
+    songs = tree(tmp_path / "songs", "help.mp3")
+    assert asked(mtg_qbh(root, songs)) == [("q2.wav", None), ("q1.wav", "help")]
 
 
 def test_mtg_qbh_needs_songs_and_a_table(tmp_path):
@@ -207,6 +222,12 @@ def test_chad_with_its_table(tmp_path):
     assert asked(collection) == [("1/10/101.wav", "1"), ("2/20/201.wav", "2")]
     assert names_of(collection) == ["1", "2"]
     assert ["1 of the 3 hums" in sentence for sentence in collection.left_out] == [True]
+
+
+def test_a_table_of_chad_that_is_cut_off_is_refused(tmp_path):
+    tree(tmp_path, "1/10/100.mp3", "1/10/101.wav", **{"metadata/dataset.csv": f"{CHAD_TABLE}3,30\n"})
+    with pytest.raises(BadCollection, match=r"Row 7 of .*dataset\.csv has no id, audio_type\."):
+        chad(tmp_path)
 
 
 def test_chad_with_songs_from_elsewhere(tmp_path):
