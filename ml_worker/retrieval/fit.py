@@ -34,7 +34,7 @@ HUMS, COMPOSED, COMPOSER_SEED = 70 * STARTS, 1000, 2
 # Hums beside them that go on beyond the tune's end; people do it now and then.
 HUMS_BEYOND = 40
 # The networks' share of what was fitted. Chosen on the half of f0/mast that constants may be chosen on (real voices).
-TRUST = 0.5
+TRUST = 0.75
 FITTED_ON = "simulated hums of tunes held back from training"
 
 
