@@ -206,7 +206,7 @@ def hum_of(score: Score, number: int, rng: np.random.Generator, track: Track = t
     phrases = phrase_starts(score)[: None if last > 1 else 1]
     first = (0, int(rng.choice(phrases[phrases < last])), int(rng.integers(last)))[number % STARTS]
     end = max(first + 4, int(np.searchsorted(starts_s, starts_s[first] + seconds)))
-    return hummed(score.notes[first:end], number, track)
+    return as_hummed(score.notes[first:end], number, track)
 
 
 def hum_beyond(score: Score, number: int, rng: np.random.Generator, track: Track = track_melody) -> Source:
@@ -215,15 +215,15 @@ def hum_beyond(score: Score, number: int, rng: np.random.Generator, track: Track
     inside_s = seconds * (1 - rng.uniform(*BEYOND))
     starts_s = np.array([note.start_s for note in score.notes])
     end_s = score.notes[-1].end_s
-    first = min(int(np.searchsorted(starts_s, end_s - inside_s)), len(starts_s) - 4)
+    first = max(0, min(int(np.searchsorted(starts_s, end_s - inside_s)), len(starts_s) - 4))
     again = [note for note in score.notes if note.start_s - starts_s[0] < seconds - (end_s - starts_s[first])]
     moved = [
         TimedNote(note.start_s + end_s - starts_s[0], note.end_s + end_s - starts_s[0], note.pitch) for note in again
     ]
-    return hummed([*score.notes[max(0, first) :], *moved], number, track)
+    return as_hummed([*score.notes[first:], *moved], number, track)
 
 
-def hummed(part: Sequence[TimedNote], number: int, track: Track) -> Source:
+def as_hummed(part: Sequence[TimedNote], number: int, track: Track) -> Source:
     """Notes as a simulated singer hums them; every other one is poor, two of five sing into a phone."""
     notes = [(note.start_s - part[0].start_s, note.end_s - part[0].start_s, note.pitch) for note in part]
     style = "poor" if number % 2 else "free"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from ml_worker.audio.decode import decode
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.trackers import track_melody
+from ml_worker.judging.measure.mast_curves import mast_curves, mast_half
 from ml_worker.retrieval import warping
 from ml_worker.retrieval.classical import FROM_START_S, ClassicalMatcher, StartCosts
 from ml_worker.retrieval.hum_line import LONGEST_S, hum_lines
@@ -142,22 +141,16 @@ def test_it_is_no_worse_than_plain_linear_scaling(matcher):
 
 
 def test_sung_performances_find_their_melody():
-    folder = shared_data("f0", "mast")
-    rows = list(csv.DictReader((folder / "index.tsv").open(encoding="utf-8"), delimiter="\t"))
-    names = sorted({row["melody"] for row in rows})
-    with np.load(folder / "f0.npz") as curves:
-        first = {row["melody"]: row["key"] for row in reversed(rows) if row["kind"] == "reference"}
-        references = [_from_hz(curves[first[name]]) for name in names]
-        sung = [row for row in rows if row["kind"] == "pass" and row["melody"] in names[::2]][::4]
-        performances = [(_from_hz(curves[row["key"]]), names.index(row["melody"])) for row in sung]
+    curves = mast_curves(shared_data("f0", "mast").parents[1])
+    names = sorted({curve.name for curve in curves})
+    first = {curve.name: curve.melody for curve in reversed(curves) if curve.kind == "reference"}
+    references = [first[name] for name in names]
+    tuned = mast_half(curves, tuning=True)
+    sung = [curve for curve in curves if curve.kind == "pass" and curve.name in tuned][::4]
+    performances = [(curve.melody, names.index(curve.name)) for curve in sung]
     matcher = ClassicalMatcher(references)
     ranks = [rank_of(name, range(20), matcher.match(one, from_start=True).scores) for one, name in performances]
     assert hit_rates(ranks).mrr > 0.9
-
-
-def _from_hz(f0_hz: np.ndarray) -> Melody:
-    f0_hz = f0_hz.astype(np.float32)
-    return Melody(0.01, f0_hz, f0_hz > 0, (f0_hz > 0).astype(np.float32), "curve")
 
 
 # --- where a hum starts

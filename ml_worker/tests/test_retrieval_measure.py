@@ -78,7 +78,7 @@ def test_simulated_hums_begin_by_turns_and_are_heard():
 @pytest.mark.parametrize("number", range(4))
 def test_hums_that_go_on_begin_before_the_end_and_then_again(number, monkeypatch):
     parts = []
-    monkeypatch.setattr(benchmarks, "hummed", lambda part, number, track: parts.append(part))
+    monkeypatch.setattr(benchmarks, "as_hummed", lambda part, number, track: parts.append(part))
     score = SCORES[number]
     hum_beyond(score, number, np.random.default_rng(number))
     (part,) = parts
