@@ -1,0 +1,31 @@
+"""What machines do and make, as rows."""
+
+from ml_worker.models.checkpoints import (
+    COMPARED,
+    STARTER_MINES,
+    Checkpoint,
+    CheckpointQuerySet,
+    FingerprintSet,
+    fingerprints_name,
+    weights_name,
+)
+from ml_worker.models.jobs import HEARTBEAT, MAX_ATTEMPTS, STALE_AFTER, Job, JobQuerySet
+from ml_worker.models.pairs import MinedPair, MinedPairQuerySet, picture_name
+
+__all__ = [
+    "COMPARED",
+    "HEARTBEAT",
+    "MAX_ATTEMPTS",
+    "STALE_AFTER",
+    "STARTER_MINES",
+    "Checkpoint",
+    "CheckpointQuerySet",
+    "FingerprintSet",
+    "Job",
+    "JobQuerySet",
+    "MinedPair",
+    "MinedPairQuerySet",
+    "fingerprints_name",
+    "picture_name",
+    "weights_name",
+]
