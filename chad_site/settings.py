@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -249,6 +250,14 @@ LOGGING = {
 
 SLOTS_PER_FRAGMENT = env.int("CHAD_SLOTS_PER_FRAGMENT", default=7)
 VERDICTS_TO_SETTLE = env.int("CHAD_VERDICTS_TO_SETTLE", default=2)
+# Whether rounds of training and mining begin by themselves: after so many newly accepted hums and cover fragments, or
+# after so many days with a few of them. How many findings of which the machine is sure people are asked about in each,
+# and how long a round waits for verdicts.
+ROUNDS_SCHEDULED = env.bool("CHAD_ROUNDS_SCHEDULED", default=True)
+ROUND_AFTER_NEW = env.int("CHAD_ROUND_AFTER_NEW", default=200)
+ROUND_AFTER_DAYS = env.int("CHAD_ROUND_AFTER_DAYS", default=14)
+ROUND_AUDITED = env.int("CHAD_ROUND_AUDITED", default=20)
+ROUND_WAITS_DAYS = env.int("CHAD_ROUND_WAITS_DAYS", default=7)
 # Whether items of known truth are mixed into the double-check.
 CONTROL_ITEMS = env.bool("CHAD_CONTROL_ITEMS", default=True)
 # A folder with htdemucs as safetensors; without it the weight-free separation is used.
@@ -258,3 +267,11 @@ DEMUCS_WEIGHTS = env("CHAD_DEMUCS_WEIGHTS", default="")
 # Where a video is fetched by its id, and by which of yt-dlp's readers; nothing else is ever fetched.
 VIDEO_ADDRESS = env("CHAD_VIDEO_ADDRESS", default="https://www.youtube.com/watch?v={id}")
 VIDEO_EXTRACTORS = env.list("CHAD_VIDEO_EXTRACTORS", default=["youtube"])
+# Seconds between two downloads, and between two calls of a search or of a look whether videos are still there.
+VIDEO_PAUSE_S = env.float("CHAD_VIDEO_PAUSE_S", default=10.0)
+CALL_PAUSE_S = env.float("CHAD_CALL_PAUSE_S", default=2.0)
+# How often the video site is asked for covers, and how many videos one question gives at most.
+SEARCHES_AN_HOUR = env.int("CHAD_SEARCHES_AN_HOUR", default=60)
+SEARCH_RESULTS = env.int("CHAD_SEARCH_RESULTS", default=30)
+# Whether a video is still there is looked at again after so long.
+AVAILABILITY_EVERY = timedelta(days=env.int("CHAD_AVAILABILITY_DAYS", default=30))

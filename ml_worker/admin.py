@@ -5,7 +5,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from chad_site.celery import nudge
-from ml_worker.models import Checkpoint, FingerprintSet, Job
+from ml_worker.models import (
+    Checkpoint,
+    FingerprintSet,
+    Job,
+    MinedPair,
+    Round,
+    RoundFinding,
+    RoundStep,
+    StandingChange,
+)
 from recordings.rows_admin import RowsAdmin
 
 
@@ -55,6 +64,44 @@ class CheckpointAdmin(RowsAdmin):
     def loss(self, checkpoint: Checkpoint) -> str:
         loss = checkpoint.figures.get("loss_last")
         return "–" if loss is None else f"{loss:.3f}"
+
+
+@admin.register(StandingChange)
+class StandingChangeAdmin(RowsAdmin):
+    list_display = ("checkpoint", "before", "after", "why", "person", "at", "undone_at")
+    list_filter = ("after", "at")
+    search_fields = ("checkpoint__name", "why")
+
+
+@admin.register(Round)
+class RoundAdmin(RowsAdmin):
+    list_display = ("number", "state", "why", "asked_by", "created_at", "finished_at")
+    list_filter = ("state", "created_at")
+    search_fields = ("why", "decision")
+
+
+@admin.register(RoundStep)
+class RoundStepAdmin(RowsAdmin):
+    list_display = ("round", "name", "state", "reason", "attempts", "started_at", "finished_at")
+    list_filter = ("name", "state")
+    search_fields = ("reason",)
+    list_select_related = ("round",)
+
+
+@admin.register(RoundFinding)
+class RoundFindingAdmin(RowsAdmin):
+    list_display = ("round", "fragment", "recording", "start_s", "correlation", "is_sure", "asked_about")
+    list_filter = ("round", "is_sure")
+    search_fields = ("fragment__recording__song__title",)
+    list_select_related = ("round", "fragment__recording__song", "recording__song", "asked_about")
+
+
+@admin.register(MinedPair)
+class MinedPairAdmin(RowsAdmin):
+    list_display = ("original", "cover", "finding", "covered_share", "tempo_ratio", "checkpoint", "created_at")
+    list_filter = ("finding", "checkpoint")
+    search_fields = ("original__song__title",)
+    list_select_related = ("original__song", "cover__song")
 
 
 @admin.register(FingerprintSet)

@@ -31,7 +31,9 @@ RESULTS_LISTED = 8
 
 STATION_OF = {
     Job.Kind.RENDER: "songs",
+    Job.Kind.SEARCH: "songs",
     Job.Kind.FETCH: "songs",
+    Job.Kind.AVAILABLE: "songs",
     Job.Kind.INGEST: "songs",
     Job.Kind.ANALYSE: "songs",
     Job.Kind.CHECK: "hums",
@@ -41,6 +43,7 @@ STATION_OF = {
     Job.Kind.CONTROLS: "double-check",
     Job.Kind.CROWD: "double-check",
     Job.Kind.REASK: "double-check",
+    Job.Kind.ROUND: "training",
 }
 
 
@@ -131,7 +134,7 @@ def songs_not_mined() -> QuerySet[Song]:
     mined = Job.objects.filter(kind=Job.Kind.MINE, state=Job.State.DONE)
     used = Checkpoint.objects.to_mine_with()
     if used:
-        mined = mined.filter(created_at__gt=used.created_at)
+        mined = mined.filter(created_at__gt=used.promoted_at or used.created_at)
     return songs_to_mine().exclude(pk__in=uuids(mined.values_list("subject", flat=True)))
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from annotation.models import Reviewer
-from ml_worker.models import Job
+from ml_worker.models import Job, Round
 from recordings.models import Humming, Recording, Song
 
 ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -78,12 +78,14 @@ def rows_of(kind: str, subjects: list[str]) -> dict[str, Model]:
 def table_of(kind: str) -> QuerySet | None:
     if kind in OF_A_RECORDING:
         return Recording.objects.select_related("song")
-    if kind == Job.Kind.MINE:
+    if kind in (Job.Kind.MINE, Job.Kind.SEARCH):
         return Song.objects.all()
     if kind == Job.Kind.CHECK:
         return Humming.objects.select_related("fragment__recording__song")
     if kind == Job.Kind.REASK:
         return Reviewer.objects.select_related("person")
+    if kind == Job.Kind.ROUND:
+        return Round.objects.all()
     return None
 
 
@@ -109,13 +111,18 @@ def about(kind: str, subject: str, row: Model | None) -> About:
     if isinstance(row, Recording):
         return About(f"{row.song.title}, {row.kind}", reverse("song", args=[row.song_id]))
     if isinstance(row, Song):
-        return About(row.title, reverse("song", args=[row.pk]))
+        page = "covers-of-song" if kind == Job.Kind.SEARCH else "song"
+        return About(row.title, reverse(page, args=[row.pk]))
     if isinstance(row, Humming):
         return About(row.fragment.song.title, reverse("song", args=[row.fragment.recording.song_id]))
+    if isinstance(row, Round):
+        return About(str(row), reverse("checkpoints"))
     if isinstance(row, Reviewer):
         return About(row.person.get_username(), reverse("agreement"))
     if kind in (Job.Kind.CONTROLS, Job.Kind.CROWD):
         return About("the double-check", reverse("agreement"))
+    if kind == Job.Kind.AVAILABLE:
+        return About("the fetched videos", reverse("covers"))
     if kind == Job.Kind.TRAIN:
         return About(f"the {subject or 'short'} network", reverse("checkpoints"))
     if kind == Job.Kind.RELEASE:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Q
 
 from ml_worker.chain import plural
-from ml_worker.models import COMPARED, Checkpoint, Job
+from ml_worker.models import COMPARED, Checkpoint, Job, StandingChange
 from recordings.models import CoverFragment, Humming, Release, TrainingUse
 
 # Spans at which the page tells the null level, seconds: the shortest fragment, a usual one, the longest.
@@ -129,6 +129,7 @@ class ShownCheckpoint:
 
     Attributes:
         is_latest: it is the one that is used, of its kind.
+        hums, covers: how many versions of each it was trained on.
         tunes: that hums were simulated of.
         gone: what it was trained on and what may not be trained on any more, by the reason.
         found: cover fragments that were found with it.
@@ -138,9 +139,15 @@ class ShownCheckpoint:
     is_latest: bool
     songs: int
     hums: int
+    covers: int
     tunes: int
     gone: Gone
     found: int
+
+    @property
+    def self_made_percent(self) -> float:
+        """Of the labels that it was trained on, how many nobody but a machine has judged."""
+        return 100 * self.row.figures.get("material", {}).get("self_made_of_pairs", 0.0)
 
     @cached_property
     def curve(self) -> LearningCurve:
@@ -152,9 +159,16 @@ class ShownCheckpoint:
         compared = self.row.figures.get(COMPARED)
         if not compared:
             return ""
-        hums = f"{compared['queries']} {'simulated hums' if compared['is_simulated'] else 'hums of validation songs'}"
-        words = f"MRR {compared['mrr']:.2f} on {hums}, that of the starter checkpoint {compared['mrr_of_starter']:.2f}"
-        return f"{words}: it is worse, and is not used." if compared["is_worse"] else f"{words}."
+        hums = "simulated hums" if compared.get("is_simulated") else "hums of validation songs"
+        words = f"MRR {compared['mrr']:.2f} on {compared['queries']} {hums}"
+        return f"{words}, that of the starter checkpoint {compared['mrr_of_starter']:.2f}."
+
+    @cached_property
+    def changed_by_hand(self) -> StandingChange | None:
+        """The latest change of how it stands, where a person made it."""
+        changes = self.row.standing_changes.filter(undone_at=None).select_related("person")
+        latest = changes.order_by("pk").last()
+        return latest if latest and latest.person else None
 
     @property
     def looks(self) -> list[dict[str, Any]]:
@@ -191,12 +205,15 @@ def checkpoints() -> list[ShownCheckpoint]:
 
 def shown_checkpoint(row: Checkpoint, is_latest: bool, gone: Gone) -> ShownCheckpoint:
     versions = row.data["versions"]
-    songs, hums = {song for song, _, _ in versions}, {hum for _, _, hum in versions}
+    songs, different = {song for song, _, _ in versions}, {version for _, _, version in versions}
+    material = row.figures.get("material", {})
+    covers = material.get("covers_by_people", 0) + material.get("covers_by_machine", 0)
     return ShownCheckpoint(
         row=row,
         is_latest=is_latest,
         songs=len(songs),
-        hums=len(hums),
+        hums=len(different) - covers,
+        covers=covers,
         tunes=len(row.data.get("tunes", ())),
         gone=gone,
         found=CoverFragment.objects.filter(checkpoint=row.name).count(),

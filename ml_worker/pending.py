@@ -1,5 +1,6 @@
 """What lower parts wait for, made into jobs: a recording without audio, one without an analysis, a hum without a check,
-a reviewer whose verdicts are doubted; and, now and then, control items to be made and reviewers to be measured.
+a reviewer whose verdicts are doubted; and, now and then, control items to be made, reviewers to be measured and videos
+to be looked at.
 
 It is asked every few seconds, so what it asks stays small however much there is. A subject whose last job failed is
 not tried again by itself: a person reads the sentence and starts it anew.
@@ -15,8 +16,9 @@ from django.utils import timezone
 
 from annotation.double_check.control_items import MOST, doubtful, wanted
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
+from ml_worker import rounds
 from ml_worker.models import Job
-from recordings.models import CoverFragment, Humming, Recording
+from recordings.models import AvailabilityCheck, CoverFragment, Humming, Recording
 
 # Somebody is looking at the screen.
 PERSON_WAITS = 100
@@ -28,6 +30,8 @@ DOUBTED = 40
 SOON = 20
 # Control items are made, and reviewers measured, not more often than this.
 NOW_AND_THEN = timedelta(minutes=10)
+# A video site that was out of reach is left alone for so long.
+REST = timedelta(hours=1)
 
 KIND_OF_SOURCE = {
     Recording.Source.GENERATED: Job.Kind.RENDER,
@@ -62,6 +66,9 @@ def make_jobs() -> None:
         Job.ask(Job.Kind.CONTROLS, priority=SOON)
     if measuring_is_due():
         Job.ask(Job.Kind.CROWD, priority=SOON)
+    if looking_is_due():
+        Job.ask(Job.Kind.AVAILABLE, priority=Job.UNHURRIED)
+    rounds.look_after()
 
 
 def asked_since(kind: str, when: datetime) -> bool:
@@ -114,3 +121,12 @@ def measuring_is_due() -> bool:
     if measured_at:
         new = new.filter(at__gt=measured_at)
     return new.exists() and not asked_since(Job.Kind.CROWD, a_while_ago)
+
+
+def looking_is_due() -> bool:
+    """Videos are to be looked at whether they are still there, and the last look was a while ago."""
+    now = timezone.now()
+    if asked_since(Job.Kind.AVAILABLE, now - NOW_AND_THEN):
+        return False
+    lately = Job.objects.filter(state=Job.State.FAILED, kind=Job.Kind.AVAILABLE, created_at__gte=now - REST)
+    return not lately.exists() and AvailabilityCheck.due(now).exists()

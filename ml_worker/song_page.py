@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from ml_worker import chain
 from ml_worker.jobs_in_words import OF_A_RECORDING
-from ml_worker.models import Job
+from ml_worker.models import Job, MinedPair
 from recordings.models import Analysis, CoverFragment, Humming, Recording, Song
 from recordings.models.songs import LONGEST_FRAGMENT_S, SHORTEST_FRAGMENT_S
 
@@ -27,12 +28,13 @@ TAKES_IN_WORDS = {
 
 @dataclass(frozen=True)
 class ShownRecording:
-    """A recording with its analyses and the job that works on it, or that failed on it."""
+    """A recording with its analyses and the job that works on it, or that failed on it; a mined cover with its pair."""
 
     row: Recording
     name: str
     analyses: list[Analysis]
     job: Job | None
+    pair: MinedPair | None = None
 
     @property
     def is_open(self) -> bool:
@@ -48,15 +50,30 @@ class ShownRecording:
         return "ready" if self.analyses else "analysing"
 
     @property
+    def odd(self) -> str:
+        """What is odd about a cover; "" where nothing is, or where somebody has looked at it."""
+        return self.pair.in_words if self.pair and self.pair.is_odd and not self.pair.looked_at else ""
+
+    @property
     def failure(self) -> str:
         return self.row.failure or (self.job.failure if self.job else "")
 
 
 def shown_recordings(song: Song) -> list[ShownRecording]:
     """The original, then the covers as they came."""
-    rows = list(song.recordings.order_by("-kind", "created_at").prefetch_related("analyses"))
+    rows = list(in_order(song).prefetch_related("analyses"))
     jobs, names = latest_jobs(rows), names_of(rows)
-    return [ShownRecording(row, names[row.pk], list(row.analyses.all()), jobs.get(str(row.pk))) for row in rows]
+    mined = MinedPair.objects.filter(original__song=song, cover__song=song).select_related("seems_to_be")
+    pairs = {pair.cover_id: pair for pair in mined}
+    return [
+        ShownRecording(row, names[row.pk], list(row.analyses.all()), jobs.get(str(row.pk)), pairs.get(row.pk))
+        for row in rows
+    ]
+
+
+def in_order(song: Song) -> QuerySet[Recording]:
+    """The original, then the covers as they came."""
+    return song.recordings.order_by("-kind", "created_at")
 
 
 def names_of(recordings: list[Recording]) -> dict[UUID, str]:
@@ -84,13 +101,17 @@ def cover_fragments_of(song: Song, recordings: list[ShownRecording]) -> list[Cov
     """What was found in the song's covers, by phrase and then the surest first; each knows its `phrase`, or None, and
     its `cover` by name."""
     found = CoverFragment.objects.filter(fragment__recording__song=song).select_related("fragment", "recording")
-    live = song.original.fragments.live().values_list("pk", flat=True) if song.original else []
-    numbers = {pk: number for number, pk in enumerate(live, start=1)}
+    numbers = phrase_numbers(song.original) if song.original else {}
     names = {one.row.pk: one.name for one in recordings}
     rows = list(found.order_by("fragment__start_s", "-correlation"))
     for row in rows:
         row.phrase, row.cover = numbers.get(row.fragment_id), names.get(row.recording_id, "")
     return rows
+
+
+def phrase_numbers(original: Recording) -> dict[UUID, int]:
+    """The live fragments of an original by their numbers, from 1."""
+    return {pk: number for number, pk in enumerate(original.fragments.live().values_list("pk", flat=True), start=1)}
 
 
 def why_not_mine(song: Song) -> str:

@@ -15,6 +15,7 @@ from annotation.models import Guest
 from chad_site.celery import call_for_work
 from ml_worker import pending
 from ml_worker.models import Job
+from ml_worker.polite import kinds_that_wait
 from ml_worker.running import run
 
 
@@ -45,8 +46,11 @@ def work(queue: str) -> None:
 
 
 def claimable(queue: str) -> QuerySet[Job]:
-    """The jobs of a queue. Of those that nobody waits for only a few run at once, so that people find a free worker."""
-    jobs = Job.objects.of_queue(queue)
+    """The jobs of a queue. Of those that nobody waits for only a few run at once, so that people find a free worker.
+
+    Searches and downloads stay in the queue while the video site is to be spared.
+    """
+    jobs = Job.objects.of_queue(queue).exclude(kind__in=kinds_that_wait())
     if queue == "heavy" or jobs.running_unhurried().count() < settings.UNHURRIED_JOBS:
         return jobs
     return jobs.urgent()

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from ml_worker.views import manage_api, pages, removals
+from ml_worker.views import covers, manage_api, pages, pairs, removals, rounds, rounds_api
 
 urlpatterns = [
     path("manage/", pages.chain, name="chain"),
@@ -10,11 +10,31 @@ urlpatterns = [
     path("manage/songs/<uuid:song_id>/put-back/", removals.put_back, name="put-back-song"),
     path("manage/removals/", removals.removals, name="removals"),
     path("manage/import/", pages.import_recording, name="import-recording"),
+    path("manage/covers/", covers.covers, name="covers"),
+    path("manage/covers/<uuid:song_id>/", covers.covers_of_song, name="covers-of-song"),
+    path("manage/pairs/", pairs.pairs, name="pairs"),
+    path("manage/pairs/<int:pair_id>/", pairs.pair, name="pair"),
+    path("manage/pairs/<int:pair_id>/keep/", pairs.keep, name="keep-pair"),
+    path("manage/pairs/<int:pair_id>/look-again/", pairs.look_again, name="look-again"),
+    path("manage/rounds/", rounds.rounds, name="rounds"),
+    path("manage/rounds/<uuid:round_id>/", rounds.round, name="round"),
     path("manage/jobs/", pages.jobs, name="jobs"),
     path("manage/checkpoints/", pages.checkpoints, name="checkpoints"),
     path("manage/help/", pages.manage_help, name="manage-help"),
     path("manage/releases/", pages.releases, name="releases"),
     path("api/manage/chain", manage_api.Chain.as_view(), name="chain-now"),
+    path("api/manage/songs/<uuid:song_id>/search", covers.SearchCovers.as_view(), name="search-covers"),
+    path("api/manage/covers/<uuid:candidate_id>/decision", covers.CoverDecision.as_view(), name="cover-decision"),
+    path("api/manage/covers/lists", covers.CoverLists.as_view(), name="cover-lists"),
+    path("api/manage/pairs/<int:pair_id>/map.png", pairs.PairMap.as_view(), name="pair-map"),
+    path("api/manage/rounds", rounds_api.Rounds.as_view(), name="rounds-now"),
+    path("api/manage/rounds/<uuid:round_id>/stop", rounds_api.StopRound.as_view(), name="stop-round"),
+    path("api/manage/rounds/<uuid:round_id>/go-on", rounds_api.GoOnWithRound.as_view(), name="go-on-with-round"),
+    path(
+        "api/manage/checkpoints/<slug:name>/standing",
+        rounds_api.CheckpointStanding.as_view(),
+        name="checkpoint-standing",
+    ),
     path("api/manage/steps", manage_api.StartStep.as_view(), name="start-step"),
     path("api/manage/jobs/<uuid:job_id>/again", manage_api.JobAgain.as_view(), name="job-again"),
     path("api/manage/recordings/<uuid:recording_id>/fragments", manage_api.Fragments.as_view(), name="fragments"),

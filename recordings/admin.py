@@ -4,7 +4,10 @@ from django.contrib import admin
 
 from recordings.models import (
     Analysis,
+    AvailabilityCheck,
+    CoverCandidate,
     CoverFragment,
+    CoverSearch,
     Estimate,
     Fragment,
     HumCheck,
@@ -156,3 +159,30 @@ class StateChangeAdmin(RowsAdmin):
     search_fields = ("subject_id", "why", "person__username")
     list_select_related = ("person",)
     date_hierarchy = "at"
+
+
+@admin.register(CoverCandidate)
+class CoverCandidateAdmin(RowsAdmin):
+    list_display = (
+        "title", "song", "channel", seconds("duration_s", 1), "views", "state", "decided_by", "decided_at",
+        "created_at",
+    )  # fmt: skip
+    list_filter = ("state", "decided_at", "created_at")
+    search_fields = ("title", "channel", "youtube_id", "song__title", "found_by", "id")
+    list_select_related = ("song", "decided_by")
+
+
+@admin.register(CoverSearch)
+class CoverSearchAdmin(RowsAdmin):
+    list_display = ("query", "song", "found", "new", "at")
+    list_filter = ("at",)
+    search_fields = ("query", "song__title")
+    list_select_related = ("song",)
+
+
+@admin.register(AvailabilityCheck)
+class AvailabilityCheckAdmin(RowsAdmin):
+    list_display = ("recording", "at", "is_available", "said", "next_at")
+    list_filter = ("is_available", "at")
+    search_fields = ("recording__youtube_id", "recording__song__title", "said")
+    list_select_related = ("recording__song",)

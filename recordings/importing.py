@@ -27,13 +27,14 @@ class ImportRefused(ValueError):
 
 @dataclass(frozen=True)
 class About:
-    """What a person says of a recording that they bring in."""
+    """What a person says of a recording that they bring in: of a new song, or of one that is here."""
 
     title: str
     artist: str
     cover_of: Song | None = None
     licence: str = ""
     redistributable: bool = False
+    original_of: Song | None = None
 
     def __post_init__(self) -> None:
         if not (self.title.strip() and self.artist.strip()):
@@ -83,7 +84,7 @@ def import_video(youtube_id: str, about: About) -> tuple[Recording, bool]:
 
 
 def _announce(about: About, source: str) -> Recording:
-    song = about.cover_of or Song(title=about.title.strip(), artist=about.artist.strip())
+    song = about.cover_of or about.original_of or Song(title=about.title.strip(), artist=about.artist.strip())
     return Recording(
         song=song,
         kind=Recording.Kind.COVER if about.cover_of else Recording.Kind.ORIGINAL,
@@ -97,7 +98,7 @@ def _announce(about: About, source: str) -> Recording:
 def _insert(recording: Recording, about: About, twins: QuerySet[Recording]) -> tuple[Recording, bool]:
     try:
         with transaction.atomic():
-            if about.cover_of is None:
+            if about.cover_of is None and about.original_of is None:
                 recording.song.save()
             recording.save(force_insert=True)
     except IntegrityError:  # somebody brought the same in at this moment: theirs is the one

@@ -33,7 +33,7 @@ from annotation.tests.hum_stage import (
     state_is,
     storage,
 )
-from recordings.models import Humming
+from recordings.models import AvailabilityCheck, CoverCandidate, Humming
 from recordings.tests import factories
 
 __all__ = ["alice", "open_browser", "storage"]
@@ -199,6 +199,41 @@ def test_the_admins_pages_of_removals(open_browser: OpenBrowser) -> None:
     look_at(page, "a song that was taken down")
     page.goto("/manage/removals/?kind=song")
     look_at(page, "removals")
+
+
+def test_the_admins_pages_of_covers(open_browser: OpenBrowser) -> None:
+    page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
+    page.goto("/manage/covers/")
+    look_at(page, "covers, without songs")
+    page.get_by_role("button", name="Show what would come").click()
+    expect(page.get_by_text("Choose a list.")).to_be_visible()
+    look_at(page, "a list, with an error")
+    table = b"title,artist,youtube_id\nA song,Somebody,aaaaaaaaaaa\nA song,Another,bbbbbbbbbbb\none cell\n"
+    page.set_input_files("#list-file", {"name": "my.csv", "mimeType": "text/csv", "buffer": table})
+    page.get_by_role("button", name="Show what would come").click()
+    expect(page.get_by_role("heading", name="What would come")).to_be_visible()
+    look_at(page, "what a list would bring")
+    song = factories.make_song()
+    page.goto(f"/manage/covers/{song.pk}/")
+    look_at(page, "covers of a song, none yet")
+    why = [{"filter": "live", "sentence": "It is live."}]
+    for number, state in enumerate(CoverCandidate.State):
+        aside = why if state == CoverCandidate.State.FILTERED else []
+        facts = {"title": f"Video {number}", "found_by": "a search", "filtered_because": aside, "state": state}
+        CoverCandidate.objects.create(song=song, youtube_id=f"{number:011d}", **facts)
+    for months in (20, 10):
+        video = factories.make_recording(song, "cover", source="youtube", youtube_id=f"a{months:010d}", hz=200 + months)
+        AvailabilityCheck.note(video, months == 20, at=timezone.now() + timedelta(days=30 * months))
+    page.goto("/manage/covers/")
+    expect(page.locator("#losses-plot svg")).to_be_visible()
+    look_at(page, "covers, with losses")
+    for state in CoverCandidate.State:
+        page.goto(f"/manage/covers/{song.pk}/?state={state}")
+        look_at(page, f"covers of a song, {state}")
+    page.goto(f"/manage/covers/{song.pk}/")
+    page.keyboard.press("n")
+    expect(page.get_by_role("button", name="Take back: Video 0")).to_be_visible()
+    look_at(page, "covers of a song, after a decision")
 
 
 def test_the_admins_pages_of_the_double_check(open_browser: OpenBrowser) -> None:

@@ -25,8 +25,9 @@ from django.utils import timezone
 from annotation.models import Consent, Guest, Lease, ReviewItem, Slot, Study, Verdict
 from annotation.roles import make_reviewer
 from annotation.tickets import ticket_for
-from ml_worker.models import Job
-from recordings.models import Humming
+from ml_worker.models import Checkpoint, Job, Round
+from ml_worker.tests.manage import make_checkpoint
+from recordings.models import CoverCandidate, Humming
 from recordings.storage import sha256_of
 from recordings.tests import factories
 
@@ -79,7 +80,12 @@ def world() -> World:
     Slot.lay_out()
     expires_at = timezone.now() + timedelta(minutes=5)
     rows["lease"] = Lease.objects.create(slot=leased.slots.first(), person=people["singer"], expires_at=expires_at)
+    rows["candidate"] = CoverCandidate.objects.create(
+        song=original.song, youtube_id="aaaaaaaaaaa", title="A cover", found_by="a search"
+    )
     rows["job"] = Job.objects.create(kind=Job.Kind.TRAIN, subject="short", state=Job.State.FAILED)
+    rows["round"] = Round.begin("Started by hand.")
+    rows["checkpoint"] = make_checkpoint(standing=Checkpoint.Standing.CANDIDATE)
     return World(people, rows)
 
 
@@ -119,6 +125,10 @@ def a_take(rows: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def a_list(rows: dict[str, Any]) -> dict[str, Any]:
+    return {"file": SimpleUploadedFile("covers.csv", b"title,artist\nA song,Somebody\n")}
+
+
 @dataclass(frozen=True)
 class Row:
     """What each of PEOPLE is answered: a status each, in their order."""
@@ -155,6 +165,10 @@ ADMIN_PAGE = (302, 403, 403, 403, 200)
 ADMIN_CALL = (401, 403, 403, 403, 200)
 ADMIN_MAKES = (401, 403, 403, 403, 201)
 REVIEWERS_CALL = (401, 403, 403, 200, 200)
+
+
+def promotion(rows: dict[str, Any]) -> dict[str, Any]:
+    return {"standing": "promoted", "why": "It finds more."}
 
 
 def bounds(start_s: float, end_s: float) -> Body:
@@ -224,6 +238,8 @@ TABLE = [
     Row("removals", "GET", ADMIN_PAGE),
     Row("import-recording", "GET", ADMIN_PAGE),
     Row("import-recording", "POST", (302, 403, 403, 403, 422), form=True),
+    Row("covers", "GET", ADMIN_PAGE),
+    Row("covers-of-song", "GET", ADMIN_PAGE, of("song")),
     Row("jobs", "GET", ADMIN_PAGE),
     Row("agreement", "GET", ADMIN_PAGE),
     Row("review-items", "GET", ADMIN_PAGE),
@@ -238,8 +254,17 @@ TABLE = [
     Row("study-payments", "GET", ADMIN_PAGE, of("study")),
     Row("manage-help", "GET", ADMIN_PAGE),
     Row("chain-now", "GET", ADMIN_CALL),
+    Row("search-covers", "POST", ADMIN_MAKES, of("song")),
+    Row("cover-decision", "POST", ADMIN_CALL, of("candidate"), lambda rows: {"decision": "refuse"}),
+    Row("cover-lists", "POST", ADMIN_CALL, body=a_list, form=True),
     Row("start-step", "POST", ADMIN_MAKES, body=lambda rows: {"step": "train"}),
     Row("job-again", "POST", ADMIN_CALL, of("job")),
+    Row("rounds-now", "GET", ADMIN_CALL),
+    Row("rounds-now", "POST", (401, 403, 403, 403, 409), body=lambda rows: {"kinds": ["short"]}),
+    Row("stop-round", "POST", ADMIN_CALL, of("round")),
+    Row("go-on-with-round", "POST", (401, 403, 403, 403, 409), of("round")),
+    Row("checkpoint-standing", "POST", ADMIN_CALL, of("checkpoint"), promotion),
+    Row("checkpoint-standing", "DELETE", (401, 403, 403, 403, 409), of("checkpoint")),
     Row("agreement-figures", "GET", ADMIN_CALL),
     Row("overrule", "POST", ADMIN_CALL, of("item"), lambda rows: {"decision": "reject", "why": "Another song."}),
     Row("standing", "POST", ADMIN_CALL, of("judge"), lambda rows: {"state": "set_aside", "why": "All alike."}),

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.random import Generator
@@ -34,6 +35,7 @@ from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.sung import Notes, recorded, sing
 
 Floats = NDArray[np.float64]
+Labels = Literal["true", "shuffled"]
 
 # A crop with less voice than this, as a share, teaches nothing.
 LEAST_VOICED = 0.4
@@ -65,6 +67,10 @@ class AlignedPair:
         song_id: the musical work. Fragments of one song are never pushed apart.
         fragment_id: the fragment.
         version_id: the hum or cover fragment, for the record of what a checkpoint was trained on.
+        source: what the version is.
+        self_made: whether a machine alone says that the version is of this fragment; else people agreed.
+        weight: how often the pair is drawn against others of its song, above zero: 1 where people agreed, else how
+            sure the machine is.
     """
 
     original: Melody
@@ -74,10 +80,15 @@ class AlignedPair:
     song_id: str
     fragment_id: str
     version_id: str = ""
+    source: Literal["hum", "cover"] = "hum"
+    self_made: bool = False
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if not (self.tempo_ratio > 0 and np.isfinite(self.tempo_ratio) and np.isfinite(self.offset_s)):
             raise ValueError("The tempo ratio is above zero, and both it and the offset are finite.")
+        if not (self.weight > 0 and np.isfinite(self.weight)):
+            raise ValueError("The weight of a pair is above zero and finite; leave out what should never be drawn.")
 
 
 class Tune(NamedTuple):
@@ -113,6 +124,7 @@ class DataRecord:
         digest = hashlib.sha256()
         for pair in pairs:
             facts = [pair.song_id, pair.fragment_id, pair.version_id, pair.offset_s, pair.tempo_ratio]
+            facts += [pair.weight] if pair.weight != 1 else []
             digest.update(json.dumps(facts).encode())
             for melody in (pair.original, pair.version):
                 digest.update(np.float64(melody.hop_s).tobytes())
@@ -202,7 +214,11 @@ class _Curves:
 
 
 class PairSource:
-    """Examples from aligned pairs: of a song a fragment, of that a version, of that a crop, each by chance."""
+    """Examples from aligned pairs: of a song a fragment, of that a version, of that a crop, each by chance.
+
+    Songs take turns whatever they have. Within a song a pair is drawn in proportion to its weight: so often as if all
+    were alike, times its weight. See `shares_of_draws`.
+    """
 
     def __init__(self, pairs: Sequence[AlignedPair], settings: Settings) -> None:
         self.settings = settings
@@ -213,13 +229,16 @@ class PairSource:
             songs.setdefault(pair.song_id, {}).setdefault(pair.fragment_id, []).append(curves)
         self.songs = sorted(songs)
         self.fragments = [list(songs[song].values()) for song in self.songs]
+        self.weights = [[[one.pair.weight for one in ones] for ones in fragments] for fragments in self.fragments]
 
     def example(self, song: int, rng: Generator) -> Example:
         """A crop with voice on both sides where that can be had."""
-        fragments = self.fragments[song]
+        fragments, weights = self.fragments[song], self.weights[song]
+        # A fragment counts by the mean of its versions, so that more of them do not bring it up more often.
+        means = [sum(of_versions) / len(of_versions) for of_versions in weights]
         for _ in range(TRIES):
-            versions = fragments[rng.integers(len(fragments))]
-            example = self._crop(versions[rng.integers(len(versions))], rng)
+            fragment = drawn(means, rng)
+            example = self._crop(fragments[fragment][drawn(weights[fragment], rng)], rng)
             if min((~np.isnan(side.pitch)).mean() for side in (example.original, example.version)) >= LEAST_VOICED:
                 break
         return example
@@ -244,6 +263,43 @@ class PairSource:
             sampled = curves.version.at(curves.pair.offset_s + (start_s + heard) * curves.pair.tempo_ratio)
         version = with_fitting_height(sampled, sung_pitch(sampled.pitch, how, rng))
         return Example(original, version, times_s[:frames], heard / pace, float(times_s[frames - 1]))
+
+
+def drawn(weights: Sequence[float], rng: Generator) -> int:
+    """An index, by chance in proportion to the weights."""
+    if min(weights) == max(weights):
+        return int(rng.integers(len(weights)))
+    shares = np.array(weights) / np.sum(weights)
+    return int(rng.choice(len(weights), p=shares))
+
+
+def shares_of_draws(pairs: Sequence[AlignedPair]) -> Floats:
+    """How often `PairSource` draws each pair, as shares of all draws (P,)."""
+    fragments: Counter[tuple[str, str]] = Counter((pair.song_id, pair.fragment_id) for pair in pairs)
+    alike = np.array([pair.weight / fragments[pair.song_id, pair.fragment_id] for pair in pairs])
+    of_songs: Counter[str] = Counter()
+    for pair, share in zip(pairs, alike, strict=True):
+        of_songs[pair.song_id] += share
+    return alike / np.array([of_songs[pair.song_id] for pair in pairs]) / len(of_songs)
+
+
+class Mislabelled:
+    """A source whose labels are shuffled: each song's originals with the versions of another song.
+
+    It shows what the gates are for; nobody trains a checkpoint for use on it.
+
+    Raises:
+        ValueError: of a single song nothing can be shuffled.
+    """
+
+    def __init__(self, source: Source) -> None:
+        if len(source.songs) < 2:
+            raise ValueError("The labels of a single song cannot be shuffled; give two or more.")
+        self.source, self.songs = source, source.songs
+
+    def example(self, song: int, rng: Generator) -> Example:
+        own = self.source.example(song, rng)
+        return self.source.example((song + 1) % len(self.songs), rng)._replace(original=own.original)
 
 
 class TuneSource:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.data import AlignedPair, Tune, part_from_a_note
@@ -24,7 +25,10 @@ TEMPO_RATIOS = tuple(float(ratio) for ratio in np.geomspace(0.8, 1.25, 7))
 HUM_S = (5.0, 12.0)
 
 
-def rates_of(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tuple[str, Fingerprints]]) -> HitRates:
+Named = Sequence[tuple[str, Fingerprints]]
+
+
+def rates_of(queries: Named, targets: Named) -> HitRates:
     """Ranks songs for each query by their best original. A query without a voice or whose song is no target is a miss.
 
     Args:
@@ -32,15 +36,26 @@ def rates_of(queries: Sequence[tuple[str, Fingerprints]], targets: Sequence[tupl
         targets: (song, fingerprints of an original fragment or recording); a song may have several.
     """
     songs = [song for song, _ in targets]
-    longest = max(len(prints) for _, prints in queries)
-    sequences = Sequences([prints for _, prints in targets], int(longest * max(TEMPO_RATIOS)) + 1)
-    ranks = []
-    for song, prints in queries:
+    scores = scores_of([prints for _, prints in queries], [prints for _, prints in targets])
+    return hit_rates(ranks_in(scores, [song for song, _ in queries], songs), len(set(songs)))
+
+
+def scores_of(queries: Sequence[Fingerprints], targets: Sequence[Fingerprints]) -> NDArray[np.float32]:
+    """How well each target fits each query at its best tempo and place, (queries, targets); -inf without a voice."""
+    longest = max(len(prints) for prints in queries)
+    sequences = Sequences(targets, int(longest * max(TEMPO_RATIOS)) + 1)
+    rows = []
+    for prints in queries:
         vectors = heard(prints)
         slopes = [np.rint(np.arange(len(vectors)) * slope).astype(np.int64) for slope in TEMPO_RATIOS]
         scores = sequences.along_all([Query(vectors, steps) for steps in slopes])[0].scores
-        ranks.append(rank_of(song, songs, scores) if vectors.any() else None)
-    return hit_rates(ranks, len(set(songs)))
+        rows.append(scores if vectors.any() else np.full_like(scores, -np.inf))
+    return np.stack(rows)
+
+
+def ranks_in(scores: NDArray[np.float32], wanted: Sequence[str], songs: Sequence[str]) -> list[int | None]:
+    """The rank of each query's song (Q,) by its scores (Q, targets); `songs` names the targets."""
+    return [rank_of(song, songs, row) for song, row in zip(wanted, scores, strict=True)]
 
 
 def evaluate_pairs(

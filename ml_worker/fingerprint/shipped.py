@@ -25,6 +25,7 @@ from ml_worker.fingerprint.sung import Notes, recorded
 from ml_worker.mining.align import at_any_tempo
 from ml_worker.mining.extract import TEMPO_RATIOS, MiningSettings
 from ml_worker.mining.null import NullLevel, calibrate
+from ml_worker.mining.sureness import Sureness
 
 if TYPE_CHECKING:
     from ml_worker.fingerprint.checkpoint import Checkpoint
@@ -57,6 +58,11 @@ def null_path(kind: Kind) -> Path:
     return FOLDER / f"{kind}-null.json"
 
 
+def sureness_path(kind: Kind) -> Path:
+    """Where lies how sure its findings are."""
+    return FOLDER / f"{kind}-sureness.json"
+
+
 def shipped_kinds() -> list[Kind]:
     """The kinds of which a starter checkpoint is there."""
     return [kind for kind in KINDS if starter_path(kind).exists()]
@@ -87,6 +93,14 @@ def starter_null(kind: Kind) -> NullLevel | None:
     if not null_path(kind).exists():
         return None
     return NullLevel.from_dict(json.loads(null_path(kind).read_text(encoding="utf-8")))
+
+
+@cache
+def starter_sureness(kind: Kind) -> Sureness | None:
+    """How sure what the starter checkpoint finds is; None where that was not fitted."""
+    if not sureness_path(kind).exists():
+        return None
+    return Sureness.from_dict(json.loads(sureness_path(kind).read_text(encoding="utf-8")))
 
 
 # --- tunes that nobody trains on

@@ -24,6 +24,8 @@ from ml_worker.fingerprint.data import (
     Batch,
     Batches,
     DataRecord,
+    Labels,
+    Mislabelled,
     PairSource,
     Tune,
     TuneSource,
@@ -87,6 +89,7 @@ def train(
     validation: Sequence[AlignedPair] = (),
     out: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    labels: Labels = "true",
 ) -> Checkpoint:
     """Trains an encoder on aligned pairs, on hums that are simulated from tunes, or on both.
 
@@ -105,6 +108,7 @@ def train(
             the training pairs too.
         out: a folder for the checkpoint and the resumable state.
         progress: called after every step.
+        labels: "shuffled" spoils the training on purpose, see `Mislabelled`; the figures say so.
 
     Raises:
         TooLittleData: with fewer songs than `settings.least_songs`; nothing was done.
@@ -112,9 +116,10 @@ def train(
         FloatingPointError: the loss is no longer a number, in a sentence.
     """
     refuse_too_little(settings, pairs, tunes)
-    batches, loss_of = batches_of(settings, pairs, tunes, share_of_tunes), loss_with(settings)
+    batches, loss_of = batches_of(settings, pairs, tunes, share_of_tunes, labels), loss_with(settings)
     data, started = DataRecord.of(pairs, tunes), time.monotonic()
     begun_from = [initial.name if initial else ""] + ([share_of_tunes] if pairs and tunes else [])
+    begun_from += [labels] if labels != "true" else []
     state = RunState(out, settings, data, *begun_from) if out else None
     processes = joined()
     with Ahead(batches, settings.steps) as ahead:
@@ -129,6 +134,7 @@ def train(
             if progress and processes.is_first:
                 progress(Progress(run.step, settings.steps, run.losses[-1], hit_rate_of(run.looks)))
     figures = _figures(run, time.monotonic() - started) | ({"initial": initial.name} if initial else {})
+    figures |= {"labels": labels} if labels != "true" else {}
     checkpoint = Checkpoint(settings, state_of(run.network), data, figures)
     if out and state and processes.is_first:
         checkpoint.save(out)
@@ -137,7 +143,11 @@ def train(
 
 
 def batches_of(
-    settings: Settings, pairs: Sequence[AlignedPair], tunes: Sequence[Tune], share_of_tunes: float
+    settings: Settings,
+    pairs: Sequence[AlignedPair],
+    tunes: Sequence[Tune],
+    share_of_tunes: float,
+    labels: Labels = "true",
 ) -> Batches:
     """What the steps draw from: pairs, tunes, or both."""
     sources, shares = [], []
@@ -148,6 +158,8 @@ def batches_of(
     if hummed.songs:
         sources.append(hummed)
         shares.append(share_of_tunes if pairs else 1.0)
+    if labels == "shuffled":
+        sources = [Mislabelled(source) for source in sources]
     return Batches(sources, settings, shares)
 
 
@@ -205,13 +217,17 @@ def _segment_set_loss(loss: SegmentSetLoss, windows: int, originals: Tensor, ver
     return loss(sets, exists, of_sets)
 
 
-def refuse_too_little(settings: Settings, pairs: Sequence[AlignedPair], tunes: Sequence[Tune] = ()) -> None:
-    """Raises TooLittleData with fewer songs and (long enough) tunes together than the settings ask for."""
+def refuse_too_little(
+    settings: Settings, pairs: Sequence[AlignedPair], tunes: Sequence[Tune] = (), what: str = "accepted hums"
+) -> None:
+    """Raises TooLittleData with fewer songs and (long enough) tunes together than the settings ask for.
+
+    Args:
+        what: the pairs are, in words.
+    """
     songs = len({pair.song_id for pair in pairs}) + sum(len(tune.notes) >= FEWEST_NOTES for tune in tunes)
     if songs < settings.least_songs:
-        raise TooLittleData(
-            f"Training needs accepted hums of at least {settings.least_songs} songs; there are {songs}."
-        )
+        raise TooLittleData(f"Training needs {what} of at least {settings.least_songs} songs; there are {songs}.")
 
 
 def steps_for(epochs: int, pairs: Sequence[AlignedPair], settings: Settings) -> int:

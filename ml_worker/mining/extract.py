@@ -6,11 +6,11 @@ The steps of `mine`, each a function below, in order:
 2. `local_paths`: candidates are chains of places that go on in order in both, grown and merged along the diagonal;
 3. `passage_of`: a chain becomes a passage, a smooth course of cover seconds over original seconds;
 4. `_one_at_a_time`: every second of the cover keeps the strongest passage alone;
-5. `_trim`: its ends are moved to where the match really begins and ends (on the pitch curves, if there are any);
+5. `_trim`: its ends are moved to where the pitch curves really begin and end to agree;
 6. `_pieces`: what is longer than a fragment may be is cut, in a rest if there is one;
-7. `_judge`: r over the whole piece, against what unrelated recordings reach: accepted, doubtful or dropped.
+7. `_judge`: what speaks for each piece becomes a probability: accepted, doubtful or dropped.
 
-`find_fragment` looks for one known fragment instead, and finds every time that the cover plays it.
+`watch` gives the same with what each step saw, for a picture. `mining/known.py` looks for known fragments instead.
 
 The paper (ISMIR 2023) names this algorithm without its steps; steps and thresholds are choices of this project.
 """
@@ -28,17 +28,18 @@ from numpy.typing import NDArray
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.mining.correlation import (
-    MASKED,
     AtTempo,
+    TempoMap,
     as_tempo_view,
     correlation_map,
     fingerprints_at,
     tempo_correlation,
 )
 from ml_worker.mining.null import NullLevel, windows_in
-from ml_worker.mining.passage import Passage, passage_of
-from ml_worker.mining.paths import local_paths
-from ml_worker.mining.refine import FRAME_S, align_finely, pitch_at
+from ml_worker.mining.passage import Passage, passage_of, smoothed
+from ml_worker.mining.paths import Path, local_paths
+from ml_worker.mining.refine import FRAME_S, SEARCHED_S, FineAlignment, align_finely, notes_in, pitch_at
+from ml_worker.mining.sureness import Evidence, Sureness
 
 Decision = Literal["accepted", "doubtful", "dropped"]
 Interval = tuple[float, float]
@@ -53,18 +54,18 @@ class MiningSettings:
 
     Attributes:
         null: what unrelated recordings reach, of the checkpoint that made the fingerprints.
+        sureness: from evidence to probability, of the same.
         tempo_ratios: the tempo grid.
         cell_s: how much music one cell of the map compares, seconds of the original.
         least_voiced: share of a cell that has to be voiced.
         least_score, most_lost: of a path, in units of r times hops (see `local_paths`).
         shortest_s, longest_s: how long a fragment is.
-        accepted_chance, doubtful_chance: a fragment is accepted (doubtful) if at most this many as good are expected
-            by chance between two unrelated recordings of this length.
-        accepted_correlation, doubtful_correlation: and if its stored correlation is at least this. The paper's
-            uncertain range is 0.3 to 0.5; below 0.4 hardly any true fragment was found (docs/experiments-mining.md).
+        accepted_from: a fragment is accepted if it is right with at least this probability.
+        doubtful_from: and doubtful, which is for people to say, from this one on.
     """
 
     null: NullLevel
+    sureness: Sureness
     tempo_ratios: tuple[float, ...] = TEMPO_RATIOS
     cell_s: float = 4.0
     least_voiced: float = 0.3
@@ -72,10 +73,8 @@ class MiningSettings:
     most_lost: float = 2.0
     shortest_s: float = 4.0
     longest_s: float = 20.0
-    accepted_chance: float = 0.001
-    doubtful_chance: float = 0.1
-    accepted_correlation: float = 0.5
-    doubtful_correlation: float = 0.4
+    accepted_from: float = 0.4
+    doubtful_from: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,11 @@ class AlignedFragment:
     Attributes:
         a, b: from and to, seconds of the original and of the cover.
         correlation: 0..1, as stored.
-        tempo_ratio: cover seconds for an original second.
-        transposition: semitones, cover minus original, octave included; None if no pitch curves were given.
+        tempo_ratio: cover seconds for an original second, from end to end.
+        transposition: semitones, cover minus original, octave included; None where the curves nowhere agree.
         decision: "accepted", "doubtful" (for the double-check) or "dropped".
-        chance: how many passages as good as the one that it is a piece of are expected by chance between two
-            unrelated recordings of this length.
+        probability: that it is right.
+        evidence: what the probability comes from.
     """
 
     a: Interval
@@ -98,7 +97,8 @@ class AlignedFragment:
     tempo_ratio: float
     transposition: float | None
     decision: Decision
-    chance: float
+    probability: float
+    evidence: Evidence
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Pair:
 
     original: Fingerprints
     cover_at: AtTempo
-    melodies: tuple[Melody, Melody] | None
+    melodies: tuple[Melody, Melody]
     settings: MiningSettings = field(repr=False)
 
     @property
@@ -117,7 +117,7 @@ class Pair:
 
     @property
     def cover_end_s(self) -> float:
-        return self.melodies[1].duration_s if self.melodies else self.heard_s[1]
+        return self.melodies[1].duration_s
 
     @property
     def places(self) -> float:
@@ -130,33 +130,80 @@ class Pair:
         return self.places * max(1.0, self.heard_s[0] / self.original.hop_s)
 
 
+@dataclass(frozen=True)
+class Watched:
+    """What each step of one mining saw.
+
+    Attributes:
+        map: the correlation of every pair of places (step 1).
+        floor: r above which a place speaks for a match.
+        paths: the chains of places that became passages (step 2).
+        passages: which they became, trimmed and apart (steps 3 to 5).
+        fragments: all pieces with their judgement, the dropped ones too (steps 6 and 7), in the order of the cover.
+        was_spared: the pre-filter found nothing in common, and the map stayed empty.
+    """
+
+    map: TempoMap
+    floor: float
+    paths: list[Path]
+    passages: list[Passage]
+    fragments: list[AlignedFragment]
+    was_spared: bool = False
+
+    @property
+    def kept(self) -> list[AlignedFragment]:
+        """The fragments that were not dropped."""
+        return [one for one in self.fragments if one.decision != "dropped"]
+
+
 def mine(
     original: Fingerprints,
     cover: Fingerprints | AtTempo,
     settings: MiningSettings,
-    melodies: tuple[Melody, Melody] | None = None,
+    melodies: tuple[Melody, Melody],
 ) -> list[AlignedFragment]:
     """All fragments that the two recordings share, in the order of the cover; the dropped are left out.
 
     Args:
         original: fingerprints of the original.
         cover: fingerprints of the cover, or what gives them at a tempo (better, and dearer).
-        settings: with the null level of the checkpoint that made both.
-        melodies: pitch curves of both; with them ends are true to a note, and the transposition is known.
+        settings: with the null level and the sureness of the checkpoint that made both.
+        melodies: pitch curves of both.
+
+    Raises:
+        ValueError: the null level is of another checkpoint than the fingerprints.
     """
-    pair = _pair(original, cover, settings, melodies)
-    found = [
-        _judge(pair, piece, chance)
-        for passage in _one_at_a_time(pair, _candidates(pair))
-        for chance in [_chance(pair, passage, pair.area)]
+    return watch(pair_of(original, cover, settings, melodies)).kept
+
+
+def watch(pair: Pair) -> Watched:
+    """The steps of `mine`, with what each saw."""
+    found, floor = map_of(pair)
+    paths = local_paths(found.correlation - floor, pair.settings.least_score, pair.settings.most_lost)
+    candidates = [passage_of(path, found, floor, pair.original.window_s, pair.heard_s) for path in paths]
+    kept = _one_at_a_time(pair, candidates)
+    fragments = [
+        judge(pair, piece, chance)
+        for _, passage in kept
+        for chance in [chance_of(pair, passage, pair.area)]
         for piece in _pieces(pair, passage)
     ]
-    return sorted((one for one in found if one.decision != "dropped"), key=lambda one: one.b)
+    return Watched(
+        map=found,
+        floor=floor,
+        paths=[paths[number] for number, _ in kept],
+        passages=[passage for _, passage in kept],
+        fragments=sorted(fragments, key=lambda one: one.b),
+    )
 
 
-def _pair(
-    original: Fingerprints, cover: Fingerprints | AtTempo, settings: MiningSettings, melodies: tuple | None
+def pair_of(
+    original: Fingerprints,
+    cover: Fingerprints | AtTempo,
+    settings: MiningSettings,
+    melodies: tuple[Melody, Melody],
 ) -> Pair:
+    """Both recordings as the steps see them; arguments and errors are those of `mine`."""
     if original.checkpoint != settings.null.checkpoint:
         raise ValueError(
             f"The fingerprints are of {original.checkpoint} and the null level is of {settings.null.checkpoint}. "
@@ -169,31 +216,39 @@ def _heard_s(fingerprints: Fingerprints) -> float:
     return (len(fingerprints) - 1) * fingerprints.hop_s + fingerprints.window_s if len(fingerprints) else 0.0
 
 
-# --- 1 to 3: the map, its paths, their courses
+# --- 1: the map
 
 
-def _candidates(pair: Pair) -> list[Passage]:
-    """Passages that hold together in order on both sides, strongest first."""
-    settings, window_s = pair.settings, pair.original.window_s
-    length = windows_in(settings.cell_s, window_s, pair.original.hop_s)
-    found = tempo_correlation(pair.original, pair.cover_at, length, settings.tempo_ratios, settings.least_voiced)
-    floor = settings.null.floor_at((length - 1) * pair.original.hop_s + window_s)
-    paths = local_paths(found.correlation - floor, settings.least_score, settings.most_lost)
-    return [passage_of(path, found, floor, window_s, pair.heard_s) for path in paths]
+def map_of(pair: Pair) -> tuple[TempoMap, float]:
+    """The correlation map at each place's best tempo, and the floor that chance rarely exceeds."""
+    settings, original = pair.settings, pair.original
+    length = windows_in(settings.cell_s, original.window_s, original.hop_s)
+    found = tempo_correlation(original, pair.cover_at, length, settings.tempo_ratios, settings.least_voiced)
+    return found, settings.null.floor_at((length - 1) * original.hop_s + original.window_s)
 
 
 # --- 4: one passage at a time
 
 
-def _one_at_a_time(pair: Pair, candidates: Sequence[Passage]) -> list[Passage]:
-    """Passages trimmed, no two of which share a second of the cover; the stronger keeps it (they come first)."""
-    kept: list[Passage] = []
-    for candidate in candidates:
-        free = _outside(pair, candidate, kept)
-        trimmed = _trim(pair, free) if free else None
-        rest = _outside(pair, trimmed, kept) if trimmed else None
+# Candidates that chance gives more often than this, in one pair, are not worth a fine alignment.
+WORTHLESS = 30.0
+
+
+def _one_at_a_time(pair: Pair, candidates: Sequence[Passage]) -> list[tuple[int, Passage]]:
+    """Passages trimmed, no two of which share a second of the cover; the stronger keeps it (they come first).
+
+    Each with the number of its candidate.
+    """
+    kept: list[tuple[int, Passage]] = []
+    for number, candidate in enumerate(candidates):
+        taken = [passage for _, passage in kept]
+        free = _outside(pair, candidate, taken)
+        if free is None or chance_of(pair, free, pair.area) > WORTHLESS:
+            continue
+        trimmed = _trim(pair, free)
+        rest = _outside(pair, trimmed, taken) if trimmed else None
         if rest:
-            kept.append(rest)
+            kept.append((number, rest))
     return kept
 
 
@@ -221,12 +276,6 @@ def _longest_free(interval: Interval, taken: Sequence[Interval]) -> Interval:
 # --- 5: the ends
 
 
-def _trim(pair: Pair, passage: Passage) -> Passage | None:
-    """The part of a passage that truly matches, or None if too little does."""
-    trimmed = _trim_on_curves(*pair.melodies, passage) if pair.melodies else _trim_on_fingerprints(pair, passage)
-    return trimmed if trimmed and trimmed.duration_s >= pair.settings.shortest_s else None
-
-
 # Frames of a matching passage mismatch less than this on average, frames of others more.
 EVEN_MISMATCH = 0.35
 
@@ -234,20 +283,44 @@ EVEN_MISMATCH = 0.35
 # part of it.
 REST = 0.01
 
+# What was found first is smoothed over this long, seconds, and looked for once more within so much of that; frames in
+# which one of both rests have so little weight in it.
+BENT_OVER_S, SEARCHED_AGAIN_S, LEAST_WEIGHT = 3.0, 0.3, 0.02
+
 # How much further than its cells a passage may reach, seconds of the original.
 REACH_S = 2.0
 
 
-def _trim_on_curves(original: Melody, cover: Melody, passage: Passage) -> Passage | None:
-    """The stretch of the fine alignment that gathers most agreement."""
-    fine = align_finely(original, cover, _reaching(passage, original, cover))
+def _trim(pair: Pair, passage: Passage) -> Passage | None:
+    """The stretch of the fine alignment that gathers most agreement; None where it is shorter than a fragment.
+
+    Twice: what the first found tells the tempo better than the map did, and so the second finds its ends.
+    """
+    first = _best_stretch(pair, passage, SEARCHED_S)
+    if first is None:
+        return None
+    course = first.passage
+    if course.original[1] - course.original[0] >= BENT_OVER_S:
+        weights = np.where(first.is_sung, np.maximum(1 - first.mismatch, 0.0), 0.0) + LEAST_WEIGHT
+        course = smoothed(course.original_s, course.cover_s, weights, BENT_OVER_S)
+    second = _best_stretch(pair, course, SEARCHED_AGAIN_S)
+    if second is None or second.passage.duration_s < pair.settings.shortest_s:
+        return None
+    return second.passage
+
+
+def _best_stretch(pair: Pair, passage: Passage, reach_s: float) -> FineAlignment | None:
+    """The fine alignment of a passage and a little around it, cut to where it gathers most agreement."""
+    fine = align_finely(*pair.melodies, _reaching(passage, *pair.melodies), reach_s)
     if fine is None:
         return None
-    both_rest = np.isnan(pitch_at(original, fine.passage.original_s)) & np.isnan(pitch_at(cover, fine.passage.cover_s))
-    first, last = _best_run(np.where(both_rest, -REST, EVEN_MISMATCH - fine.mismatch))
-    if last - first < 2:
-        return None
-    return Passage(fine.passage.original_s[first:last], fine.passage.cover_s[first:last])
+    first, last = _best_run(agreement_of(fine))
+    return fine.between(first, last) if last - first >= 2 else None
+
+
+def agreement_of(fine: FineAlignment) -> NDArray[np.float64]:
+    """How far each frame agrees more than chance has it agree, in frames, less what the tempo had to bend for it."""
+    return np.where(fine.both_rest, -REST, EVEN_MISMATCH - fine.mismatch) - fine.strain
 
 
 def _reaching(passage: Passage, original: Melody, cover: Melody) -> Passage:
@@ -255,39 +328,6 @@ def _reaching(passage: Passage, original: Melody, cover: Melody) -> Passage:
     first_s = max(passage.original[0] - REACH_S, 0.0, float(passage.original_at(0.0)))
     last_s = min(passage.original[1] + REACH_S, original.duration_s, float(passage.original_at(cover.duration_s)))
     return passage.between(first_s, last_s)
-
-
-def _trim_on_fingerprints(pair: Pair, passage: Passage) -> Passage | None:
-    """The stretch whose windows are alike, its ends placed by how much of the outermost windows still matches."""
-    window_s, hop_s = pair.original.window_s, pair.original.hop_s
-    middles_s = np.arange(passage.original[0] + window_s / 2, passage.original[1] - window_s / 2 + hop_s / 2, hop_s)
-    if not len(middles_s):
-        return None
-    alike = np.einsum("ij,ij->i", *_windows_along(pair, passage, middles_s)) - pair.settings.null.centre
-    usual = max(float(np.median(alike)), 1e-6)
-    first, last = _best_run(alike - usual / 2)
-    if last == first:
-        return None
-    shares = np.clip(alike[[first, last - 1]] / usual, 0.5, 1) * window_s
-    start_s, end_s = middles_s[first] + window_s / 2 - shares[0], middles_s[last - 1] - window_s / 2 + shares[1]
-    return _settled(pair, passage.between(start_s, end_s))
-
-
-# Where a passage is looked for around its course if there are no pitch curves: shifts (seconds of the cover) and
-# factors of its tempo. Its ends, which match in part, may have bent it.
-SETTLING_SHIFTS_S = np.arange(-1.0, 1.01, 0.125)
-SETTLING_FACTORS = np.arange(0.9, 1.101, 0.02)
-
-
-def _settled(pair: Pair, passage: Passage) -> Passage:
-    """The passage shifted and stretched a little to where the fingerprints correlate best."""
-    middle_s = sum(passage.cover) / 2
-    options = [
-        Passage(passage.original_s, middle_s + shift_s + factor * (passage.cover_s - middle_s))
-        for factor in SETTLING_FACTORS
-        for shift_s in SETTLING_SHIFTS_S
-    ]
-    return max(options, key=lambda option: _correlation_along(pair, option))
 
 
 def _best_run(gains: NDArray[np.floating]) -> tuple[int, int]:
@@ -315,8 +355,6 @@ def _pieces(pair: Pair, passage: Passage) -> list[Passage]:
 
 def _rest_near(pair: Pair, cut_s: float, leeway_s: float) -> float:
     """The middle of the original's longest rest within the leeway, or the cut itself if there is none."""
-    if not pair.melodies:
-        return cut_s
     seconds = np.arange(cut_s - leeway_s, cut_s + leeway_s, FRAME_S)
     rests = np.isnan(pitch_at(pair.melodies[0], seconds)).astype(float)
     first, last = _best_run(np.where(rests > 0, 1.0, -len(rests) - 1.0))
@@ -326,46 +364,59 @@ def _rest_near(pair: Pair, cut_s: float, leeway_s: float) -> float:
 # --- 7: the judgement
 
 
-def _judge(pair: Pair, passage: Passage, chance: float) -> AlignedFragment:
-    fine = align_finely(*pair.melodies, passage) if pair.melodies else None
-    correlation = pair.settings.null.correlation(_correlation_along(pair, passage))
+def judge(pair: Pair, passage: Passage, chance: float) -> AlignedFragment:
+    """What is to be said of a piece of a passage, of which chance gives so many."""
+    fine = align_finely(*pair.melodies, passage, SEARCHED_AGAIN_S)
+    evidence = evidence_of(pair, passage, fine, chance)
+    probability = pair.settings.sureness.probability(evidence)
     return AlignedFragment(
         a=passage.original,
         b=(max(0.0, passage.cover[0]), min(passage.cover[1], pair.cover_end_s)),
-        correlation=correlation,
-        tempo_ratio=passage.tempo_ratio,
+        correlation=pair.settings.null.correlation(correlation_along(pair, passage)),
+        tempo_ratio=passage.mean_ratio,
         transposition=fine.transposition if fine else None,
-        decision=_decide(pair.settings, correlation, chance, passage.tempo_ratio),
-        chance=chance,
+        decision=_decide(pair.settings, probability, passage.mean_ratio),
+        probability=probability,
+        evidence=evidence,
     )
 
 
-def _chance(pair: Pair, passage: Passage, area: float) -> float:
+def evidence_of(pair: Pair, passage: Passage, fine: FineAlignment | None, chance: float) -> Evidence:
+    """What speaks for a piece: the fingerprints by their chance, the curves by how they agree."""
+    if fine is None:
+        return Evidence(chance, mismatch=1.0, agreement_s=0.0, notes=0)
+    return Evidence(
+        chance=chance,
+        mismatch=float(fine.mismatch[fine.is_sung].mean()) if fine.is_sung.any() else 1.0,
+        agreement_s=float(agreement_of(fine)[~fine.both_rest].sum() * FRAME_S),
+        notes=min(notes_in(pitch) for pitch in fine.pitches),
+    )
+
+
+def chance_of(pair: Pair, passage: Passage, area: float) -> float:
     """How many passages as good unrelated recordings would give among `area` places; the shorter side counts."""
-    return pair.settings.null.chance(_correlation_along(pair, passage), passage.duration_s, area)
+    return pair.settings.null.chance(correlation_along(pair, passage), passage.duration_s, area)
 
 
-def _decide(settings: MiningSettings, correlation: float, chance: float, tempo_ratio: float) -> Decision:
+def _decide(settings: MiningSettings, probability: float, tempo_ratio: float) -> Decision:
     if not min(settings.tempo_ratios) * 0.95 <= tempo_ratio <= max(settings.tempo_ratios) * 1.05:
         return "dropped"  # beyond the grid by more than its step: nobody plays so, chance does
-    if chance <= settings.accepted_chance and correlation >= settings.accepted_correlation:
+    if probability >= settings.accepted_from:
         return "accepted"
-    if chance <= settings.doubtful_chance and correlation >= settings.doubtful_correlation:
-        return "doubtful"
-    return "dropped"
+    return "doubtful" if probability >= settings.doubtful_from else "dropped"
 
 
-def _correlation_along(pair: Pair, passage: Passage) -> float:
+def correlation_along(pair: Pair, passage: Passage) -> float:
     """Pearson's r of the fingerprints along a passage, as `correlation_map` defines it."""
     window_s, hop_s = pair.original.window_s, pair.original.hop_s
     windows = windows_in(passage.original[1] - passage.original[0], window_s, hop_s)
     middle_s = sum(passage.original) / 2
     middles_s = middle_s + (np.arange(windows) - (windows - 1) / 2) * hop_s
-    ours, theirs = _windows_along(pair, passage, middles_s)
+    ours, theirs = windows_along(pair, passage, middles_s)
     return float(correlation_map(ours.astype(np.float64), theirs.astype(np.float64), windows)[0, 0])
 
 
-def _windows_along(
+def windows_along(
     pair: Pair, passage: Passage, middles_s: NDArray[np.float64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Fingerprints of both recordings whose windows have their middles at these seconds of the original."""
@@ -373,91 +424,3 @@ def _windows_along(
     ours = fingerprints_at(pair.original, middles_s - pair.original.window_s / 2)
     theirs = fingerprints_at(pair.cover_at(ratio), passage.cover_at(middles_s) / ratio - pair.original.window_s / 2)
     return ours.vectors, theirs.vectors
-
-
-# --- a known fragment
-
-# What r may gain when an occurrence is placed between the hops and steps at which it was first seen.
-GAINED_BY_PLACING = 0.15
-
-# How much better another passage of the original may match what was found, in r, before it counts as that passage.
-MUTUAL_MARGIN = 0.1
-
-
-def find_fragment(
-    original: Fingerprints,
-    cover: Fingerprints | AtTempo,
-    a_start_s: float,
-    a_end_s: float,
-    settings: MiningSettings,
-    melodies: tuple[Melody, Melody] | None = None,
-) -> list[AlignedFragment]:
-    """Every place at which the cover plays one known fragment of the original, in the order of the cover.
-
-    Args:
-        a_start_s, a_end_s: the fragment, seconds of the original; nothing is found if it is not within it.
-        original, cover, settings, melodies: as for `mine`.
-    """
-    pair = _pair(original, cover, settings, melodies)
-    if not 0 <= a_start_s < a_end_s <= pair.heard_s[0] + original.hop_s:
-        return []
-    candidates = [_placed(pair, passage) for passage in _occurrences(pair, (a_start_s, a_end_s))]
-    found = [
-        _judge(pair, passage, _chance(pair, passage, pair.places))
-        for passage in candidates
-        if _is_mutual(pair, passage)
-    ]
-    return sorted((one for one in found if one.decision != "dropped"), key=lambda one: one.b)
-
-
-def _occurrences(pair: Pair, fragment: Interval) -> list[Passage]:
-    """Lines along which the cover matches the fragment, the best of each stretch of the cover, strongest first."""
-    original, settings = pair.original, pair.settings
-    span_s = fragment[1] - fragment[0]
-    windows = windows_in(span_s, original.window_s, original.hop_s)
-    heard_s = (windows - 1) * original.hop_s + original.window_s
-    before_s = (span_s - heard_s) / 2
-    starts_s = fragment[0] + before_s + np.arange(windows) * original.hop_s
-    found = tempo_correlation(
-        fingerprints_at(original, starts_s), pair.cover_at, windows, settings.tempo_ratios, settings.least_voiced
-    )
-    if not found.correlation.size:
-        return []
-    level = settings.null.level(heard_s, settings.doubtful_chance, pair.places)
-    worth_a_look = max(level, settings.null.r_of(settings.doubtful_correlation) - GAINED_BY_PLACING)
-    best, ratios = found.correlation[0], found.tempo_ratio[0]
-    columns = _peaks(best, worth_a_look, apart=round(span_s / 2 / original.hop_s))
-    return [
-        Passage.line(fragment, column * original.hop_s - before_s * ratios[column], float(ratios[column]))
-        for column in columns
-    ]
-
-
-def _peaks(values: NDArray[np.floating], level: float, apart: int) -> list[int]:
-    """Indices of local maxima above a level, highest first, none nearer to a higher one than `apart`."""
-    left = values.copy()
-    peaks: list[int] = []
-    while left[best := int(np.argmax(left))] > max(level, MASKED):
-        peaks.append(best)
-        left[max(0, best - apart) : best + apart + 1] = MASKED
-    return peaks
-
-
-def _placed(pair: Pair, passage: Passage) -> Passage:
-    """The occurrence as the pitch curves place it, if there are any."""
-    fine = align_finely(*pair.melodies, passage) if pair.melodies else None
-    return fine.passage if fine else passage
-
-
-def _is_mutual(pair: Pair, passage: Passage) -> bool:
-    """Whether no other passage of the original matches what was found in the cover clearly better."""
-    original = pair.original
-    span_s = passage.original[1] - passage.original[0]
-    windows = windows_in(span_s, original.window_s, original.hop_s)
-    middles_s = sum(passage.original) / 2 + (np.arange(windows) - (windows - 1) / 2) * original.hop_s
-    ours, theirs = _windows_along(pair, passage, middles_s)
-    r = correlation_map(ours, theirs, windows)[0, 0]
-    elsewhere = correlation_map(original.vectors, theirs, windows)[:, 0]
-    here = (middles_s[0] - original.window_s / 2) / original.hop_s
-    apart = np.abs(np.arange(len(elsewhere)) - here) > windows / 2
-    return not np.any(elsewhere[apart] > r + MUTUAL_MARGIN)

@@ -8,14 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from ml_worker.mining.extract import AlignedFragment, Interval
+from ml_worker.mining.extract import Interval
 from ml_worker.mining.passage import Passage
 
 TimeMap = Sequence[Sequence[Sequence[float]]]
+
+class Found(Protocol):
+    """A fragment as `mine` and `find_known` give it."""
+
+    @property
+    def a(self) -> Interval: ...
+    @property
+    def b(self) -> Interval: ...
+    @property
+    def correlation(self) -> float: ...
+
+
+class Place(NamedTuple):
+    """A fragment of which no more is known than this."""
+
+    a: Interval
+    b: Interval
+    correlation: float
+
 
 IOU = 0.5
 START_ERROR_S = 0.5
@@ -52,7 +71,7 @@ class Agreement:
 
 
 def agreement(
-    mined: Sequence[AlignedFragment],
+    mined: Sequence[Found],
     time_map: TimeMap,
     *,
     iou: float = IOU,
@@ -78,7 +97,7 @@ def agreement(
 
 
 def agreement_on_fragments(
-    found: Mapping[Interval, Sequence[AlignedFragment]],
+    found: Mapping[Interval, Sequence[Found]],
     time_map: TimeMap,
     *,
     iou: float = IOU,
@@ -108,6 +127,11 @@ def agreement_on_fragments(
             elif _closest(one.a, one.b, others, iou) > start_error_s:
                 counted += 1
     return _agreement(counted, errors, expected, len(errors) / expected if expected else 1.0)
+
+
+def is_right(found: Found, time_map: TimeMap, iou: float = IOU, start_error_s: float = START_ERROR_S) -> bool:
+    """Whether a polyline takes a fragment's original interval to its cover interval."""
+    return _closest(found.a, found.b, map(_passage, time_map), iou) <= start_error_s
 
 
 def _agreement(found: int, errors: Sequence[float], expected: int, recall: float) -> Agreement:

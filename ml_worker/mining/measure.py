@@ -39,8 +39,9 @@ from ml_worker.catalogue.covers import cover_performance, ornamented, plan_cover
 from ml_worker.catalogue.performance import as_written, time_map
 from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, at_any_tempo
 from ml_worker.mining.curve import METHOD, curve_fingerprints
-from ml_worker.mining.extract import TEMPO_RATIOS, AlignedFragment, Interval, MiningSettings, find_fragment, mine
+from ml_worker.mining.extract import TEMPO_RATIOS, AlignedFragment, Interval, MiningSettings, pair_of, watch
 from ml_worker.mining.gold import Agreement, TimeMap, agreement, agreement_on_fragments, repeats, through_repeats
+from ml_worker.mining.known import find_known
 from ml_worker.mining.null import calibrate
 
 DATA = Path(os.environ.get("CHAD_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
@@ -54,6 +55,8 @@ NULL_TUNES, NULL_SHORTEST_S, NULL_CUT_S = 32, 30.0, 90.0
 COLLECTIONS = ("cre", "pop909", "nottingham")
 
 # A singer from notes: hop of the curve (seconds), how far notes are off (semitones), vibrato.
+Known = dict[Interval, list[AlignedFragment]]
+
 HOP_S, DRIFT_ST, VIBRATO_ST, VIBRATO_HZ = 0.02, 0.15, 0.2, 5.5
 
 
@@ -127,8 +130,7 @@ def _row(name: str, agreements: Sequence[Agreement]) -> str:
 def compare(original: Played, cover: Played, method: Method, free: Tally, anchored: Tally) -> None:
     """Mines a cover both ways and adds what agrees to the tallies."""
     alike = through_repeats(repeats(original.notes), cover.time_map)
-    found = mined(original, cover, method)
-    known = found_again(original, cover, method)
+    found, known = mined(original, cover, method)
     for tally, judge, all_found, accepted in (
         (free, agreement, found, _accepted(found)),
         (anchored, agreement_on_fragments, known, {a: _accepted(ones) for a, ones in known.items()}),
@@ -142,17 +144,11 @@ def _accepted(found: Sequence[AlignedFragment]) -> list[AlignedFragment]:
     return [one for one in found if one.decision == "accepted"]
 
 
-def mined(original: Played, cover: Played, method: Method) -> list[AlignedFragment]:
-    """What free mining finds."""
-    melodies = original.melody, cover.melody
-    return mine(method.look(original.melody), method.cover_at(cover.melody), method.settings, melodies)
-
-
-def found_again(original: Played, cover: Played, method: Method) -> dict[Interval, list[AlignedFragment]]:
-    """What anchored mining finds of each phrase."""
-    melodies, settings = (original.melody, cover.melody), method.settings
-    fingerprints, cover_at = method.look(original.melody), method.cover_at(cover.melody)
-    return {phrase: find_fragment(fingerprints, cover_at, *phrase, settings, melodies) for phrase in original.phrases}
+def mined(original: Played, cover: Played, method: Method) -> tuple[list[AlignedFragment], Known]:
+    """What free mining finds, and what anchored mining finds of each phrase."""
+    pair = method.pair(original.melody, cover.melody)
+    watched = watch(pair)
+    return watched.kept, find_known(pair, original.phrases, watched)
 
 
 def false_fragments(originals: Sequence[Played], covers: Sequence[Sequence[Played]], method: Method) -> Iterator[str]:
@@ -163,8 +159,9 @@ def false_fragments(originals: Sequence[Played], covers: Sequence[Sequence[Playe
     for number, original in enumerate(originals):
         for away in range(1, UNRELATED_PER_TUNE + 1):
             other = covers[(number + away) % len(covers)][away % len(COVERS)]
-            free += mined(original, other, method)
-            anchored += [one for ones in found_again(original, other, method).values() for one in ones]
+            found, known = mined(original, other, method)
+            free += found
+            anchored += [one for ones in known.values() for one in ones]
             pairs += 1
     for name, found in (("free", free), ("anchored, all phrases", anchored)):
         accepted = len(_accepted(found))
@@ -244,7 +241,7 @@ def speed(method: Method) -> None:
     for ratio in TEMPO_RATIOS:
         cover_at(ratio)
     prepared = time.process_time()
-    mine(fingerprints, cover_at, method.settings, (original, cover))
+    watch(pair_of(fingerprints, cover_at, method.settings, (original, cover)))
     mined_s = time.process_time() - prepared
     print("\ntwo recordings of four minutes, processor time")
     print(f"fingerprints {prepared - began:.2f} s, mining {mined_s:.2f} s")
@@ -296,7 +293,8 @@ def method_of(name: str) -> Method:
 
     checkpoint = shipped.starter_checkpoint(name) if name in shipped.KINDS else Checkpoint.load(Path(name))
     null = shipped.starter_null(name) if name in shipped.KINDS else None
-    return Method.of_checkpoint(checkpoint, null or shipped.measure_null(checkpoint))
+    sureness = shipped.starter_sureness(name) if name in shipped.KINDS else None
+    return Method.of_checkpoint(checkpoint, null or shipped.measure_null(checkpoint), sureness)
 
 
 def main() -> None:

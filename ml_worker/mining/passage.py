@@ -55,6 +55,11 @@ class Passage:
         even_s = np.linspace(*self.original, num=64)
         return float(np.polyfit(even_s, np.interp(even_s, self.original_s, self.cover_s), 1)[0])
 
+    @property
+    def mean_ratio(self) -> float:
+        """Cover seconds for an original second, from end to end."""
+        return (self.cover[1] - self.cover[0]) / (self.original[1] - self.original[0])
+
     def cover_at(self, original_s: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """The cover's seconds for the original's; beyond the ends the course goes straight on."""
         return _straight_on(original_s, self.original_s, self.cover_s)
@@ -117,15 +122,27 @@ def _on_crest(path: Path, tempo_map: TempoMap) -> NDArray[np.intp]:
 
 
 def _smooth(original_s: NDArray, cover_s: NDArray, weights: NDArray, ratio: float, span_s: float) -> Passage:
+    """The smoothed course of a map's points.
+
+    Where they lie too close together to tell a tempo, `ratio`, which was measured over `span_s`, stands for it.
+    """
+    if original_s[-1] - original_s[0] < SMOOTHED_OVER_S:
+        return _line_through(original_s, cover_s, weights, ratio, span_s)
+    return smoothed(original_s, cover_s, weights, SMOOTHED_OVER_S)
+
+
+def smoothed(
+    original_s: NDArray[np.float64], cover_s: NDArray[np.float64], weights: NDArray[np.float64], over_s: float
+) -> Passage:
     """A course through scattered points: at each point the line fitted to those around it, at every half second.
 
-    Where points lie too close together to tell a tempo, `ratio`, which was measured over `span_s`, stands for it.
+    Args:
+        original_s, cover_s, weights: (N,), the points and how much each counts, above 0.
+        over_s: points farther away than this do not count.
     """
     at_s = np.linspace(original_s[0], original_s[-1], num=max(2, round((original_s[-1] - original_s[0]) * 2) + 1))
-    if at_s[-1] - at_s[0] < SMOOTHED_OVER_S:
-        return _line_through(original_s, cover_s, weights, ratio, span_s)
     apart = original_s - at_s[:, None]  # (points of the course, points given)
-    near = weights * np.maximum(0, 1 - np.abs(apart) / SMOOTHED_OVER_S)
+    near = weights * np.maximum(0, 1 - np.abs(apart) / over_s)
     total, moment, spread = near.sum(axis=1), (near * apart).sum(axis=1), (near * apart**2).sum(axis=1)
     seen, seen_moment = near @ cover_s, (near * apart) @ cover_s
     fitted = (spread * seen - moment * seen_moment) / np.maximum(total * spread - moment**2, 1e-12)

@@ -6,7 +6,7 @@ to a note: a path of small shifts along the passage, found by dynamic programmin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +28,14 @@ ONE_UNVOICED = 0.4
 
 # Shifts are looked at this far apart, seconds. From frame to frame a path moves by one of them at most, so its tempo
 # stays within a quarter of the course's: nobody's rubato is wider, and a path cannot wait on a note that it likes.
-SHIFT_STEP_S = 0.01
+SHIFT_STEP_S = 0.02
 
 # What a step of shift costs, in mismatched frames: with less, the path follows noise; with more, it cannot follow
 # rubato.
-SHIFT_COST = 0.15
+SHIFT_COST = 0.3
+
+# And what it costs where both rest: how long a rest is held says little of the melody.
+SHIFT_COST_IN_REST = 0.05
 
 # Frames whose mismatch is below this are taken to agree; it lies between a singer's drift and a chance match.
 AGREEING = 0.4
@@ -45,34 +48,65 @@ class FineAlignment:
     Attributes:
         passage: its course with a point every FRAME_S.
         mismatch: (N,), 0 where both sing the same (or both rest), 1 where they differ.
+        strain: (N,), what it cost to come to each frame from the one before, in mismatched frames.
+        pitches: (2, N), original and cover along it, MIDI semitones; NaN where unvoiced.
         transposition: semitones, cover minus original, octave included; None where no frame agrees.
     """
 
     passage: Passage
     mismatch: NDArray[np.float64]
+    strain: NDArray[np.float64]
+    pitches: NDArray[np.float64]
     transposition: float | None
 
+    @property
+    def both_rest(self) -> NDArray[np.bool_]:
+        """(N,), where neither is voiced."""
+        return np.isnan(self.pitches).all(axis=0)
 
-def align_finely(original: Melody, cover: Melody, passage: Passage) -> FineAlignment | None:
-    """The passage as the two curves place it, or None where one of them has no voice in it."""
+    @property
+    def is_sung(self) -> NDArray[np.bool_]:
+        """(N,), where both are voiced."""
+        return ~np.isnan(self.pitches).any(axis=0)
+
+    def between(self, first: int, last: int) -> FineAlignment:
+        """The frames [first, last) alone; the transposition stays."""
+        course = Passage(self.passage.original_s[first:last], self.passage.cover_s[first:last])
+        return replace(
+            self,
+            passage=course,
+            mismatch=self.mismatch[first:last],
+            strain=self.strain[first:last],
+            pitches=self.pitches[:, first:last],
+        )
+
+
+def align_finely(
+    original: Melody, cover: Melody, passage: Passage, reach_s: float = SEARCHED_S
+) -> FineAlignment | None:
+    """The passage as the two curves place it within `reach_s` of its course; None where one has no voice in it."""
     frames = max(2, round((passage.original[1] - passage.original[0]) / FRAME_S) + 1)
     original_s = np.linspace(*passage.original, num=frames)
     coarse_s = passage.cover_at(original_s)
-    shifts_s = np.arange(-SEARCHED_S, SEARCHED_S + SHIFT_STEP_S / 2, SHIFT_STEP_S)
+    shifts_s = np.arange(-reach_s, reach_s + SHIFT_STEP_S / 2, SHIFT_STEP_S)
     ours = pitch_at(original, original_s)[:, None]
     theirs = pitch_at(cover, coarse_s[:, None] + shifts_s)  # (N, shifts)
     key = _key_difference((theirs - ours)[:, len(shifts_s) // 2])
     if key is None:
         return None
     mismatch = _mismatch(ours, theirs, key)
-    shift = _steady_path(mismatch, SHIFT_COST)
+    change = np.where(np.isnan(ours) & np.isnan(theirs), SHIFT_COST_IN_REST, SHIFT_COST)
+    shift = _steady_path(mismatch, change)
     frame = np.arange(frames)
     along = mismatch[frame, shift]
-    apart = (theirs - ours)[frame, shift]
+    pitches = np.stack([ours[:, 0], theirs[frame, shift]])
+    apart = pitches[1] - pitches[0]
     agreeing = apart[(along < AGREEING) & ~np.isnan(apart)]
     return FineAlignment(
         passage=Passage(original_s, np.maximum.accumulate(coarse_s + shifts_s[shift])),
         mismatch=along,
+        strain=np.where(np.diff(shift, prepend=shift[0]) != 0, change[frame, shift], 0.0),
+        pitches=pitches,
         transposition=float(np.median(agreeing)) if len(agreeing) else None,
     )
 
@@ -81,6 +115,14 @@ def transposition(original: Melody, cover: Melody, passage: Passage) -> float | 
     """The median of the pitch differences along a passage, semitones, octave included; None without a voice."""
     fine = align_finely(original, cover, passage)
     return fine.transposition if fine else None
+
+
+def notes_in(pitch: NDArray[np.float64]) -> int:
+    """How many notes a curve sings: runs of two frames or more within one semitone, each other than the one before."""
+    sung = pitch[~np.isnan(pitch)]
+    steps = np.rint(sung - np.median(sung)) if len(sung) else sung
+    held = steps[1:][steps[1:] == steps[:-1]]
+    return int(len(held) > 0) + int(np.count_nonzero(np.diff(held)))
 
 
 def pitch_at(melody: Melody, seconds: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,12 +156,15 @@ def _mismatch(ours: NDArray[np.float64], theirs: NDArray[np.float64], key: float
     return np.choose(rests, [distance, ONE_UNVOICED, 0.0])
 
 
-def _steady_path(costs: NDArray[np.float64], change: float) -> NDArray[np.intp]:
-    """For each row of (N, S) a column, at most one beside the last, so that costs and changes together are least."""
+def _steady_path(costs: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.intp]:
+    """For each row of (N, S) a column, at most one beside the last, so that costs and changes together are least.
+
+    Coming to a cell from the side costs what `change` (N, S) says there.
+    """
     total, came = costs[0], np.zeros(costs.shape, dtype=np.int8)
     for row in range(1, len(costs)):
         padded = np.concatenate([[np.inf], total, [np.inf]])
-        options = np.stack([padded[:-2] + change, total, padded[2:] + change])
+        options = np.stack([padded[:-2] + change[row], total, padded[2:] + change[row]])
         choice = np.argmin(options, axis=0)
         came[row] = choice - 1
         total = options[choice, np.arange(len(choice))] + costs[row]

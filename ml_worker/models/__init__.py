@@ -6,11 +6,13 @@ from ml_worker.models.checkpoints import (
     Checkpoint,
     CheckpointQuerySet,
     FingerprintSet,
+    StandingChange,
     fingerprints_name,
     weights_name,
 )
 from ml_worker.models.jobs import HEARTBEAT, MAX_ATTEMPTS, STALE_AFTER, Job, JobQuerySet
 from ml_worker.models.pairs import MinedPair, MinedPairQuerySet, picture_name
+from ml_worker.models.rounds import Round, RoundFinding, RoundStep
 
 __all__ = [
     "COMPARED",
@@ -25,6 +27,10 @@ __all__ = [
     "JobQuerySet",
     "MinedPair",
     "MinedPairQuerySet",
+    "Round",
+    "RoundFinding",
+    "RoundStep",
+    "StandingChange",
     "fingerprints_name",
     "picture_name",
     "weights_name",

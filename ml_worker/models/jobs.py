@@ -48,7 +48,9 @@ class Job(models.Model):
 
     class Kind(models.TextChoices):
         RENDER = "render", "render a tune"
+        SEARCH = "search", "search for covers of a song"
         FETCH = "fetch", "fetch a video"
+        AVAILABLE = "available", "look whether videos are still there"
         INGEST = "ingest", "read a file"
         ANALYSE = "analyse", "analyse a recording"
         CHECK = "check", "check a hum"
@@ -58,6 +60,7 @@ class Job(models.Model):
         CONTROLS = "controls", "make control items"
         CROWD = "crowd", "measure the reviewers"
         REASK = "reask", "ask anew what a reviewer judged"
+        ROUND = "round", "a round of the loop"
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -68,7 +71,7 @@ class Job(models.Model):
     OPEN = (State.WAITING, State.RUNNING)
     # The priority of what nobody waits for.
     UNHURRIED = 0
-    HEAVY = (Kind.TRAIN, Kind.MINE, Kind.RELEASE)
+    HEAVY = (Kind.TRAIN, Kind.MINE, Kind.RELEASE, Kind.ROUND)
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=10, choices=Kind)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
+from django.conf import settings as django_settings
 from django.db import models
+from django.utils import timezone
 
 from recordings.models import Recording, Song
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
 
 
 def picture_name(pair: MinedPair, filename: str) -> str:
@@ -15,9 +20,16 @@ def picture_name(pair: MinedPair, filename: str) -> str:
 
 class MinedPairQuerySet(models.QuerySet["MinedPair"]):
     def to_look_at(self) -> Self:
-        """Pairs in which something is odd: the same recording twice, or covers that share nothing."""
-        odd = (MinedPair.Finding.SAME, MinedPair.Finding.NOTHING)
-        return self.filter(finding__in=odd, original__song__taken_down_at=None)
+        """Pairs in which something is odd, and which nobody has looked at since it was found."""
+        return self.odd().filter(looked_at=None)
+
+    def looked_at(self) -> Self:
+        """Odd pairs that a person has looked at, and keeps."""
+        return self.odd().filter(looked_at__isnull=False)
+
+    def odd(self) -> Self:
+        """The same recording twice, or covers that share nothing with their song; of songs that may be used."""
+        return self.filter(finding__in=MinedPair.ODD, original__song__taken_down_at=None)
 
 
 class MinedPair(models.Model):
@@ -29,6 +41,8 @@ class MinedPair(models.Model):
         """At one tempo and in one key from beginning to end: a duplicate, not another performance."""
         NOTHING = "nothing", "nothing in common"
         """No passage beyond chance: mislabelled, or too free."""
+
+    ODD = (Finding.SAME, Finding.NOTHING)
 
     original = models.ForeignKey(Recording, models.CASCADE, related_name="pairs_as_original")
     cover = models.ForeignKey(Recording, models.CASCADE, related_name="pairs_as_cover")
@@ -44,6 +58,11 @@ class MinedPair(models.Model):
     picture = models.FileField(upload_to=picture_name, blank=True)
     took_s = models.FloatField(help_text="Seconds, fingerprints not counted")
     created_at = models.DateTimeField(auto_now=True)
+    # Of an odd pair: who looked at it and keeps it as it is. What is found anew is to be looked at anew.
+    looked_by = models.ForeignKey(
+        django_settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    looked_at = models.DateTimeField(null=True, blank=True)
 
     objects = MinedPairQuerySet.as_manager()
 
@@ -53,3 +72,30 @@ class MinedPair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cover} against {self.original}"
+
+    @property
+    def is_odd(self) -> bool:
+        return self.finding in self.ODD
+
+    @property
+    def in_words(self) -> str:
+        """What was found of it, in sentences about the cover."""
+        if self.finding == self.Finding.SAME:
+            return (
+                "This is the same recording as the original: nearly all of both is heard in order, at one tempo and in "
+                "one key, and nobody plays so exactly twice."
+            )
+        if self.finding == self.Finding.NOTHING:
+            what = f"It seems to be {self.seems_to_be}." if self.seems_to_be else "It is mislabelled, or very free."
+            return f"This has nothing in common with the original, beyond chance. {what}"
+        return "This shares passages with the original."
+
+    def keep(self, person: AbstractBaseUser) -> None:
+        """A person has looked at it: it is right as it is."""
+        self.looked_by, self.looked_at = person, timezone.now()
+        self.save(update_fields=["looked_by", "looked_at"])
+
+    def look_again(self) -> None:
+        """Takes that back."""
+        self.looked_by = self.looked_at = None
+        self.save(update_fields=["looked_by", "looked_at"])

@@ -17,9 +17,10 @@ FIGURES = {
 
 
 def make_checkpoint(name: str = "short-0123456789ab", hums: Iterable[Humming] = (), **fields: Any) -> Checkpoint:
-    """A checkpoint as training leaves it, its weights aside; as one that came with CHAD with job=None."""
+    """A checkpoint as training leaves it, promoted, its weights aside; as one that came with CHAD with job=None."""
     fields.setdefault("job", Job.objects.create(kind=Job.Kind.TRAIN, subject=name, state=Job.State.DONE))
     fields.setdefault("is_shipped", fields["job"] is None)
+    fields.setdefault("standing", Checkpoint.Standing.PROMOTED)
     versions = [[str(hum.fragment.recording.song_id), str(hum.fragment_id), str(hum.pk)] for hum in hums]
     facts = {"kind": name.split("-")[0], "settings": {"tau": 0.05, "augmentation": {"splice": 0.3}}, "figures": FIGURES}
     data = {"versions": versions, "sha256": "ab" * 32}

@@ -10,8 +10,10 @@ import runpy
 import sys
 from pathlib import Path
 
+from ml_worker.fingerprint.frozen import Size
+
 MANAGE = Path(__file__).parents[2] / "manage.py"
-COMPOSED, SIMULATED_COMPARED = 100, 20
+COMPOSED, FROZEN = 100, Size(tunes=4, distractors=4)
 
 
 def main() -> None:
@@ -19,9 +21,9 @@ def main() -> None:
     import django
 
     django.setup()
-    from ml_worker.work import train, training_data
+    from ml_worker.work import promotion, training_data
 
-    training_data.COMPOSED, train.SIMULATED_COMPARED = COMPOSED, SIMULATED_COMPARED
+    training_data.COMPOSED, promotion.SIZE = COMPOSED, FROZEN
     sys.argv[0] = str(MANAGE)
     runpy.run_path(str(MANAGE), run_name="__main__")
 

@@ -52,6 +52,7 @@ def video_site(settings) -> Iterator[str]:
         threading.Thread(target=server.serve_forever).start()
         settings.VIDEO_ADDRESS = f"http://127.0.0.1:{server.server_port}/{{id}}"
         settings.VIDEO_EXTRACTORS = ["generic"]
+        settings.VIDEO_PAUSE_S = 0.0
         yield settings.VIDEO_ADDRESS
         server.shutdown()
 

@@ -22,9 +22,11 @@ from ml_worker.fingerprint.data import (
     PairSource,
     Source,
     TuneSource,
+    drawn,
     matched_windows,
     part_between,
     part_from_a_note,
+    shares_of_draws,
     songs_in_turn,
     turned,
 )
@@ -323,3 +325,69 @@ def test_a_tune_of_which_there_are_hums_too_is_the_same_song():
     chosen = TINY.changed(augmentation=dataclasses.replace(PLAIN, turned=0.0))
     sources: list[Source] = [PairSource([pair], chosen), TuneSource([tune._replace(song_id=pair.song_id)], chosen)]
     assert len(set(Batches(sources, chosen).batch(0).songs.tolist())) == 1
+
+
+# --- weights
+
+
+def weighed(weights: dict[tuple[int, int, int], float]) -> list[AlignedPair]:
+    """Pairs by song, fragment and version, each of the same music."""
+    made = made_pair(0)
+    return [
+        dataclasses.replace(made, song_id=f"{s}", fragment_id=f"{s}/{f}", version_id=f"{s}/{f}/{take}", weight=weight)
+        for (s, f, take), weight in weights.items()
+    ]
+
+
+def test_pairs_are_drawn_in_proportion_to_their_weights(monkeypatch):
+    pairs = weighed({(0, 0, 0): 1.0, (0, 0, 1): 0.5, (0, 1, 0): 0.25, (0, 1, 1): 0.25, (0, 1, 2): 1.0, (1, 0, 0): 0.4})
+    source = PairSource(pairs, TINY)
+    versions: Counter[str] = Counter()
+    crop = source._crop
+
+    def counting(curves, rng):
+        versions[curves.pair.version_id] += 1
+        return crop(curves, rng)
+
+    monkeypatch.setattr(source, "_crop", counting)
+    rng = np.random.default_rng(3)
+    for _ in range(600):
+        for song in range(2):
+            source.example(song, rng)
+    drawn_shares = [versions[pair.version_id] / versions.total() for pair in pairs]
+    np.testing.assert_allclose(drawn_shares, shares_of_draws(pairs), atol=0.03)
+
+
+def plainly(pairs: list[AlignedPair]) -> list[float]:
+    """The share of draws of each pair: its song's turn, by its weight among those of its song."""
+    shares = []
+    for pair in pairs:
+        of_song = [one for one in pairs if one.song_id == pair.song_id]
+        alike = {
+            one.version_id: one.weight / sum(other.fragment_id == one.fragment_id for other in of_song)
+            for one in of_song
+        }
+        shares.append(alike[pair.version_id] / sum(alike.values()) / len({one.song_id for one in pairs}))
+    return shares
+
+
+@given(st.dictionaries(st.tuples(*[st.integers(0, 2)] * 3), st.floats(0.05, 1), min_size=1))
+@settings(max_examples=30)
+def test_shares_of_draws_are_those_worked_out_plainly(weights):
+    pairs = weighed(weights)
+    np.testing.assert_allclose(shares_of_draws(pairs), plainly(pairs))
+    assert shares_of_draws(pairs).sum() == pytest.approx(1)
+
+
+def test_where_all_weights_are_alike_chance_is_asked_as_before():
+    """So that checkpoints from before there were weights can be made again."""
+    one, other = np.random.default_rng(0), np.random.default_rng(0)
+    assert [drawn([0.7] * 5, one) for _ in range(20)] == [int(other.integers(5)) for _ in range(20)]
+    alike, lighter = weighed({(0, 0, 0): 1.0}), weighed({(0, 0, 0): 0.5})
+    assert DataRecord.of(alike).sha256 != DataRecord.of(lighter).sha256
+
+
+@pytest.mark.parametrize("weight", [0, -1, float("nan"), float("inf")])
+def test_a_pair_that_can_never_be_drawn_is_no_pair(weight):
+    with pytest.raises(ValueError, match="above zero and finite"):
+        weighed({(0, 0, 0): weight})

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
 
-from ml_worker.models import Job
+from ml_worker.models import Checkpoint, Job
 from ml_worker.tests.manage import make_checkpoint
 from recordings.models import Fragment, Recording
 from recordings.tests import factories
@@ -191,6 +191,27 @@ def test_a_running_job_shows_its_progress_and_its_end_is_said_aloud(desk, origin
     job.finish("Auld Lang Syne: 2 matched.")
     said = "Done: mine the covers of a song, Auld Lang Syne. Auld Lang Syne: 2 matched."
     expect(page.locator("[data-announcer]")).to_have_text(said)
+
+
+def test_a_checkpoint_is_promoted_by_hand_with_a_reason_and_that_is_undone(desk):
+    make_checkpoint("short-aaaaaaaaaaaa")
+    refused = make_checkpoint("short-bbbbbbbbbbbb", standing="refused", standing_why="Refused: On hums it fell.")
+    page = desk("/manage/checkpoints/", 390)
+    shown = page.get_by_role("article").filter(has=page.get_by_role("heading", name=refused.name))
+    expect(shown).to_contain_text("Refused: On hums it fell.")
+    shown.get_by_text("Decide by hand").click()
+    shown.get_by_role("button", name=f"Promote {refused.name}").click()
+    expect(shown).to_contain_text("Please say why")
+    shown.get_by_label("Why").fill("It hears whistling better.")
+    shown.get_by_role("button", name=f"Promote {refused.name}").click()
+    expect(shown).to_contain_text("in use")
+    expect(shown).to_contain_text("It hears whistling better.")
+    assert Checkpoint.objects.latest() == refused
+    shown.get_by_text("Decide by hand").click()
+    shown.get_by_role("button", name="Undo the last decision").click()
+    expect(shown).to_contain_text("Refused: On hums it fell.")
+    refused.refresh_from_db()
+    assert refused.standing == "refused"
 
 
 def test_a_file_is_brought_in_by_the_page_and_leads_to_its_song(desk, tmp_path: Path):

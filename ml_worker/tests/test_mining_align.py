@@ -8,9 +8,11 @@ from ml_worker.audio.melody_files import read_melody
 from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.network import new_encoder
-from ml_worker.mining.align import Method, align_melodies, at_any_tempo
+from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, at_any_tempo, one_at_a_time, shipped_methods
 from ml_worker.mining.curve import curve_fingerprints
+from ml_worker.mining.extract import AlignedFragment
 from ml_worker.mining.null import PITCH_CURVE_NULL
+from ml_worker.mining.sureness import PITCH_CURVE_SURENESS, Evidence
 from ml_worker.tests.made_pairs import TINY
 from ml_worker.tests.made_tunes import made_cover, made_tune, melody_of
 from ml_worker.tests.shared_data import shared_data
@@ -49,6 +51,39 @@ def test_a_faster_melody_is_shorter_and_keeps_its_pitches():
     assert (melody.faster(1.25).f0_hz == melody.f0_hz).all()
 
 
+# --- several methods
+
+
+def placed(b, agreement_s):
+    evidence = Evidence(chance=0.01, mismatch=0.1, agreement_s=agreement_s, notes=9)
+    return AlignedFragment((0.0, b[1] - b[0]), b, 0.9, 1.0, 0.0, "accepted", 0.9, evidence)
+
+
+def test_of_what_two_methods_find_in_one_place_the_one_that_agrees_longer_is_told():
+    first, same, next_to_it, apart = placed((5, 15), 4), placed((6, 14), 3), placed((14.7, 20), 1), placed((30, 40), 2)
+    assert one_at_a_time([apart, same, next_to_it, first]) == [first, next_to_it, apart]
+    assert one_at_a_time([same, placed((5, 15), 2)]) == [same]
+    assert one_at_a_time([]) == []
+
+
+def test_one_method_twice_tells_what_it_tells_once():
+    notes = made_tune(4, 40)
+    melodies = melody_of(notes, seed=1), melody_of(made_cover(notes, [(20, 38)], transposition=2)[0], seed=2)
+    once = align_melodies(*melodies)
+    assert once
+    assert align_melodies(*melodies, [PITCH_CURVE, PITCH_CURVE]) == once
+
+
+def test_the_pitch_curves_come_with_chad_and_go_first():
+    methods = shipped_methods()
+    assert methods[0] is PITCH_CURVE
+    assert len({method.name for method in methods}) == len(methods)
+    assert all(method.settings.accepted_from > method.settings.doubtful_from for method in methods)
+
+
+# --- real recordings
+
+
 def test_one_riff_played_fast_and_slow_is_found_whole():
     folder = shared_data("alignment", "sir_duke")
     fast, slow = (read_melody(folder / f"sir_duke_trumpet_{take}.mp3") for take in ("fast", "slow"))
@@ -66,6 +101,9 @@ def test_a_riff_is_not_found_in_another_recording():
     assert align_melodies(riff, hum) == []
 
 
+# --- checkpoints
+
+
 @pytest.fixture(scope="module")
 def checkpoint():
     return Checkpoint(TINY, state_of(new_encoder(seed=0, **TINY.network)), DataRecord.of([]))
@@ -76,9 +114,17 @@ def test_with_a_checkpoint_the_networks_fingerprints_are_compared(checkpoint):
     notes = made_tune(5, 20)
     played, _ = made_cover(notes, [(0, 20)], transposition=3)
     null = replace(PITCH_CURVE_NULL, checkpoint=checkpoint.name)
-    (one,) = align_melodies(melody_of(notes, seed=1), melody_of(played, seed=1), Method.of_checkpoint(checkpoint, null))
+    method = Method.of_checkpoint(checkpoint, null, PITCH_CURVE_SURENESS)
+    (one,) = align_melodies(melody_of(notes, seed=1), melody_of(played, seed=1), [method])
     assert one["tempo_ratio"] == pytest.approx(1, abs=0.01)
     assert one["b"] == pytest.approx(one["a"], abs=0.1)
+
+
+def test_a_checkpoint_of_which_nobody_knows_how_sure_it_is_is_refused_in_words(checkpoint):
+    method = Method.of_checkpoint(checkpoint, replace(PITCH_CURVE_NULL, checkpoint=checkpoint.name))
+    with pytest.raises(ValueError, match=r"was not fitted yet\. Calibrate it"):
+        align_melodies(melody_of(made_tune(5, 20)), melody_of(made_tune(5, 20)), [method])
+    assert method.settings_to_find_all.doubtful_from == 0
 
 
 def test_a_checkpoint_with_the_null_level_of_another_is_refused_in_words(checkpoint):

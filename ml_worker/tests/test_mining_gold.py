@@ -2,8 +2,7 @@
 
 import pytest
 
-from ml_worker.mining.extract import AlignedFragment
-from ml_worker.mining.gold import agreement, agreement_on_fragments, repeats, through_repeats
+from ml_worker.mining.gold import Place, agreement, agreement_on_fragments, is_right, repeats, through_repeats
 from ml_worker.tests.made_tunes import MadeNote
 
 # The cover plays 10..30 of the original at half its tempo from second 5 on, then 0..10 at its tempo from 50 on.
@@ -11,7 +10,7 @@ TIME_MAP = [[[10, 5], [30, 45]], [[0, 50], [10, 60]]]
 
 
 def found(a, b, correlation=0.9):
-    return AlignedFragment(a, b, correlation, 1.0, None, "accepted", 0.0)
+    return Place(a, b, correlation)
 
 
 def test_true_fragments_are_right():
@@ -32,6 +31,18 @@ def test_a_start_that_is_right_does_not_save_a_wrong_end():
 
 def test_a_fragment_mostly_outside_what_is_played_is_wrong():
     assert agreement([found((4, 14), (44, 54))], TIME_MAP).precision == 0
+
+
+def test_one_fragment_alone_is_judged_as_among_others():
+    places = [
+        found((10, 20), (5, 25)),
+        found((10, 20), (5.6, 25.6)),
+        found((4, 14), (44, 54)),
+        found((40, 50), (5, 15)),
+    ]
+    assert [is_right(one, TIME_MAP) for one in places] == [True, False, False, False]
+    assert [agreement([one], TIME_MAP).right for one in places] == [1, 0, 0, 0]
+    assert not is_right(places[0], [])
 
 
 def test_recall_is_the_share_of_the_covers_seconds():

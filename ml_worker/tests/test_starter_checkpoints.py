@@ -19,7 +19,7 @@ from ml_worker import chain, made
 from ml_worker.catalogue.composer import compose_tunes
 from ml_worker.fingerprint import shipped
 from ml_worker.mining.null import PITCH_CURVE_NULL
-from ml_worker.models import COMPARED, Checkpoint
+from ml_worker.models import Checkpoint
 from ml_worker.tests import made_rows
 from ml_worker.tests.made_starter import starters_in, untrained
 from ml_worker.tests.manage import make_checkpoint
@@ -63,8 +63,9 @@ def test_unseen_tunes_are_none_that_are_trained_on():
 
 def test_training_begins_with_the_starter_where_its_network_is_the_same(starters):
     settings = untrained("short").settings
-    assert beginning(settings).name == starters["short"]
-    assert beginning(settings.changed(width=4)) is None
+    assert beginning({}, settings).name == starters["short"]
+    assert beginning({}, settings.changed(width=4)) is None
+    assert beginning({"initial": "nothing"}, settings) is None
 
 
 # --- rows
@@ -96,9 +97,9 @@ def test_two_that_install_at_once_make_one_row(starters):
 
 
 @pytest.mark.django_db
-def test_what_was_trained_here_is_used_unless_it_is_worse(starters):
-    worse = {"losses": [2.0, 1.0], COMPARED: {"is_worse": True}}
-    make_checkpoint("short-aaaaaaaaaaaa", figures=worse)
+def test_what_was_trained_here_is_used_once_it_is_promoted(starters):
+    make_checkpoint("short-aaaaaaaaaaaa", standing=Checkpoint.Standing.REFUSED)
+    make_checkpoint("short-cccccccccccc", standing=Checkpoint.Standing.CANDIDATE)
     install_starter_checkpoints()
     assert Checkpoint.objects.latest().name == starters["short"]
     assert Checkpoint.objects.to_mine_with() is None

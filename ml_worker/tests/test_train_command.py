@@ -19,7 +19,7 @@ from ml_worker.fingerprint import distributed, shipped
 from ml_worker.models import Checkpoint, Job
 from ml_worker.running import run_here
 from ml_worker.tests import made_rows, manage_with_fewer
-from ml_worker.work import CannotBeDone, train, training_data
+from ml_worker.work import CannotBeDone, promotion, train, training_data
 from ml_worker.work.released_data import released_pairs
 from recordings.models import Humming, Recording, Song, TrainingUse
 from recordings.release import export, freeze
@@ -68,7 +68,7 @@ def test_a_job_trains_on_hums_and_on_changed_versions_of_their_sounds(
     hums: list[Humming], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(training_data, "COMPOSED", manage_with_fewer.COMPOSED)
-    monkeypatch.setattr(train, "SIMULATED_COMPARED", manage_with_fewer.SIMULATED_COMPARED)
+    monkeypatch.setattr(promotion, "SIZE", manage_with_fewer.FROZEN)
     said: list[str] = []
     job = run_here(Job.Kind.TRAIN, "short", on_progress=lambda share, message: said.append(message), steps=1)
     assert job.state == Job.State.DONE, job.failure
@@ -78,6 +78,8 @@ def test_a_job_trains_on_hums_and_on_changed_versions_of_their_sounds(
     assert any(f"{SONGS} of {SONGS} (about" in message for message in said)
     assert checkpoint.figures["further"] == SONGS
     assert checkpoint.figures["initial"] == shipped.starter_checkpoint("short").name
+    assert checkpoint.standing_why in job.message
+    assert checkpoint.standing == job.result["standing"] != Checkpoint.Standing.CANDIDATE
 
 
 def test_two_processes_train_on_a_release_and_make_one_job_and_one_checkpoint(

@@ -20,7 +20,7 @@ from ml_worker import chain as chain_now
 from ml_worker import made, removal_page, song_list, song_page
 from ml_worker.forms import ImportForm
 from ml_worker.jobs_in_words import duration_of, what_they_are_about
-from ml_worker.models import Job
+from ml_worker.models import Job, MinedPair
 from ml_worker.views.manage_api import describe_fragments
 from recordings.importing import ImportRefused
 from recordings.models import Recording, Song
@@ -50,6 +50,7 @@ def songs(request: HttpRequest) -> HttpResponse:
             "states": song_list.SongState,
             "any": Song.objects.exists(),
             "is_open": any(song.state in song_list.UNDER_WAY for song in page.object_list),
+            "odd_pairs": MinedPair.objects.to_look_at().count(),
             "query": query_of(request),
         },
     )

@@ -33,7 +33,9 @@ FUNCTIONS: dict[str, Work] = {
     kind: _of(kind)
     for kind in (
         "render",
+        "search",
         "fetch",
+        "available",
         "ingest",
         "analyse",
         "check",
@@ -43,5 +45,6 @@ FUNCTIONS: dict[str, Work] = {
         "controls",
         "crowd",
         "reask",
+        "round",
     )
 }

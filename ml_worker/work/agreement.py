@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from ml_worker.catalogue import TimedNote
-from ml_worker.mining.extract import AlignedFragment
-from ml_worker.mining.gold import TimeMap, agreement, agreement_on_fragments, repeats, through_repeats
+from ml_worker.mining.gold import Place, TimeMap, agreement, agreement_on_fragments, repeats, through_repeats
 from recordings.models import CoverFragment, Recording, Song
 
 
@@ -51,10 +50,10 @@ class Tally:
         """Counts one generated cover's accepted fragments."""
         original = cover.song.original
         intervals = {fragment.pk: (fragment.start_s, fragment.end_s) for fragment in original.fragments.live()}
-        found: dict[Any, list[AlignedFragment]] = {interval: [] for interval in intervals.values()}
+        found: dict[Any, list[Place]] = {interval: [] for interval in intervals.values()}
         for row in accepted:
             if row.fragment_id in intervals:
-                found[intervals[row.fragment_id]].append(as_aligned(row))
+                found[intervals[row.fragment_id]].append(placed(row))
         result = agreement_on_fragments(found, cover.truth["time_map"], alike=alike(original, cover))
         self.covers += 1
         self.found += result.found
@@ -77,20 +76,12 @@ def alike(original: Recording, cover: Recording) -> TimeMap:
     return through_repeats(repeats(notes), cover.truth["time_map"])
 
 
-def as_aligned(row: CoverFragment) -> AlignedFragment:
-    return AlignedFragment(
-        a=(row.fragment.start_s, row.fragment.end_s),
-        b=(row.start_s, row.end_s),
-        correlation=row.correlation,
-        tempo_ratio=row.tempo_ratio,
-        transposition=row.transposition,
-        decision="accepted",
-        chance=0.0,
-    )
+def placed(row: CoverFragment) -> Place:
+    return Place((row.fragment.start_s, row.fragment.end_s), (row.start_s, row.end_s), row.correlation)
 
 
 def is_right(row: CoverFragment) -> bool:
     """Whether the cover really plays the fragment there."""
     cover = row.recording
-    truths = agreement([as_aligned(row)], cover.truth["time_map"], alike=alike(cover.song.original, cover))
+    truths = agreement([placed(row)], cover.truth["time_map"], alike=alike(cover.song.original, cover))
     return truths.right == 1

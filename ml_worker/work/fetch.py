@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,10 @@ import imageio_ffmpeg
 import yt_dlp
 from django.conf import settings
 
+from ml_worker.polite import rest_s
 from ml_worker.work import CannotBeDone
 from ml_worker.work.ingest import ingest
-from recordings.models import Recording
+from recordings.models import AvailabilityCheck, Recording
 from recordings.storage import put
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ GONE = (
     "http error 404",
     "http error 410",
 )
+# What they say when they doubt us rather than the video, sometimes beside "video unavailable".
+DOUBTS_US = ("captcha", "rate-limited", "not a bot")
 SOCKET_TIMEOUT_S = 20
 
 
@@ -43,9 +47,20 @@ class VideoGone(CannotBeDone):
 
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
-    recording = Recording.objects.select_related("song").get(pk=job.subject)
+    recording = Recording.objects.select_related("song").filter(pk=job.subject).first()
+    if recording is None:
+        return "It was taken back before it was fetched.", None
+    pause(report)
     fetch(recording, report)
     return f"Fetched {recording}, {recording.duration_s:.0f} s.", None
+
+
+def pause(report: Callable[[float, str], None]) -> None:
+    """Leaves the site alone for a while after the last download. Workers come here when that is over; commands wait."""
+    seconds = rest_s()
+    if seconds:
+        report(0.0, f"Waiting {seconds:.0f} s, to be polite")
+        time.sleep(seconds)
 
 
 def fetch(recording: Recording, report: Callable[[float, str], None]) -> None:
@@ -54,8 +69,7 @@ def fetch(recording: Recording, report: Callable[[float, str], None]) -> None:
     try:
         data = download(recording.youtube_id, report)
     except VideoGone as problem:
-        recording.is_available = False
-        recording.save(update_fields=["is_available"])
+        AvailabilityCheck.note(recording, False, str(problem))
         recording.fail(str(problem))
         raise
     except CannotBeDone as problem:
@@ -67,8 +81,9 @@ def fetch(recording: Recording, report: Callable[[float, str], None]) -> None:
         recording.fail(f"This is the same audio as {twin}.")
         raise CannotBeDone(recording.failure)
     put(recording.upload, "as-it-came", data)
-    recording.upload_sha256, recording.is_available = digest, True
-    recording.save(update_fields=["upload", "upload_sha256", "is_available"])
+    recording.upload_sha256 = digest
+    recording.save(update_fields=["upload", "upload_sha256"])
+    AvailabilityCheck.note(recording, True, "It was fetched.")
     ingest(recording)
 
 
@@ -117,6 +132,6 @@ def options(folder: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str, A
 def in_words(youtube_id: str, problem: Exception) -> CannotBeDone:
     """A sentence for the admin: the video is gone, or it is out of reach for now."""
     said = str(problem).removeprefix("ERROR: ").partition(" (caused by")[0].strip().rstrip(".") + "."
-    if any(sign in said.lower() for sign in GONE):
+    if any(sign in said.lower() for sign in GONE) and not any(sign in said.lower() for sign in DOUBTS_US):
         return VideoGone(f"The video {youtube_id} cannot be had any more: {said}")
     return CannotBeDone(f"The video {youtube_id} could not be fetched: {said} Start the job again later.")

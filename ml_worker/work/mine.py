@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
@@ -12,12 +13,15 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from annotation.models import ReviewItem, Verdict
+from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
 from ml_worker.mining.align import PITCH_CURVE, Method
-from ml_worker.mining.extract import AlignedFragment, find_fragment
+from ml_worker.mining.extract import AlignedFragment, Pair, Watched, pair_of, watch
+from ml_worker.mining.known import find_known
 from ml_worker.models import Checkpoint
-from ml_worker.work import CannotBeDone
+from ml_worker.work import CannotBeDone, pairs
 from ml_worker.work.audio_files import bytes_of, melody_of
+from ml_worker.work.calibrate import sureness_of
 from ml_worker.work.fingerprints import fingerprints_of, null_level_of
 from recordings.models import Analysis, CoverFragment, Fragment, Recording, Song
 
@@ -41,17 +45,25 @@ class Miner:
 
     @classmethod
     def of(cls, checkpoint: Checkpoint | None) -> Miner:
+        """With the checkpoint's null level and sureness, which are measured where they were not yet."""
         if checkpoint is None:
             return cls(PITCH_CURVE)
         weights = Weights.from_bytes(bytes_of(checkpoint.file))
         null = null_level_of(checkpoint, weights)
-        return cls(Method.of_checkpoint(weights, null), checkpoint, weights)
+        sureness = sureness_of(checkpoint, Method.of_checkpoint(weights, null))
+        return cls(Method.of_checkpoint(weights, null, sureness), checkpoint, weights)
 
-    def original(self, analysis: Analysis) -> Fingerprints:
+    def pair(self, original: Recording, cover: Recording) -> Pair:
+        """Two analysed recordings as the steps of mining see them."""
+        melodies = melody_of(original.analysis.melody), melody_of(cover.analysis.melody)
+        looked = self.original(original.analysis, melodies[0])
+        return pair_of(looked, self.method.cover_at(melodies[1]), self.method.settings, melodies)
+
+    def original(self, analysis: Analysis, melody: Melody) -> Fingerprints:
         """The fingerprints of an original, kept where a checkpoint made them."""
         if self.checkpoint and self.weights:
             return fingerprints_of(analysis, self.checkpoint, self.weights)
-        return self.method.look(melody_of(analysis.melody))
+        return self.method.look(melody)
 
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
@@ -83,9 +95,14 @@ def mine_song(song: Song, report: Callable[[float, str], None], checkpoint: Chec
 def mine_cover(original: Recording, cover: Recording, miner: Miner) -> Counter[str]:
     """Finds every fragment of an original in one cover and stores what is found, in place of what was found before.
 
-    What people have judged stays, and a finding at the same place adds nothing to it.
+    What people have judged stays, and a finding at the same place adds nothing to it. The pair is kept with what a
+    person wants to see of it.
     """
-    found = find_all(original, cover, miner)
+    began = time.perf_counter()
+    pair = miner.pair(original, cover)
+    watched = watch(pair)
+    found = known_in(original, pair, watched)
+    took_s = time.perf_counter() - began
     with transaction.atomic():
         Recording.objects.select_for_update(of=("self",)).get(pk=cover.pk)
         people_said = Q(state__in=(CoverFragment.State.ACCEPTED, CoverFragment.State.REJECTED))
@@ -96,20 +113,21 @@ def mine_cover(original: Recording, cover: Recording, miner: Miner) -> Counter[s
         for fragment, one in found:
             if not any(same_place(one, before) for before in known if before.fragment_id == fragment.pk):
                 store(fragment, cover, one, miner.method)
+        pairs.store(original, cover, pair, watched, miner.method.name, took_s)
     return Counter(cover.cover_fragments.values_list("state", flat=True))
 
 
 def find_all(original: Recording, cover: Recording, miner: Miner) -> list[tuple[Fragment, AlignedFragment]]:
     """Every occurrence of the original's live fragments in the cover."""
-    analysis = original.analysis
-    melodies = melody_of(analysis.melody), melody_of(cover.analysis.melody)
-    fingerprints, cover_at = miner.original(analysis), miner.method.cover_at(melodies[1])
-    settings = miner.method.settings
-    return [
-        (fragment, one)
-        for fragment in original.fragments.live()
-        for one in find_fragment(fingerprints, cover_at, fragment.start_s, fragment.end_s, settings, melodies)
-    ]
+    pair = miner.pair(original, cover)
+    return known_in(original, pair, watch(pair))
+
+
+def known_in(original: Recording, pair: Pair, watched: Watched) -> list[tuple[Fragment, AlignedFragment]]:
+    """Every occurrence of the original's live fragments in what was watched."""
+    fragments = {(fragment.start_s, fragment.end_s): fragment for fragment in original.fragments.live()}
+    found = find_known(pair, list(fragments), watched)
+    return [(fragments[interval], one) for interval, ones in found.items() for one in ones]
 
 
 def same_place(found: AlignedFragment, before: CoverFragment) -> bool:
@@ -128,9 +146,11 @@ def store(fragment: Fragment, cover: Recording, found: AlignedFragment, method: 
         correlation=found.correlation,
         tempo_ratio=found.tempo_ratio,
         transposition=found.transposition,
+        probability=found.probability,
+        evidence=found.evidence.as_dict(),
         state=STATE_OF_DECISION[found.decision],
         checkpoint=method.name,
-        mining_settings=without_null(asdict(method.settings)) | {"chance": found.chance},
+        mining_settings=without_null(asdict(method.settings)),
         null_level=method.null.floor_at(found.a[1] - found.a[0]),
     )
     if row.state == CoverFragment.State.DOUBTFUL:

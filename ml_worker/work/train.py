@@ -1,27 +1,33 @@
-"""Trains a network on the accepted hums paired with their originals, and stores the checkpoint.
+"""Trains a network on accepted hums and on fragments found in covers, and stores the checkpoint.
 
 Training goes on from the starter checkpoint, and a part of each batch is simulated hums of tunes: with few hums, that
-keeps what the starter checkpoint knows.
+keeps what the starter checkpoint knows. A network that begins with nothing has nothing to keep, and is trained on the
+material alone, as in the paper.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+import numpy as np
 from django.conf import settings as django_settings
 from django.db import transaction
+from django.utils import timezone
 
 from ml_worker.fingerprint import shipped
-from ml_worker.fingerprint.evaluation import evaluate_pairs, simulated_pairs
+from ml_worker.fingerprint.data import shares_of_draws
+from ml_worker.fingerprint.evaluation import evaluate_pairs
 from ml_worker.fingerprint.settings import Settings
 from ml_worker.fingerprint.training import Progress, TooLittleData, refuse_too_little, steps_for, train
 from ml_worker.jobs_in_words import uuids
 from ml_worker.models import COMPARED, Checkpoint
-from ml_worker.work import CannotBeDone
-from ml_worker.work.released_data import released_pairs, released_sounds
+from ml_worker.work import CannotBeDone, promotion
+from ml_worker.work.mined_data import Caps, Mined, mined_pairs
+from ml_worker.work.released_data import released_covers, released_pairs, released_sounds
 from ml_worker.work.sound_versions import further_pairs, stored_sound, versions_of
 from ml_worker.work.training_data import hummed_pairs, tunes_to_hum
 from recordings.models import TrainingUse
@@ -34,79 +40,142 @@ if TYPE_CHECKING:
     from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
     from ml_worker.fingerprint.data import AlignedPair
     from ml_worker.mining.null import NullLevel
-    from ml_worker.models import Job
+    from ml_worker.models import Job, Round
     from ml_worker.work import Outcome
 
-LOOKED_AT = (Split.TRAIN, Split.VALIDATION)
+Material = Literal["hums", "covers", "both"]
+# What is too little where there is too little, in words.
+WORDS: dict[Material, str] = {
+    "hums": "accepted hums",
+    "covers": "fragments found in covers",
+    "both": "accepted hums, or of fragments found in covers,",
+}
 # Weights that know something already are changed gently: at the rate of new ones they first lose what they know.
 GENTLE_RATE = 5e-4
 # The part of every batch that is simulated hums of tunes.
 SHARE_OF_TUNES = 0.5
-# With fewer hums of validation songs than this, two checkpoints are compared on so many simulated hums.
+# Fewer hums of validation songs than this tell nothing.
 FEWEST_COMPARED = 20
-SIMULATED_COMPARED = 100
-# A checkpoint counts as worse from this loss of mean reciprocal rank on; less is chance on so few hums.
-TOLERATED = 0.02
 
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
-    """Arguments of the job: kind ("short" or "long"), and where they are not the default epochs or steps, data, and
-    sound_versions, how many further versions each hum gets from its sound.
+    """Arguments of the job: kind ("short" or "long"), and where they are not the default: epochs or steps; data;
+    initial ("starter" or "nothing"); material ("hums", "covers" or "both"); caps, of what covers give; sound_versions,
+    how many further versions each hum gets from its sound; labels ("shuffled" spoils the training, to show that it is
+    refused).
     """
+    checkpoint, words = made(job.arguments, job, report)
+    report(1.0, "Comparing it with the checkpoint in use")
+    promotion.settle(checkpoint, promotion.decision_on(checkpoint, promotion.incumbent_of(checkpoint)))
+    return f"{words} {checkpoint.standing_why}", checkpoint.figures | {"standing": checkpoint.standing}
+
+
+def made(
+    arguments: Mapping[str, Any], job: Job, report: Callable[[float, str], None], round: Round | None = None
+) -> tuple[Checkpoint, str]:
+    """A checkpoint that nothing is decided on yet, and from how much it is, in words."""
     report(0.0, "Gathering the accepted hums")
-    data = Data.of(job.arguments, report)
-    weights = trained(job.arguments, data, teller(report))
+    data = Data.of(arguments, report)
+    weights = trained(arguments, data, teller(report))
     report(1.0, "Comparing it with the starter checkpoint")
-    weights = replace(weights, figures={**weights.figures, **compared(weights, data), "further": len(data.further)})
-    checkpoint = store(weights, job)
-    further = f" and {len(data.further)} versions of their sounds" if data.further else ""
-    words = f"{checkpoint.name}, from {len(data.pairs)} hums{further} of {len(weights.data.songs)} songs."
-    return words, weights.figures
+    figures = {**weights.figures, **compared(weights, data), "further": len(data.further), "material": data.facts()}
+    weights = replace(weights, figures=figures)
+    checkpoint = store(weights, job, round=round)
+    words = f"{checkpoint.name}, from {data.in_words()} of {len(weights.data.songs)} songs."
+    return checkpoint, words
 
 
 @dataclass(frozen=True)
 class Data:
-    """Hums with their originals, of training songs and of validation songs; and changed sounds of the former."""
+    """Hums and covers of training songs with their originals; hums of validation songs; and changed sounds of hums.
+
+    `mined` says what was taken of covers and what was left out, see `mined_data`.
+    """
 
     pairs: list[AlignedPair]
     validation: list[AlignedPair]
     further: list[AlignedPair] = field(default_factory=list)
+    material: Material = "hums"
+    mined: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any], report: Callable[[float, str], None]) -> Self:
-        """From the release folder that the arguments name, or from the database."""
+        """From the release folder that the arguments name, or from the database. Without any material in them, hums,
+        and what the database has of covers too.
+        """
         folder = Path(arguments["data"]) if arguments.get("data") else None
-        pairs, validation = (released_pairs(folder, split) if folder else hummed_pairs(split) for split in LOOKED_AT)
-        times = versions_of(arguments.get("sound_versions"), len(pairs))
+        asked = arguments.get("material") or ("hums" if folder else None)
+        limits = Caps(**(arguments.get("caps") or {}))
+        pairs_of = partial(released_pairs, folder) if folder else hummed_pairs
+        covers_of = partial(released_covers, folder) if folder else mined_pairs
+        hums = [] if asked == "covers" else pairs_of(Split.TRAIN)
+        mined = Mined([]) if asked == "hums" else covers_of(limits)
+        times = versions_of(arguments.get("sound_versions"), len(hums))
         sounds = released_sounds(folder) if folder else stored_sound
-        return cls(pairs, validation, further_pairs(pairs, sounds, times, report))
+        further = further_pairs(hums, sounds, times, report)
+        material = asked or ("both" if mined.pairs else "hums")
+        return cls([*hums, *mined.pairs], pairs_of(Split.VALIDATION), further, material, mined.facts)
 
     @property
     def trained_on(self) -> list[AlignedPair]:
         return [*self.pairs, *self.further]
+
+    @property
+    def hums(self) -> int:
+        return sum(pair.source == "hum" for pair in self.pairs)
+
+    def facts(self) -> dict[str, Any]:
+        """What it is made of, for the checkpoint: plain JSON values. Shares are 0..1.
+
+        "self_made_of_pairs" is the share of pairs that nobody but a machine has judged, "self_made_of_draws" how often
+        they are drawn, of all draws of pairs.
+        """
+        self_made = np.array([pair.self_made for pair in self.trained_on], dtype=bool)
+        drawn = float(shares_of_draws(self.trained_on)[self_made].sum()) if self_made.any() else 0.0
+        return {
+            "material": self.material,
+            "hums": self.hums,
+            "further": len(self.further),
+            "covers_by_people": sum(pair.source == "cover" and not pair.self_made for pair in self.pairs),
+            "covers_by_machine": int(self_made.sum()),
+            "self_made_of_pairs": round(float(self_made.mean()), 4) if len(self_made) else 0.0,
+            "self_made_of_draws": round(drawn, 4),
+        } | {name: self.mined[name] for name in ("caps", "left_out") if name in self.mined}
+
+    def in_words(self) -> str:
+        """What it is made of, such as "7 hums, 7 versions of their sounds and 12 fragments of covers"."""
+        covers = len(self.pairs) - self.hums
+        parts = [
+            *([f"{self.hums} hums"] if self.hums or not covers else []),
+            *([f"{len(self.further)} versions of their sounds"] if self.further else []),
+            *([f"{covers} fragments of covers"] if covers else []),
+        ]
+        return " and ".join(part for part in (", ".join(parts[:-1]), parts[-1]) if part)
 
 
 def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progress], None] | None = None) -> Weights:
     """The weights that come of it. A run that was killed goes on where it was.
 
     Raises:
-        CannotBeDone: there are too few hums.
+        CannotBeDone: there is too little of the material.
     """
     settings = settings_of(arguments, data)
+    initial = beginning(arguments, settings)
     folder = Path(django_settings.CHAD_HOME) / "training"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         # Tunes are no substitute for hums: a network of tunes alone is what came with CHAD already.
-        refuse_too_little(settings, data.pairs)
+        refuse_too_little(settings, data.pairs, what=WORDS[data.material])
         return train(
             settings,
             data.trained_on,
-            tunes=tunes_to_hum(),
+            tunes=tunes_to_hum() if initial else [],
             share_of_tunes=SHARE_OF_TUNES,
-            initial=beginning(settings),
+            initial=initial,
             validation=data.validation,
             out=folder,
             progress=progress,
+            labels=arguments.get("labels", "true"),
         )
     except TooLittleData as problem:
         raise CannotBeDone(f"{problem} Nothing was trained.") from problem
@@ -115,18 +184,21 @@ def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progre
 def settings_of(arguments: Mapping[str, Any], data: Data) -> Settings:
     """The defaults of the kind that is asked for, with as many steps."""
     settings = Settings.of(arguments.get("kind", "short"))
+    has_tunes = beginning(arguments, settings) is not None
     if arguments.get("epochs"):
-        # The hums are a part of each batch only.
-        steps = math.ceil(steps_for(arguments["epochs"], data.pairs, settings) / (1 - SHARE_OF_TUNES))
-        settings = settings.changed(steps=steps)
+        # The pairs are a part of each batch only where there are tunes too.
+        share = 1 - SHARE_OF_TUNES if has_tunes else 1
+        settings = settings.changed(steps=math.ceil(steps_for(arguments["epochs"], data.pairs, settings) / share))
     if arguments.get("steps"):
         settings = settings.changed(steps=arguments["steps"])
-    return settings.changed(learning_rate=GENTLE_RATE) if beginning(settings) else settings
+    return settings.changed(learning_rate=GENTLE_RATE) if has_tunes else settings
 
 
-def beginning(settings: Settings) -> Weights | None:
-    """The starter checkpoint's weights, where its network is the one that is to be trained."""
-    if settings.kind not in shipped.shipped_kinds():
+def beginning(arguments: Mapping[str, Any], settings: Settings) -> Weights | None:
+    """The starter checkpoint's weights, where its network is the one that is to be trained and nobody asked to begin
+    with nothing.
+    """
+    if arguments.get("initial", "starter") == "nothing" or settings.kind not in shipped.shipped_kinds():
         return None
     starter = shipped.starter_checkpoint(settings.kind)
     return starter if starter.settings.network == settings.network else None
@@ -136,25 +208,20 @@ def beginning(settings: Settings) -> Weights | None:
 
 
 def compared(weights: Weights, data: Data) -> dict[str, Any]:
-    """How the new weights and the starter checkpoint find the same hums: a figure of the checkpoint.
+    """How the new weights and the starter checkpoint find the same hums of validation songs: a checkpoint's figure.
 
-    On hums of validation songs where there are enough, else on simulated hums of tunes that neither was trained on.
-    Nothing where there is no starter checkpoint to compare with.
+    It is told, and decides nothing: no validation song has a part in the choice of a checkpoint. Nothing where there
+    are too few hums, or no starter checkpoint to compare with.
     """
-    if weights.settings.kind not in shipped.shipped_kinds():
+    if weights.settings.kind not in shipped.shipped_kinds() or len(data.validation) < FEWEST_COMPARED:
         return {}
     starter = shipped.starter_checkpoint(weights.settings.kind)
-    is_simulated = len(data.validation) < FEWEST_COMPARED
-    if is_simulated:
-        data = Data([], simulated_pairs(shipped.unseen_tunes(SIMULATED_COMPARED), weights.settings, seed=0))
     new, old = (evaluate_pairs(one.encoder(), one.settings, data.validation, data.pairs) for one in (weights, starter))
     figure = {
         "with": starter.name,
         "mrr": round(new.mrr, 4),
         "mrr_of_starter": round(old.mrr, 4),
         "queries": new.queries,
-        "is_simulated": is_simulated,
-        "is_worse": new.mrr < old.mrr - TOLERATED,
     }
     return {COMPARED: figure}
 
@@ -172,8 +239,10 @@ def teller(report: Callable[[float, str], None]) -> Callable[[Progress], None]:
     return tell
 
 
-def store(weights: Weights, job: Job | None, null: NullLevel | None = None) -> Checkpoint:
+def store(weights: Weights, job: Job | None, null: NullLevel | None = None, round: Round | None = None) -> Checkpoint:
     """The checkpoint's row and file, and a row of each version that trained it. What no job made came with CHAD.
+
+    What came with CHAD may be used; on others the gates decide.
 
     The same weights are one checkpoint, also where two processes store them at once: the second waits for the first.
     """
@@ -184,7 +253,10 @@ def store(weights: Weights, job: Job | None, null: NullLevel | None = None) -> C
         "figures": weights.figures,
         "null_level": null.as_dict() if null else None,
         "job": job,
+        "round": round,
         "is_shipped": job is None,
+        "standing": Checkpoint.Standing.CANDIDATE if job else Checkpoint.Standing.PROMOTED,
+        "promoted_at": None if job else timezone.now(),
     }
     with transaction.atomic():
         checkpoint, is_new = Checkpoint.objects.get_or_create(name=weights.name, defaults=facts)

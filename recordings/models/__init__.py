@@ -1,5 +1,6 @@
 """What exists."""
 
+from recordings.models.candidates import AvailabilityCheck, CoverCandidate, CoverSearch
 from recordings.models.estimates import Estimate, most_trusted
 from recordings.models.history import StateChange
 from recordings.models.releases import Release, ReleasedVersion
@@ -9,7 +10,10 @@ from recordings.models.versions import CoverFragment, HumCheck, Humming
 
 __all__ = [
     "Analysis",
+    "AvailabilityCheck",
+    "CoverCandidate",
     "CoverFragment",
+    "CoverSearch",
     "Estimate",
     "Fragment",
     "HumCheck",

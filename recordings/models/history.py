@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class StateChange(models.Model):
-    """One change of state of a humming or a cover fragment."""
+    """One change of state of a humming, a cover fragment or a cover candidate."""
 
     subject = models.CharField(max_length=40)
     subject_id = models.UUIDField(db_index=True)

@@ -181,6 +181,8 @@ class CoverFragment(Stateful):
     checkpoint = models.CharField(max_length=80)
     mining_settings = models.JSONField(default=dict)
     null_level = models.FloatField(null=True, blank=True)
+    probability = models.FloatField(null=True, blank=True, help_text="That it is right, as the machine has it; 0..1")
+    evidence = models.JSONField(default=dict, blank=True, help_text="What the probability comes from")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CoverFragmentQuerySet.as_manager()

@@ -1,5 +1,5 @@
-// Plots as SVG, drawn at the size of their figure: lines over weeks, curves over steps, and points in a square. Colours are CSS classes, so
-// that both themes agree. A plot is a picture beside a table with the same numbers; it never stands alone.
+// Plots as SVG, drawn at the size of their figure: lines over weeks and over rounds, curves over steps, and points in a square.
+// Colours are CSS classes, so that both themes agree. A plot is a picture beside a table with the same numbers; it never stands alone.
 
 const SPACE = "http://www.w3.org/2000/svg";
 const AIR = { left: 34, right: 96, top: 12, bottom: 26 };
@@ -8,21 +8,21 @@ const REACH = 12;
 const DOT = 5;
 const DAY_MS = 86_400_000;
 
-function element(name, attributes = {}, ...children) {
+export function element(name, attributes = {}, ...children) {
   const made = document.createElementNS(SPACE, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
   return made;
 }
 
-function text(x, y, words, attributes = {}) {
+export function text(x, y, words, attributes = {}) {
   return element("text", { x, y, class: "plot__text", ...attributes }, words);
 }
 
-const scale = (from, to, low, high) => (value) => low + ((value - from) / (to - from || 1)) * (high - low);
+export const scale = (from, to, low, high) => (value) => low + ((value - from) / (to - from || 1)) * (high - low);
 
 /** Draws now, and anew whenever the figure's width changes. draw(width) gives an SVG. */
-function keepDrawn(figure, draw) {
+export function keepDrawn(figure, draw) {
   let width = 0;
   const redraw = () => {
     const now = Math.floor(figure.clientWidth);
@@ -35,7 +35,7 @@ function keepDrawn(figure, draw) {
   redraw();
 }
 
-function pathOf(points) {
+export function pathOf(points) {
   return points.map(([x, y], k) => `${k ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 }
 
@@ -108,7 +108,7 @@ export function lines(figure, { series, marks, label, height = 260 }) {
 }
 
 /** The week under the pointer: a line, a dot on each series, and the numbers. */
-function hover(series, { x, y, at, width, height, right }) {
+function hover(series, { x, y, at, width, height, right, said = (week) => `Week from ${week}`, said_y = height - AIR.bottom - 56 }) {
   const weeks = [...new Set(series.flatMap(({ values }) => values.map(({ week }) => week)))].sort();
   const seen = element("g", { class: "plot__seen", visibility: "hidden" });
   const area = element("rect", { x: AIR.left, y: 0, width: width - AIR.left - right, height: height - AIR.bottom, fill: "transparent" });
@@ -121,7 +121,7 @@ function hover(series, { x, y, at, width, height, right }) {
     seen.replaceChildren(
       element("line", { class: "plot__now", x1: x(at(week)), x2: x(at(week)), y1: AIR.top, y2: height - AIR.bottom }),
       ...values.map(({ value }) => element("circle", { class: "plot__dot", cx: x(at(week)), cy: y(value), r: 4 })),
-      ...[`Week from ${week}`, ...values.map(({ words }) => words)].map((words, k) => text(place_x, height - AIR.bottom - 56 + 17 * k, words, { "text-anchor": side, class: "plot__text plot__text--said" })),
+      ...[said(week), ...values.map(({ words }) => words)].map((words, k) => text(place_x, said_y + 17 * k, words, { "text-anchor": side, class: "plot__text plot__text--said" })),
     );
     seen.setAttribute("visibility", "visible");
   };
@@ -129,6 +129,38 @@ function hover(series, { x, y, at, width, height, right }) {
   area.addEventListener("pointerdown", point);
   area.addEventListener("pointerleave", () => seen.setAttribute("visibility", "hidden"));
   return [seen, area];
+}
+
+// ---------------------------------------------------------------- lines over rounds
+
+/**
+ * Lines over numbered rounds. series: [{name, className, points: [[round, value, words]]}], which a legend beside the figure
+ * names; high: the highest value that there can be, or null for the highest there is; label: what the picture shows, in words.
+ */
+export function overRounds(figure, { series, high, label, height = 220 }) {
+  const shown = series.map(({ className, points: all }) => ({ className, values: all.map(([week, value, words]) => ({ week, value, words })) }));
+  const values = shown.flatMap((one) => one.values);
+  const rounds = values.map(({ week }) => week);
+  const [from, to] = [Math.min(...rounds), Math.max(...rounds)];
+  const top = high ?? Math.max(1, ...values.map(({ value }) => value));
+  keepDrawn(figure, (width) => {
+    const right = 12;
+    const x = from === to ? () => (AIR.left + width - right) / 2 : scale(from, to, AIR.left + 12, width - right - 12);
+    const y = scale(0, top, height - AIR.bottom, AIR.top);
+    const svg = element("svg", { class: "plot__svg", width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
+    for (const value of [0, top / 2, top]) {
+      svg.append(element("line", { class: "plot__grid", x1: AIR.left, x2: width - right, y1: y(value), y2: y(value) }));
+      svg.append(text(AIR.left - 8, y(value) + 4, high === null ? Math.round(value).toLocaleString("en") : value.toFixed(1), { "text-anchor": "end" }));
+    }
+    for (const round of [...new Set([...ticks(to, width < 480 ? 4 : 8), to])].filter((one) => one >= from)) svg.append(text(x(round), height - 6, `round ${round}`, { "text-anchor": "middle" }));
+    for (const { className, values: all } of shown) {
+      const places = all.map(({ week, value }) => [x(week), y(value)]);
+      svg.append(element("path", { class: `plot__line ${className}`, d: pathOf(places) }));
+      svg.append(...places.map(([cx, cy]) => element("circle", { class: "plot__dot", cx, cy, r: 3.5 })));
+    }
+    svg.append(...hover(shown, { x, y, at: Number, width, height, right, said: (round) => `Round ${round}`, said_y: AIR.top + 14 }));
+    return svg;
+  });
 }
 
 // ---------------------------------------------------------------- curves over steps

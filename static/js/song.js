@@ -1,7 +1,8 @@
 // The page of a song: the fragment editor, its covers heard and mined, and the recordings as they get ready.
 
-import { ApiError, getBytes, post } from "./api.js";
+import { ApiError, post } from "./api.js";
 import { FragmentEditor } from "./fragment-editor.js";
+import { Hearing } from "./hear.js";
 import { bindKeys } from "./keys.js";
 import { lookNow } from "./live.js";
 import { announce, byId, dataOf, notice } from "./page.js";
@@ -13,27 +14,11 @@ const editor = data && new FragmentEditor(data, context, dataOf("has-melody"));
 
 // --- a cover fragment, heard
 
-let heard = null;
-
-function hush() {
-  heard?.source.stop();
-  heard?.button.setAttribute("aria-pressed", "false");
-  heard = null;
-}
+const hearing = new Hearing(context, { onStart: () => editor?.reel.stop() });
 
 async function hear(button) {
-  const again = heard?.button === button;
-  hush();
-  editor?.reel.stop();
-  if (again) return;
   try {
-    const [bytes] = await Promise.all([getBytes(button.dataset.hear), context.resume()]);
-    const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(bytes) });
-    source.connect(context.destination);
-    source.start();
-    button.setAttribute("aria-pressed", "true");
-    heard = { source, button };
-    source.addEventListener("ended", () => heard?.source === source && hush());
+    await hearing.toggle([button.dataset.hear], button);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     byId("found-notices").replaceChildren(notice("bad", error.message));

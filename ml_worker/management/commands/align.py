@@ -21,10 +21,10 @@ class Command(BatchCommand):
     def answer_to(self, *asked: str, **options: Any) -> list[dict[str, Any]]:
         from ml_worker.audio.melody_files import read_melody
         from ml_worker.audio.sound import UnusableAudio
-        from ml_worker.mining.align import align_melodies
+        from ml_worker.mining.align import align_melodies, shipped_methods
 
         try:
             melodies = [read_melody(Path(path), mixture=options["mix"]) for path in asked]
         except UnusableAudio as problem:
             raise BadInput(str(problem)) from problem
-        return align_melodies(*melodies)
+        return align_melodies(*melodies, shipped_methods())

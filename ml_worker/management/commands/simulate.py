@@ -7,8 +7,10 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
-from ml_worker import chain
-from ml_worker.models import Job
+from chad_site.errors import NotAllowed
+from ml_worker import chain, rounds, rounds_page
+from ml_worker.management.commands.round import follow
+from ml_worker.models import Checkpoint, Job, Round
 from ml_worker.pending import KIND_OF_SOURCE
 from ml_worker.running import run_here
 from recordings.models import Recording, Song
@@ -22,26 +24,39 @@ class Command(ChadCommand):
         parser.add_argument("--singers", type=int, default=4, help="how many hum (%(default)s)")
         parser.add_argument("--reviewers", type=int, default=2, help="how many judge (%(default)s)")
         parser.add_argument("--spammers", type=int, default=0, help="how many judge by no truth besides (%(default)s)")
-        parser.add_argument("--rounds", type=int, default=1, help="each trains, mines and double-checks")
+        parser.add_argument("--rounds", type=int, default=1, help="rounds of the loop, one after the other")
         parser.add_argument("--takes", type=int, default=40, help="fragments that each singer hums at most")
         parser.add_argument("--songs", type=int, help="prepare only so many songs of the catalogue")
         parser.add_argument("--steps", type=int, help="training steps of a round; the settings say how many by default")
+        parser.add_argument(
+            "--from",
+            dest="initial",
+            choices=["starter", "nothing"],
+            default="starter",
+            help="where training begins; from nothing, rounds do as if no checkpoint had come with CHAD (%(default)s)",
+        )
+        parser.add_argument(
+            "--sabotage", type=int, metavar="ROUND", help="shuffle the labels in this one of the rounds: it is refused"
+        )
 
     def work(self, **options: Any) -> None:
         counts = [options[name] for name in ("singers", "reviewers", "spammers", "rounds", "takes")]
         if min(counts) < 0 or min(options["songs"] or 1, options["steps"] or 1) < 1:
             raise BadInput("No number of people, rounds or takes is below zero; songs and steps are above it.")
+        if options["sabotage"] is not None and not 1 <= options["sabotage"] <= options["rounds"]:
+            raise BadInput("--sabotage names one of the rounds, counted from 1.")
         self.make_ready(options["songs"])
         self.hum(options["singers"], options["takes"])
         verdicts = self.review(options["reviewers"], options["spammers"])
-        rounds = [self.round(number, **options) for number in range(1, options["rounds"] + 1)]
-        answer = {"simulated": True, "verdicts": verdicts, "rounds": rounds}
-        self.answer(answer, f"{len(rounds)} rounds done, on simulated hums.", as_json=options["json"])
+        answers = [self.told(self.round(number, **options)) for number in range(1, options["rounds"] + 1)]
+        answer = {"simulated": True, "verdicts": verdicts, "rounds": answers}
+        self.answer(answer, f"{len(answers)} rounds done, on simulated hums.", as_json=options["json"])
 
     def make_ready(self, songs: int | None) -> None:
-        """Announces, renders and analyses the catalogue."""
-        from ml_worker.work.starter import announce_starter_catalogue, starter_songs
+        """Installs what comes with CHAD, and renders and analyses the catalogue."""
+        from ml_worker.work.starter import announce_starter_catalogue, install_starter_checkpoints, starter_songs
 
+        install_starter_checkpoints()
         announce_starter_catalogue(songs)
         chosen = Recording.objects.filter(song__in=starter_songs(songs))
         kinds = [
@@ -77,27 +92,73 @@ class Command(ChadCommand):
             self.say(f"{more} more judged what stayed open when all had judged it.")
         return verdicts
 
-    def round(self, number: int, **options: Any) -> dict[str, Any]:
-        """Trains, mines all songs, double-checks, and compares what was mined with the truth."""
-        from ml_worker.work.agreement import tally_of
-
-        trained = self.step(
-            Job.Kind.TRAIN, "short", kind="short", **({"steps": options["steps"]} if options["steps"] else {})
-        )
-        for song in chain.songs_to_mine():
+    def round(self, number: int, **options: Any) -> Round:
+        """A round with a simulated double-check, and then songs mined with what is in use and double-checked."""
+        round = self.begun(number, **options)
+        self.follow(round)
+        while rounds.step_that_waits(round):
+            if not self.review(options["reviewers"], options["spammers"]):
+                rounds.go_on(round)
+            self.follow(round)
+        for song in chain.songs_not_mined():
             self.step(Job.Kind.MINE, song.pk)
         verdicts = self.review(options["reviewers"], options["spammers"])
+        self.say(f"{rounds_page.in_words(round)} {verdicts} verdicts on cover fragments.")
+        return round
+
+    def begun(self, number: int, **options: Any) -> Round:
+        """A new round; or the one that a simulation began which was killed."""
+        under_way = Round.objects.under_way()
+        if under_way and under_way.options.get("is_simulated"):
+            return under_way
+        is_sabotaged = options["sabotage"] == number
+        told = {"is_simulated": True, "initial": options["initial"]}
+        told |= {"as_if_nothing_came": True} if options["initial"] == "nothing" else {}
+        told |= {"steps": options["steps"]} if options["steps"] else {}
+        told |= {"labels": "shuffled"} if is_sabotaged else {}
+        why = f"Round {number} of a simulation{', its labels shuffled' if is_sabotaged else ''}."
+        try:
+            return rounds.start(why, **told)
+        except NotAllowed as problem:
+            self.give_up(str(problem))
+
+    def follow(self, round: Round) -> None:
+        follow(round)
+        if round.state in Round.INTERRUPTED:
+            self.give_up(rounds_page.in_words(round))
+
+    def told(self, round: Round) -> dict[str, Any]:
+        """What came of a round, beside the one before it."""
+        from ml_worker.work.agreement import tally_of
+
         songs = Song.objects.available()
         seen, unseen = songs.filter(split=Split.TRAIN), songs.exclude(split=Split.TRAIN)
         tallies = {"songs trained on": tally_of(seen), "songs never seen": tally_of(unseen)}
-        self.say(f"Round {number}: {trained.message} {verdicts} verdicts on cover fragments.")
         for name, tally in tallies.items():
             self.say(in_words(name, tally.as_dict()))
+        checkpoint = trained_in(round)
         return {
-            "checkpoint": trained.message,
-            "figures": trained.result,
+            "number": round.number,
+            "state": round.state,
+            "decision": round.decision,
+            "checkpoint": round.step("train").outputs.get("words", {}).get("short", ""),
+            "figures": checkpoint.figures if checkpoint else {},
             "mined": {name: tally.as_dict() for name, tally in tallies.items()},
+            "round": rounds_page.figures_of(round),
+            "tunes_never_seen": self.on_unseen(checkpoint, trained_before(round)) if checkpoint else {},
         }
+
+    def on_unseen(self, checkpoint: Checkpoint, before: Checkpoint | None) -> dict[str, Any]:
+        """Hit rates on tunes that nobody trained on, and the difference to the round before with its interval."""
+        from ml_worker.work import promotion
+        from ml_worker.work.round_steps import beside
+
+        found = {}
+        for name, looks_of in (("composed", promotion.looks_of), ("starter", promotion.unseen_looks_of)):
+            found[name] = beside(looks_of(checkpoint), looks_of(before) if before else None)
+            for benchmark, look in found[name].items():
+                self.say(unseen_in_words(name, benchmark, look))
+        return found
 
     def step(self, kind: str, subject: Any, /, **arguments: Any) -> Job:
         with ProgressBar() as bar:
@@ -105,6 +166,24 @@ class Command(ChadCommand):
         if job.state == Job.State.FAILED:
             self.give_up(job.failure)
         return job
+
+
+def trained_in(round: Round) -> Checkpoint | None:
+    return round.checkpoints.filter(kind="short").first()
+
+
+def trained_before(round: Round) -> Checkpoint | None:
+    """What the latest simulated round before this one trained."""
+    earlier = Round.objects.filter(number__lt=round.number, options__is_simulated=True)
+    return next((found for one in earlier if (found := trained_in(one))), None)
+
+
+def unseen_in_words(name: str, benchmark: str, look: dict[str, Any]) -> str:
+    words = f"{name} tunes never seen, {benchmark} (simulated): mean reciprocal rank {look['rates']['mrr']:.3f}"
+    if "mrr_difference" not in look:
+        return words
+    difference, low, high = look["mrr_difference"]
+    return f"{words}, {difference:+.3f} to the round before (95 % interval {low:+.3f} to {high:+.3f})"
 
 
 def in_words(name: str, tally: dict[str, Any]) -> str:

@@ -18,19 +18,32 @@ IS_TRAINED = (
     "Another process trains this kind already. Wait until it is done, or where it was killed for half a minute, and "
     "start again."
 )
-ARGUMENTS = ("kind", "data", "epochs", "steps", "sound_versions")
+ARGUMENTS = ("kind", "data", "material", "initial", "epochs", "steps", "sound_versions")
+# Arguments of the job that are called otherwise here.
+OPTIONS = {"initial": "from", "sound_versions": "sound-versions"}
 
 
 class Command(ChadCommand):
     help = (
-        "Trains a checkpoint on double-checked hums, from the database or from a release folder, beginning with the "
-        "starter checkpoint. Under torchrun, several processes train together."
+        "Trains a checkpoint on double-checked hums and on fragments found in covers, from the database or from a "
+        "release folder, beginning with the starter checkpoint. Under torchrun, several processes train together."
     )
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--kind", choices=["short", "long"], default="short")
         parser.add_argument("--data", metavar="DIR", help="a release folder; the database by default")
-        parser.add_argument("--epochs", type=int, help="how often each hum is drawn on average")
+        parser.add_argument(
+            "--material",
+            choices=["hums", "covers", "both"],
+            help="what to train on; by default both where the database has covers, and hums of a release folder",
+        )
+        parser.add_argument(
+            "--from",
+            dest="initial",
+            choices=["starter", "nothing"],
+            help="the starter checkpoint, which is the default; or nothing: then on the material alone, without tunes",
+        )
+        parser.add_argument("--epochs", type=int, help="how often each pair is drawn on average")
         parser.add_argument("--steps", type=int, help="or how many steps to train")
         parser.add_argument(
             "--sound-versions",
@@ -97,7 +110,7 @@ def refuse_beside_another(kind: str, arguments: dict[str, Any]) -> None:
     job = Job.objects.open().filter(kind=Job.Kind.TRAIN, subject=kind).first()
     if job and {"kind": kind} | job.arguments != arguments:
         told = " ".join(
-            f"--{name.replace('_', '-')} {value}" for name, value in job.arguments.items() if name != "kind"
+            f"--{OPTIONS.get(name, name)} {value}" for name, value in job.arguments.items() if name != "kind"
         )
         raise BadInput(
             f"Another run of the kind {kind} is under way, or was interrupted, with {told}. Start it with the same to "

@@ -1,0 +1,318 @@
+"""Lists and folders of covers brought in: first what would come, then, where it is wanted, the rows.
+
+What comes is worked out from the rows that are here, so a run that was stopped goes on where it was, and a second one
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.core.files import File
+from django.db import transaction
+
+from chad_site.errors import NotAllowed
+from ml_worker.collecting.folders import FolderRead, FolderRecording
+from ml_worker.collecting.lists import Group, ListedRecording, ListRead, Problem, groups_of
+from ml_worker.collecting.names import key_of
+from ml_worker.models import Job
+from recordings import candidates
+from recordings.importing import About, ImportRefused, import_file, import_video
+from recordings.models import CoverCandidate, Recording, Song
+from recordings.storage import sha256_of
+
+State = CoverCandidate.State
+
+
+class What(StrEnum):
+    """What becomes of a recording that a list names."""
+
+    ORIGINAL = "original"
+    COVER = "cover"
+    SEARCH = "to be searched for"
+    HERE = "here already"
+    REFUSED = "refused before"
+    TWICE = "named twice"
+    ELSEWHERE = "here in another song"
+    SECOND_ORIGINAL = "second original"
+
+
+COMES = (What.ORIGINAL, What.COVER)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How recordings come in.
+
+    Attributes:
+        name: of the list, as candidates name what found them.
+        propose: covers are proposed to a person, rather than approved with the list.
+        search: songs of which the list names recordings without a video are searched for.
+    """
+
+    name: str
+    propose: bool = False
+    search: bool = False
+    licence: str = ""
+    redistributable: bool = False
+    person: AbstractBaseUser | None = None
+
+
+@dataclass(frozen=True)
+class Item:
+    """One recording of the plan."""
+
+    row: ListedRecording | FolderRecording
+    what: What
+
+
+@dataclass
+class PlannedSong:
+    """A song of the plan; `song` is the row that it is here, if it is."""
+
+    title: str
+    artist: str
+    song: Song | None
+    is_guessed: bool = False
+    items: list[Item] = field(default_factory=list)
+
+    def count(self, *whats: What) -> int:
+        return sum(item.what in whats for item in self.items)
+
+
+@dataclass
+class Plan:
+    """What would come. `problems`: (place, sentence) of what cannot be used."""
+
+    songs: list[PlannedSong]
+    problems: list[tuple[str, str]]
+
+    def as_dict(self) -> dict[str, Any]:
+        counts = Counter(item.what for song in self.songs for item in song.items)
+        known = sum(song.song is not None for song in self.songs)
+        return {
+            "songs": {"new": len(self.songs) - known, "known": known},
+            "recordings": {what.value: counts[what] for what in What if counts[what]},
+            "originals_guessed": sum(song.is_guessed and song.count(What.ORIGINAL) > 0 for song in self.songs),
+            "problems": [{"place": place, "sentence": sentence} for place, sentence in self.problems],
+            "table": [_row_of(song) for song in self.songs],
+        }
+
+
+def _row_of(song: PlannedSong) -> dict[str, Any]:
+    others = Counter(item.what for item in song.items if item.what not in COMES)
+    return {
+        "title": song.title,
+        "artist": song.artist,
+        "song": str(song.song.pk) if song.song else None,
+        "originals": song.count(What.ORIGINAL),
+        "covers": song.count(What.COVER),
+        "others": {what.value: number for what, number in others.items()},
+    }
+
+
+# ---------------------------------------------------------------- what would come
+
+
+class Known:
+    """What is here, by what lists know it by; with what the plan itself adds."""
+
+    def __init__(self) -> None:
+        self.by_id = {song.pk: song for song in Song.objects.order_by("-created_at")}
+        # Of songs with one name the oldest.
+        self.songs = {_key(song.title, song.artist): song for song in self.by_id.values()}
+        videos = Recording.objects.exclude(youtube_id="").values_list("youtube_id", "song")
+        self.videos: dict[str, UUID] = dict(videos)
+        self.with_original = set(Recording.objects.originals().values_list("song", flat=True))
+        decided = CoverCandidate.objects.values_list("song", "youtube_id", "state")
+        self.candidates = {(song, video): state for song, video, state in decided}
+        self.seen: set[str] = set()
+
+    def song_of(self, group: Group) -> Song | None:
+        """The song here that a group is: by title and artist of the group or of a recording, else by a video."""
+        names = [(group.title, group.artist), *((row.title, row.artist) for row in group.rows)]
+        for title, artist in names:
+            if artist and (song := self.songs.get(_key(title, artist))):
+                return song
+        held = (self.videos[row.youtube_id] for row in group.rows if row.youtube_id in self.videos)
+        return next((self.by_id[pk] for pk in held if pk in self.by_id), None)
+
+
+def _key(title: str, artist: str) -> tuple[str, str]:
+    return key_of(title), key_of(artist)
+
+
+def plan_list(read: ListRead, *, propose: bool = False, most: int | None = None) -> Plan:
+    """What a list would bring in, of at most so many songs. Changes nothing."""
+    known = Known()
+    songs = [_plan_group(group, known, propose) for group in groups_of(read.rows, most)]
+    return Plan(_together(songs), [_told(problem) for problem in read.problems])
+
+
+def _told(problem: Problem) -> tuple[str, str]:
+    return f"line {problem.line}", problem.sentence
+
+
+def _together(songs: Iterable[PlannedSong]) -> list[PlannedSong]:
+    """Groups of one title and artist are one song: its second original is none."""
+    found: dict[tuple[str, str], PlannedSong] = {}
+    for song in songs:
+        first = found.setdefault(_key(song.title, song.artist), song)
+        if first is song:
+            continue
+        for item in song.items:
+            again = item.what == What.ORIGINAL and first.count(What.ORIGINAL)
+            first.items.append(Item(item.row, What.SECOND_ORIGINAL) if again else item)
+    return list(found.values())
+
+
+def _plan_group(group: Group, known: Known, propose: bool) -> PlannedSong:
+    song = known.song_of(group)
+    planned = PlannedSong(group.title, group.artist, song, group.is_guessed)
+    for row in group.rows:
+        what = _what_of(row, song, known, propose)
+        if what == What.COVER and row is group.original:
+            what = _what_of_original(song, known, group.is_guessed)
+        planned.items.append(Item(row, what))
+        known.seen.add(row.youtube_id)
+    return planned
+
+
+def _what_of(row: ListedRecording, song: Song | None, known: Known, propose: bool) -> What:
+    if not row.youtube_id:
+        return What.SEARCH
+    if row.youtube_id in known.seen:
+        return What.TWICE
+    if row.youtube_id in known.videos:
+        return What.HERE if song and known.videos[row.youtube_id] == song.pk else What.ELSEWHERE
+    state = known.candidates.get((song.pk, row.youtube_id)) if song else None
+    if state == State.REFUSED:
+        return What.REFUSED
+    return What.HERE if state == State.APPROVED or (state and propose) else What.COVER
+
+
+def _what_of_original(song: Song | None, known: Known, is_guessed: bool) -> What:
+    """An original of which the list only lets us guess that it is one is a cover where its song has one."""
+    if song is None or song.pk not in known.with_original:
+        return What.ORIGINAL
+    return What.COVER if is_guessed else What.SECOND_ORIGINAL
+
+
+def plan_folder(read: FolderRead, most: int | None = None) -> Plan:
+    """What a folder would bring in, of at most so many songs: each file is read through once. Changes nothing."""
+    known = Known()
+    digests = set(Recording.objects.exclude(upload_sha256="").values_list("upload_sha256", flat=True))
+    seen: set[str] = set()
+    songs: dict[str, PlannedSong] = {}
+    for row in read.rows:
+        if row.song not in songs:
+            if len(songs) == most:
+                break
+            song = known.songs.get(_key(row.title, row.artist))
+            songs[row.song] = PlannedSong(row.title, row.artist, song)
+        planned = songs[row.song]
+        with row.path.open("rb") as file:
+            digest = sha256_of(File(file))
+        planned.items.append(Item(row, _what_of_file(row, planned, digest, digests, seen, known)))
+        seen.add(digest)
+    return Plan(list(songs.values()), [(problem.place, problem.sentence) for problem in read.problems])
+
+
+def _what_of_file(
+    row: FolderRecording, planned: PlannedSong, digest: str, digests: set[str], seen: set[str], known: Known
+) -> What:
+    if digest in digests:
+        return What.HERE
+    if digest in seen:
+        return What.TWICE
+    has_original = planned.song is not None and planned.song.pk in known.with_original
+    return What.ORIGINAL if row.is_original and not has_original else What.COVER
+
+
+# ---------------------------------------------------------------- bringing it in
+
+OnSong = Callable[[int, PlannedSong], None]
+
+
+def bring_in(plan: Plan, terms: Terms, on_song: OnSong = lambda number, song: None) -> dict[str, int]:
+    """Brings the plan in, song by song, and gives how many originals, covers and searches came of it.
+
+    A song comes with all its recordings or not at all. What cannot come after all is added to the plan's problems.
+    `on_song` is told the number of each song, from 1, before it comes.
+    """
+    came: Counter[str] = Counter()
+    for number, planned in enumerate(plan.songs, start=1):
+        on_song(number, planned)
+        try:
+            came += _bring_song(planned, terms)
+        except (NotAllowed, ImportRefused) as problem:
+            plan.problems.append((planned.title, str(problem)))
+    return dict(came)
+
+
+@transaction.atomic
+def _bring_song(planned: PlannedSong, terms: Terms) -> Counter[str]:
+    done: Counter[str] = Counter()
+    song = planned.song
+    if song is None and not planned.count(*COMES, What.SEARCH):
+        return done
+    if song and song.taken_down_at:
+        raise NotAllowed(f"{song} was taken down. Put it back first.")
+    song = song or Song.objects.create(title=planned.title, artist=planned.artist)
+    for item in sorted(planned.items, key=lambda item: item.what != What.ORIGINAL):
+        if item.what not in COMES or (item.what == What.ORIGINAL and song.original):
+            continue
+        if isinstance(item.row, FolderRecording):
+            _bring_file(item, song, terms)
+        elif item.what == What.ORIGINAL:
+            import_video(item.row.youtube_id, _about(song, item, terms))
+        else:
+            _bring_cover(item.row, song, terms)
+        done[item.what.value] += 1
+    if terms.search and planned.count(What.SEARCH) and not _was_searched_for(song):
+        Job.ask(Job.Kind.SEARCH, song.pk)
+        done["search"] += 1
+    return done
+
+
+def _was_searched_for(song: Song) -> bool:
+    """It was, or it waits to be."""
+    asked = Job.objects.filter(kind=Job.Kind.SEARCH, subject=str(song.pk))
+    return song.cover_searches.exists() or asked.exists()
+
+
+def _about(song: Song, item: Item, terms: Terms) -> About:
+    is_original = item.what == What.ORIGINAL
+    performer = item.row.performer if isinstance(item.row, FolderRecording) else item.row.artist
+    return About(
+        title=song.title,
+        artist=performer or song.artist,
+        cover_of=None if is_original else song,
+        original_of=song if is_original else None,
+        licence=terms.licence,
+        redistributable=terms.redistributable,
+    )
+
+
+def _bring_file(item: Item, song: Song, terms: Terms) -> None:
+    with item.row.path.open("rb") as file:
+        import_file(File(file), _about(song, item, terms))
+
+
+def _bring_cover(row: ListedRecording, song: Song, terms: Terms) -> None:
+    candidate, _ = CoverCandidate.objects.get_or_create(
+        song=song,
+        youtube_id=row.youtube_id,
+        defaults={"title": row.title, "channel": row.artist, "found_by": terms.name},
+    )
+    if not terms.propose:
+        candidates.approve(
+            candidate, terms.person, why=f"In the list {terms.name}.",
+            licence=terms.licence, redistributable=terms.redistributable,
+        )  # fmt: skip

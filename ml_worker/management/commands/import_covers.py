@@ -1,0 +1,85 @@
+"""Brings groups of covers in: from open lists, or from a folder of songs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandParser
+
+from chad_site.celery import nudge
+from chad_site.commands import BadInput, ChadCommand, ProgressBar
+from ml_worker.collecting.folders import read_folder
+from ml_worker.collecting.lists import FORMATS, UnreadableList, read
+from ml_worker.cover_lists import Plan, Terms, bring_in, plan_folder, plan_list
+
+# Lines that are told of each kind; --json tells them all.
+PROBLEMS_TOLD = 20
+
+
+class Command(ChadCommand):
+    help = (
+        "Brings covers in from a list (SHS100K, Da-TACOS, Discogs-VI, a CSV) or a folder (song/version.ext). With "
+        "--dry-run it says what would come. Videos are fetched by the workers, and the same list twice comes once."
+    )
+
+    def add_own_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("source", help="a list, or a folder with a folder for each song")
+        parser.add_argument("--format", default="auto", choices=["auto", *FORMATS, "folder"])
+        parser.add_argument("--dry-run", action="store_true", help="say what would come, and change nothing")
+        parser.add_argument("--limit", type=int, metavar="N", help="at most so many songs")
+        parser.add_argument("--propose", action="store_true", help="leave a list's covers to be approved one by one")
+        parser.add_argument(
+            "--search", action="store_true", help="search for songs whose recordings the list names without a video"
+        )
+        parser.add_argument("--licence", default="", help="the licence of all of them, e.g. CC-BY-4.0")
+        parser.add_argument("--redistributable", action="store_true", help="the licence lets them into releases")
+
+    def work(self, **options: Any) -> None:
+        if options["limit"] is not None and options["limit"] < 1:
+            raise BadInput("--limit is a number of songs, from 1 on.")
+        if options["redistributable"] and not options["licence"]:
+            raise BadInput("Name the licence that allows it: --licence.")
+        source = Path(options["source"])
+        plan = self.plan_of(source, options)
+        done = {} if options["dry_run"] else self.bring(plan, source.name, options)
+        told = plan.as_dict() | {"dry_run": options["dry_run"], "done": done}
+        self.answer(told, in_words(told), as_json=options["json"])
+
+    def plan_of(self, source: Path, options: dict[str, Any]) -> Plan:
+        kind = "folder" if options["format"] == "auto" and source.is_dir() else options["format"]
+        try:
+            if kind == "folder":
+                return plan_folder(read_folder(source), options["limit"])
+            with source.open("rb") as file:
+                found = read(file, kind, name=source.name)
+        except UnreadableList as problem:
+            raise BadInput(str(problem)) from problem
+        except OSError as problem:
+            raise BadInput(f"{source} cannot be read: {problem.strerror}.") from problem
+        return plan_list(found, propose=options["propose"], most=options["limit"])
+
+    def bring(self, plan: Plan, name: str, options: dict[str, Any]) -> dict[str, int]:
+        terms = Terms(name, options["propose"], options["search"], options["licence"], options["redistributable"])
+        with ProgressBar() as bar:
+            done = bring_in(plan, terms, lambda number, song: bar(number / len(plan.songs), song.title))
+        nudge()
+        return done
+
+
+def in_words(told: dict[str, Any]) -> str:
+    """The answer for the person at the shell."""
+    songs, problems = told["songs"], told["problems"]
+    lines = [f"songs: {songs['new']} new, {songs['known']} known"]
+    lines += [f"{what}: {number}" for what, number in told["recordings"].items()]
+    if told["originals_guessed"]:
+        lines.append(f"originals that the list does not name as such: {told['originals_guessed']}")
+    lines += [f"cannot be used, {one['place']}: {one['sentence']}" for one in problems[:PROBLEMS_TOLD]]
+    if len(problems) > PROBLEMS_TOLD:
+        lines.append(f"and {len(problems) - PROBLEMS_TOLD} more that cannot be used; --json tells them all")
+    if told["dry_run"]:
+        lines.append("This was a dry run: nothing has changed.")
+    else:
+        came = ", ".join(f"{number} {what}" for what, number in told["done"].items()) or "nothing new"
+        lines.append(f"brought in: {came}")
+    return "\n".join(lines)

@@ -1,0 +1,185 @@
+"""Rounds of the loop from outside: begun by hand or by the schedule, stopped, taken up again, and looked after.
+
+What a round does is in work/round.py; nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from annotation.models import ReviewItem
+from chad_site.errors import NotAllowed
+from ml_worker.models import Job, Round, RoundStep
+from recordings.models import CoverFragment, Humming
+from recordings.models.songs import Split
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+BY_HAND = "Started by hand."
+# So much newly accepted material is worth a round when the time for one has come.
+LEAST_NEW = 10
+
+
+def start(why: str = BY_HAND, *, asked_by: AbstractBaseUser | None = None, **options: Any) -> Round:
+    """Begins a round, and asks for its job.
+
+    Raises:
+        NotAllowed: another round is under way.
+    """
+    with transaction.atomic():
+        begun = Round.begin(why, asked_by=asked_by, **options)
+        Job.ask(Job.Kind.ROUND, begun.pk)
+    return begun
+
+
+def stop(round: Round, person: AbstractBaseUser | None = None) -> None:
+    """Asks an open round to stop; where no machine is at it, it stops at once.
+
+    Raises:
+        NotAllowed: it is not under way.
+    """
+    with transaction.atomic():
+        row = Round.objects.select_for_update(of=("self",)).get(pk=round.pk)
+        if row.state != Round.State.OPEN:
+            raise NotAllowed(f"Round {row.number} is {row.state}; only a round that is under way can be stopped.")
+        row.stop_asked_at, row.stop_asked_by = timezone.now(), person
+        row.save(update_fields=["stop_asked_at", "stop_asked_by"])
+        Job.objects.waiting().filter(kind=Job.Kind.ROUND, subject=str(row.pk)).delete()
+        if not open_job(row):
+            row.interrupt(Round.State.STOPPED, why_stopped(row), person)
+    round.refresh_from_db()
+
+
+def why_stopped(round: Round) -> str:
+    return f"Stopped by {round.stop_asked_by or 'an admin'}."
+
+
+def go_on(round: Round, person: AbstractBaseUser | None = None) -> None:
+    """A stopped or failed round goes on; one that waits for people waits no longer.
+
+    Raises:
+        NotAllowed: it is at work, or it is over, or another round is under way.
+    """
+    with transaction.atomic():
+        row = Round.objects.select_for_update(of=("self",)).get(pk=round.pk)
+        if row.state in Round.INTERRUPTED:
+            row.take_up("Taken up again by hand.", person)
+        elif (step := step_that_waits(row)) is not None:
+            step.inputs = step.inputs | {"waits_no_longer": f"{person or 'An admin'} went on without the rest."}
+            step.save(update_fields=["inputs"])
+        else:
+            what = "at work already" if row.state == Round.State.OPEN else row.state
+            raise NotAllowed(f"Round {row.number} is {what}; there is nothing to go on with.")
+        Job.ask(Job.Kind.ROUND, row.pk)
+    round.refresh_from_db()
+
+
+def open_job(round: Round) -> Job | None:
+    return Job.objects.open().filter(kind=Job.Kind.ROUND, subject=str(round.pk)).first()
+
+
+def latest_job(round: Round) -> Job | None:
+    jobs = Job.objects.filter(kind=Job.Kind.ROUND, subject=str(round.pk))
+    return jobs.order_by("-created_at").first()
+
+
+# --- waiting for people
+
+
+def step_that_waits(round: Round) -> RoundStep | None:
+    return round.steps.filter(state=RoundStep.State.PEOPLE).first()
+
+
+def still_asked(round: Round) -> QuerySet[ReviewItem]:
+    """Items of the round that people have not settled yet."""
+    return ReviewItem.objects.waiting().filter(cover_fragment__in=round.findings.values("asked_about"))
+
+
+def waits_no_longer(round: Round, step: RoundStep) -> str:
+    """Why a round goes on without the rest of its verdicts; "" as long as it waits for them."""
+    if words := step.inputs.get("waits_no_longer"):
+        return words
+    longest = timedelta(days=settings.ROUND_WAITS_DAYS)
+    if step.started_at and timezone.now() - step.started_at >= longest:
+        return f"The rest of the verdicts did not come within {settings.ROUND_WAITS_DAYS} days."
+    return ""
+
+
+# --- what the schedule does, every few seconds
+
+
+def look_after() -> None:
+    """Takes up the open round where it can go on, tells it of a job that failed, or begins one that is due."""
+    under_way = Round.objects.under_way()
+    if under_way:
+        keep_going(under_way)
+    elif why := due():
+        try:
+            start(why)
+        except NotAllowed:
+            return  # another worker was faster
+
+
+def keep_going(round: Round) -> None:
+    """An open round without an open job gets one, unless it waits for people; where its job failed, it failed too."""
+    if open_job(round):
+        return
+    job = latest_job(round)
+    if job and job.state == Job.State.FAILED and not is_newer(round, job):
+        fail(round, job.failure)
+        return
+    step = step_that_waits(round)
+    if step is None or waits_no_longer(round, step) or not still_asked(round).exists():
+        Job.ask(Job.Kind.ROUND, round.pk)
+
+
+def is_newer(round: Round, job: Job) -> bool:
+    """Whether the round was taken up again since the job failed."""
+    return round.history.filter(after=Round.State.OPEN, at__gt=job.finished_at).exists()
+
+
+def fail(round: Round, sentence: str) -> None:
+    """Its job failed, and what failed could not tell the round."""
+    with transaction.atomic():
+        row = Round.objects.select_for_update(of=("self",)).get(pk=round.pk)
+        if row.state == Round.State.OPEN:
+            row.interrupt(Round.State.FAILED, sentence)
+
+
+def due() -> str:
+    """Why a round is due; "" where none is."""
+    if not settings.ROUNDS_SCHEDULED:
+        return ""
+    latest = Round.objects.first()
+    new = new_material(latest.created_at if latest else None, most=settings.ROUND_AFTER_NEW)
+    since = f"since round {latest.number}" if latest else "and no round yet"
+    if new >= settings.ROUND_AFTER_NEW:
+        return f"{new} or more newly accepted hums and cover fragments {since}."
+    age = timezone.now() - latest.created_at if latest else timedelta(0)
+    if latest and age >= timedelta(days=settings.ROUND_AFTER_DAYS) and new >= LEAST_NEW:
+        return f"{age.days} days {since}, and {new} newly accepted hums and cover fragments."
+    return ""
+
+
+def new_material(since: datetime | None, most: int | None = None) -> int:
+    """How many hums and cover fragments of training songs people accepted since then; counted up to `most`."""
+    hums = Q(
+        humming__state=Humming.State.ACCEPTED,
+        humming__ai_training=True,
+        humming__fragment__recording__song__split=Split.TRAIN,
+    )
+    covers = Q(
+        cover_fragment__state=CoverFragment.State.ACCEPTED,
+        cover_fragment__fragment__recording__song__split=Split.TRAIN,
+    )
+    settled = ReviewItem.objects.filter(hums | covers, state=ReviewItem.State.SETTLED)
+    if since:
+        settled = settled.filter(settled_at__gt=since)
+    return settled[:most].count()

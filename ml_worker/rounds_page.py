@@ -1,0 +1,236 @@
+"""Rounds as the admin's page shows them: each with its steps and figures, the figures of all, and the poster's table.
+
+Pure reading: everything told here stands in rows, where the steps of the rounds wrote it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+
+from ml_worker import rounds
+from ml_worker.models import Checkpoint, Round, RoundStep
+
+# The columns of the poster's table: the hit rates that it gives, for queries by humming and by singing.
+TOPS = ("top100", "top10", "top5", "top3")
+# What stands for its two kinds of queries: the frozen benchmarks, whose queries are simulated (fingerprint/frozen.py).
+BENCHMARK_OF = {"humming": "hums", "singing": "covers"}
+# Its rows: what was trained on, as the poster calls it and as a round's material is called.
+MATERIAL_OF = {"H": "hums", "C": "covers", "C+H": "both"}
+MODELS = ("short", "long", "fused")
+
+
+def as_shown() -> dict[str, Any]:
+    """Everything of the page, in plain values."""
+    every = list(Round.objects.select_related("asked_by").prefetch_related("steps"))
+    return {
+        "rounds": [described(one) for one in every],
+        "figures": [figures for one in reversed(every) if (figures := figures_of(one))],
+        "poster": posters_table(),
+        "schedule": schedule(),
+    }
+
+
+# --- one round
+
+
+def described(round: Round) -> dict[str, Any]:
+    """A round with its steps."""
+    steps = list(round.steps.all())
+    asks = any(step.state == RoundStep.State.PEOPLE for step in steps)
+    return {
+        "id": str(round.pk),
+        "number": round.number,
+        "state": round.state,
+        "title": round.get_state_display(),
+        "why": round.why,
+        "asked_by": round.asked_by.get_username() if round.asked_by else "",
+        "options": round.options,
+        "decision": round.decision,
+        "failure": failure_of(round),
+        "in_words": in_words(round),
+        "created_at": round.created_at,
+        "finished_at": round.finished_at,
+        "is_stopping": round.state == Round.State.OPEN and round.stop_asked_at is not None,
+        "can_stop": round.state == Round.State.OPEN and round.stop_asked_at is None,
+        "can_go_on": round.state in Round.INTERRUPTED or asks,
+        "steps": [described_step(step) for step in steps],
+        "figures": figures_of(round),
+    }
+
+
+def described_step(step: RoundStep) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "title": step.get_name_display(),
+        "state": step.state,
+        "state_words": step.get_state_display(),
+        "inputs": step.inputs,
+        "outputs": shortened(step.outputs),
+        "reason": step.reason,
+        "attempts": step.attempts,
+        "started_at": step.started_at,
+        "finished_at": step.finished_at,
+        "duration_s": duration_of(step.started_at, step.finished_at),
+    }
+
+
+def shortened(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Lists of songs by how many they are."""
+    return {
+        name: len(value) if name in ("songs", "mined") and isinstance(value, list) else value
+        for name, value in outputs.items()
+    }
+
+
+def duration_of(start: datetime | None, end: datetime | None) -> float | None:
+    """Seconds, up to now where there is no end yet; None of what has not begun."""
+    return round_s(((end or timezone.now()) - start).total_seconds()) if start else None
+
+
+def round_s(seconds: float) -> float:
+    return float(f"{seconds:.1f}")
+
+
+def failure_of(round: Round) -> str:
+    """Why it failed or was stopped; "" where it did not and was not."""
+    if round.state not in Round.INTERRUPTED:
+        return ""
+    latest = round.history.filter(after=round.state).last()
+    return latest.why if latest else ""
+
+
+def in_words(round: Round) -> str:
+    """One sentence: where it stands."""
+    if round.state == Round.State.OPEN:
+        step = round.next_step
+        what = f"{step.get_name_display()}. {step.reason}".strip() if step else "its end."
+        return f"Round {round.number} is under way: {what}"
+    return f"Round {round.number} was {round.state}. {round.decision or failure_of(round)}"
+
+
+def figures_of(round: Round) -> dict[str, Any]:
+    """What was measured of a round that came to its evaluation; {} of others.
+
+    hit_rates: {kind: {benchmark: {"top1": ..., "mrr": ...}}}, those of `unseen` told apart; precision: of what people
+    judged, with how many; precision_by_truth: of songs trained on and never seen, where the truth is known; sure,
+    doubtful, seconds: the yield; self_made_share: of the labels trained on.
+    """
+    evaluated = next((step.outputs for step in round.steps.all() if step.name == RoundStep.Name.EVALUATE), {})
+    if "kinds" not in evaluated:
+        return {}
+    kinds, mined = evaluated["kinds"], evaluated["mined"]
+    right, judged = mined["precision"]["right"], mined["precision"]["judged"]
+    return {
+        "number": round.number,
+        "state": round.state,
+        "hit_rates": {kind: rates_in(of["frozen"]) for kind, of in kinds.items()},
+        "hit_rates_unseen": {kind: rates_in(of["unseen"]) for kind, of in kinds.items()},
+        "mrr_difference": {kind: differences_in(of["frozen"]) for kind, of in kinds.items()},
+        "mrr_difference_unseen": {kind: differences_in(of["unseen"]) for kind, of in kinds.items()},
+        "fused": evaluated.get("fused", {}),
+        "precision": right / judged if judged else None,
+        "judged": judged,
+        "precision_by_truth": {split: of["precision"] for split, of in mined["truth"].items()},
+        "sure": mined["sure"],
+        "doubtful": mined["doubtful"],
+        "seconds": mined["seconds"],
+        "self_made_share": {kind: of["material"].get("self_made_of_pairs") for kind, of in kinds.items()},
+    }
+
+
+def rates_in(looks: dict[str, Any]) -> dict[str, Any]:
+    return {name: look["rates"] for name, look in looks.items()}
+
+
+def differences_in(looks: dict[str, Any]) -> dict[str, Any]:
+    """To the checkpoint that was in use: [difference, low, high] by benchmark."""
+    return {name: look["mrr_difference"] for name, look in looks.items() if "mrr_difference" in look}
+
+
+# --- the schedule
+
+
+def schedule() -> dict[str, Any]:
+    """When the next round begins by itself, in words."""
+    latest = Round.objects.first()
+    new = rounds.new_material(latest.created_at if latest else None, most=10 * settings.ROUND_AFTER_NEW)
+    if not settings.ROUNDS_SCHEDULED:
+        words = "Rounds begin by hand alone; CHAD_ROUNDS_SCHEDULED turns the schedule on."
+    else:
+        words = (
+            f"A round begins by itself after {settings.ROUND_AFTER_NEW} newly accepted hums and cover fragments of "
+            f"training songs, or after {settings.ROUND_AFTER_DAYS} days with at least {rounds.LEAST_NEW} of them. "
+            f"There are {new} now."
+        )
+    return {"is_on": settings.ROUNDS_SCHEDULED, "new": new, "words": words}
+
+
+# --- the poster's table
+
+
+def posters_table() -> dict[str, Any]:
+    """The table of the poster with own figures: hit rates by what was trained on and by the model.
+
+    Each cell has its value (None where it was not measured), the checkpoint that it is of, and the command that makes
+    it. The queries are simulated, and the figures stand beside the poster's as little as the collections are alike.
+    """
+    return {
+        "columns": [{"query": query, "top": top} for query in BENCHMARK_OF for top in TOPS],
+        "rows": [
+            {
+                "trained_on": name,
+                "model": model,
+                "cells": list(cells_of(material, model)),
+                "command": command_of(material, model),
+            }
+            for name, material in MATERIAL_OF.items()
+            for model in MODELS
+        ],
+    }
+
+
+def cells_of(material: str, model: str) -> Iterator[dict[str, Any]]:
+    rates, name = rates_of(material, model)
+    for query, benchmark in BENCHMARK_OF.items():
+        for top in TOPS:
+            value = rates.get(benchmark, {}).get(top)
+            yield {"query": query, "top": top, "value": value, "checkpoint": name}
+
+
+def rates_of(material: str, model: str) -> tuple[dict[str, Any], str]:
+    """The kept rates of the latest checkpoint of this material, and its name; nothing where there is none."""
+    if model != "fused":
+        row = latest_of(material, model)
+        return (rates_kept(row.frozen.get("looks", {})), row.pk) if row else ({}, "")
+    for long in checkpoints_of(material, "long"):
+        for key, looks in long.frozen.items():
+            short = key.removeprefix("fused with ")
+            if short != key and checkpoints_of(material, "short").filter(pk=short).exists():
+                return rates_kept(looks), f"{short} and {long.pk}"
+    return {}, ""
+
+
+def rates_kept(looks: dict[str, Any]) -> dict[str, Any]:
+    return {name: look["rates"] for name, look in looks.items()}
+
+
+def latest_of(material: str, kind: str) -> Checkpoint | None:
+    return checkpoints_of(material, kind).first()
+
+
+def checkpoints_of(material: str, kind: str) -> Any:
+    """Checkpoints that were trained here on this material and looked at, latest first."""
+    looked = Checkpoint.objects.trained_here().filter(kind=kind).exclude(frozen={})
+    is_of_it = Q(figures__material__material=material)
+    return looked.filter(is_of_it).order_by("-created_at")
+
+
+def command_of(material: str, model: str) -> str:
+    kinds = "short long" if model == "fused" else model
+    return f"manage.py round --kinds {kinds} --material {material} --from nothing"

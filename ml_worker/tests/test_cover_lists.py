@@ -1,0 +1,235 @@
+"""Lists and folders of covers brought in: what would come, that it comes once, and that a stopped run goes on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from ml_worker import cover_lists
+from ml_worker.models import Job
+from recordings.models import CoverCandidate, Recording, Song
+from recordings.tests import factories
+
+pytestmark = pytest.mark.django_db
+
+LIST = """work_id,title,performer,youtube_id,year,original
+1,Hallelujah,Leonard Cohen,YrLk4vdY28Q,1984,yes
+1,Hallelujah,Jeff Buckley,y8AWFf7EAc4,1994,no
+1,Hallelujah,John Cale,,1991,no
+2,Yesterday,The Beatles,NrgmdOz227I,1965,
+2,Yesterday,Marianne Faithfull,aaaaaaaaaaa,1965,
+2,Yesterday,,not an id,1999,
+"""
+
+
+@pytest.fixture(autouse=True)
+def storage(settings, tmp_path: Path) -> None:
+    factories.use_storage(settings, tmp_path / "storage")
+
+
+@pytest.fixture
+def covers(tmp_path: Path) -> Path:
+    file = tmp_path / "covers.csv"
+    file.write_text(LIST)
+    return file
+
+
+def run(capsys, source: Path, **options: Any) -> dict[str, Any]:
+    """The command's answer with --json."""
+    call_command("import_covers", str(source), json=True, **options)
+    return json.loads(capsys.readouterr().out)
+
+
+def everything() -> tuple[int, int, int]:
+    return Song.objects.count(), Recording.objects.count(), CoverCandidate.objects.count()
+
+
+def test_a_dry_run_says_what_would_come_and_changes_nothing(covers: Path, capsys):
+    told = run(capsys, covers, dry_run=True)
+    assert everything() == (0, 0, 0)
+    assert told["songs"] == {"new": 2, "known": 0}
+    assert told["recordings"] == {"original": 2, "cover": 2, "to be searched for": 1}
+    assert told["originals_guessed"] == 1
+    assert told["problems"] == [
+        {"place": "line 7", "sentence": "“not an id” is neither a YouTube id nor the address of a YouTube video."}
+    ]
+    first = {"title": "Hallelujah", "artist": "Leonard Cohen", "song": None, "originals": 1, "covers": 1}
+    assert told["table"][0] == first | {"others": {"to be searched for": 1}}
+
+
+def test_a_list_brings_songs_originals_and_approved_covers_that_wait_to_be_fetched(covers: Path, capsys):
+    assert run(capsys, covers)["done"] == {"original": 2, "cover": 2}
+    rows = Recording.objects.values_list("song__title", "kind", "artist", "youtube_id", "state", "source")
+    assert sorted(rows) == [
+        ("Hallelujah", "cover", "Jeff Buckley", "y8AWFf7EAc4", "waiting", "youtube"),
+        ("Hallelujah", "original", "Leonard Cohen", "YrLk4vdY28Q", "waiting", "youtube"),
+        ("Yesterday", "cover", "Marianne Faithfull", "aaaaaaaaaaa", "waiting", "youtube"),
+        ("Yesterday", "original", "The Beatles", "NrgmdOz227I", "waiting", "youtube"),
+    ]
+    candidate = CoverCandidate.objects.get(youtube_id="y8AWFf7EAc4")
+    assert (candidate.state, candidate.found_by, candidate.recording.artist) == (
+        "approved",
+        "covers.csv",
+        "Jeff Buckley",
+    )
+    assert [change.why for change in candidate.history] == ["In the list covers.csv."]
+
+
+def test_twice_is_once(covers: Path, capsys):
+    run(capsys, covers, search=True)
+    before = everything()
+    told = run(capsys, covers, search=True)
+    assert everything() == before
+    assert (told["done"], told["songs"]) == ({}, {"new": 0, "known": 2})
+    assert told["recordings"] == {"to be searched for": 1, "here already": 4}
+    assert Job.objects.filter(kind=Job.Kind.SEARCH).count() == 1
+
+
+def test_a_run_that_was_killed_goes_on_with_the_next_song(covers: Path, capsys, monkeypatch):
+    real = cover_lists._bring_cover
+
+    def killed_at_yesterday(row, *others: Any) -> None:
+        if row.title == "Yesterday":
+            raise KeyboardInterrupt
+        real(row, *others)
+
+    monkeypatch.setattr(cover_lists, "_bring_cover", killed_at_yesterday)
+    with pytest.raises(KeyboardInterrupt):
+        run(capsys, covers)
+    assert everything() == (1, 2, 1), "a song comes as a whole, or not at all"
+    monkeypatch.setattr(cover_lists, "_bring_cover", real)
+    assert run(capsys, covers)["done"] == {"original": 1, "cover": 1}
+    assert everything() == (2, 4, 2)
+
+
+def test_proposed_covers_wait_for_a_person(covers: Path, capsys):
+    run(capsys, covers, propose=True)
+    assert set(CoverCandidate.objects.values_list("state", flat=True)) == {"proposed"}
+    assert not Recording.objects.covers().exists()
+    assert run(capsys, covers, propose=True)["recordings"]["here already"] == 4
+    assert run(capsys, covers)["done"] == {"cover": 2}
+
+
+def test_what_is_here_is_found_again_by_its_name_and_by_its_video(covers: Path, capsys):
+    hallelujah = factories.make_song("HALLELUJAH", "Léonard Cohen")
+    other = factories.make_song("Gestern", "Somebody")
+    factories.make_recording(other, youtube_id="NrgmdOz227I", source="youtube")
+    third = factories.make_song("A third song")
+    factories.make_recording(third, "cover", youtube_id="y8AWFf7EAc4", source="youtube", hz=300.0)
+    told = run(capsys, covers)
+    assert told["songs"] == {"new": 0, "known": 2}
+    assert told["recordings"] == {
+        "original": 1, "cover": 1, "to be searched for": 1, "here already": 1, "here in another song": 1,
+    }  # fmt: skip
+    assert hallelujah.original.youtube_id == "YrLk4vdY28Q"
+    assert other.recordings.covers().get().youtube_id == "aaaaaaaaaaa"
+    assert Song.objects.count() == 3
+
+
+def test_a_guessed_original_of_a_song_that_has_one_is_a_cover(capsys, tmp_path: Path):
+    factories.make_recording(factories.make_song("Yesterday", "The Beatles"))
+    for said, becomes in (("", {"cover": 1}), ("yes", {"second original": 1})):
+        file = tmp_path / "one.csv"
+        file.write_text(f"title,artist,youtube_id,original\nYesterday,The Beatles,NrgmdOz227I,{said}\n")
+        assert run(capsys, file, dry_run=True)["recordings"] == becomes
+
+
+def test_two_groups_that_are_one_song_here_give_it_one_original(capsys, tmp_path: Path):
+    song = factories.make_song("Yesterday", "The Beatles")
+    file = tmp_path / "two.csv"
+    file.write_text(
+        "group,title,artist,youtube_id,original\n"
+        "1,Yesterday,The Beatles,NrgmdOz227I,yes\n"
+        "2,Ieri,Somebody,aaaaaaaaaaa,yes\n2,Yesterday,The Beatles,bbbbbbbbbbb,no\n"
+    )
+    assert run(capsys, file)["done"] == {"original": 1, "cover": 1}
+    assert song.original.youtube_id == "NrgmdOz227I"
+
+
+def test_what_a_person_refused_does_not_come_back_with_a_list(covers: Path, capsys):
+    song = factories.make_song("Hallelujah", "Leonard Cohen")
+    CoverCandidate.objects.create(song=song, youtube_id="y8AWFf7EAc4", title="x", found_by="x", state="refused")
+    assert run(capsys, covers)["recordings"]["refused before"] == 1
+    assert not Recording.objects.filter(youtube_id="y8AWFf7EAc4").exists()
+
+
+def test_a_video_that_a_list_names_twice_comes_once(capsys, tmp_path: Path):
+    file = tmp_path / "twice.csv"
+    file.write_text("title,artist,youtube_id\nA,X,aaaaaaaaaaa\nA,Y,bbbbbbbbbbb\nB,X,aaaaaaaaaaa\nA,Z,bbbbbbbbbbb\n")
+    told = run(capsys, file)
+    assert told["recordings"] == {"original": 1, "cover": 1, "named twice": 2}
+    assert Song.objects.count() == 1
+
+
+def test_a_song_that_was_taken_down_does_not_come_back(covers: Path, capsys):
+    song = factories.make_song("Hallelujah", "Leonard Cohen")
+    Song.objects.filter(pk=song.pk).update(taken_down_at=song.created_at)
+    told = run(capsys, covers)
+    assert {"place": "Hallelujah", "sentence": f"{song} was taken down. Put it back first."} in told["problems"]
+    assert not song.recordings.exists()
+
+
+def test_at_most_so_many_songs_come_with_the_licence_that_is_named(covers: Path, capsys):
+    run(capsys, covers, limit=1, licence="CC-BY-4.0", redistributable=True)
+    assert everything() == (1, 2, 1)
+    assert set(Recording.objects.values_list("licence", "redistributable")) == {("CC-BY-4.0", True)}
+
+
+def test_songs_of_a_list_without_videos_can_be_searched_for(capsys, tmp_path: Path):
+    file = tmp_path / "datacos.json"
+    one = {"work_title": "Trade Winds", "work_artist": "Aki Aleong", "perf_title": "Trade Winds", "perf_artist": "Bo"}
+    file.write_text(json.dumps({"W_1": {"P_1": one, "P_2": one}}))
+    assert run(capsys, file, search=True)["done"] == {"search": 1}
+    song = Song.objects.get()
+    assert (song.title, song.artist) == ("Trade Winds", "Aki Aleong")
+    assert Job.objects.get(kind=Job.Kind.SEARCH).subject == str(song.pk)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "folder"
+    for place, hz in (("Cohen - Hallelujah/original.wav", 220), ("Cohen - Hallelujah/Jeff_Buckley.wav", 330)):
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / place).write_bytes(factories.audio_file(factories.tone(5.0, hz)))
+    (root / "Cohen - Hallelujah/again.wav").write_bytes((root / "Cohen - Hallelujah/original.wav").read_bytes())
+    (root / "Cohen - Hallelujah/notes.txt").write_text("notes")
+    return root
+
+
+def test_a_folder_comes_once_with_its_dry_run_before(folder: Path, capsys):
+    told = run(capsys, folder, dry_run=True)
+    assert everything() == (0, 0, 0)
+    assert told["recordings"] == {"original": 1, "cover": 1, "named twice": 1}
+    assert [problem["place"] for problem in told["problems"]] == ["Cohen - Hallelujah/notes.txt"]
+    assert run(capsys, folder)["done"] == {"original": 1, "cover": 1}
+    rows = Recording.objects.values_list("song__title", "kind", "artist", "source", "state")
+    assert sorted(rows) == [
+        ("Hallelujah", "cover", "Jeff Buckley", "file", "waiting"),
+        ("Hallelujah", "original", "Cohen", "file", "waiting"),
+    ]
+    again = run(capsys, folder)
+    assert (again["done"], again["recordings"]) == ({}, {"here already": 3})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"format": "csv", "source": "nowhere.csv"}, "cannot be read"),
+        ({"source": ".", "format": "csv"}, "cannot be read"),
+        ({"redistributable": True}, "Name the licence"),
+        ({"limit": 0}, "--limit"),
+        ({"format": "datacos"}, "no JSON"),
+    ],
+)
+def test_bad_input_is_one_clear_line(covers: Path, capsys, options: dict[str, Any], words: str):
+    with pytest.raises(SystemExit) as ended:
+        call_command("import_covers", options.pop("source", str(covers)), **options)
+    told = capsys.readouterr()
+    assert ended.value.code == 2
+    assert told.out == ""
+    assert words in told.err
+    assert len(told.err.strip().splitlines()) == 1
