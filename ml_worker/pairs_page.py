@@ -29,6 +29,12 @@ STATE_WORDS = {
     CoverFragment.State.ACCEPTED: "accepted by people",
     CoverFragment.State.REJECTED: "rejected by people",
 }
+# Where a recording came from.
+SOURCE_WORDS = {
+    Recording.Source.FILE: "from a file",
+    Recording.Source.YOUTUBE: "from YouTube",
+    Recording.Source.GENERATED: "rendered by CHAD",
+}
 # What the evidence is called.
 EVIDENCE_WORDS = {
     "chance": "As good by chance, in two unrelated recordings",
@@ -202,9 +208,9 @@ def map_in_words(pair: MinedPair, picture: Picture | None) -> list[str]:
     if picture is None or not picture.map.size:
         return ["No map was kept."]
     return [
-        "Every place of the original was compared with every place of the cover, at its best tempo. The darker a place "
-        f"of the map, the higher its correlation; below r = {picture.floor:.2f}, which unrelated places rarely exceed, "
-        "nothing is drawn. A place stands where its few seconds begin."
+        "Every place of the original was compared with every place of the cover, at its best tempo. The stronger a "
+        f"place of the map is drawn, the higher its correlation; below r = {picture.floor:.2f}, which unrelated places "
+        "rarely exceed, nothing is drawn. A place stands where its few seconds begin."
     ]
 
 
@@ -270,7 +276,7 @@ class ShownPair:
     def cover(self) -> str:
         """Who plays it, and where it came from."""
         cover = self.row.cover
-        source = f"YouTube {cover.youtube_id}" if cover.youtube_id else cover.get_source_display()
+        source = f"YouTube {cover.youtube_id}" if cover.youtube_id else SOURCE_WORDS[cover.source]
         return f"{cover.artist}, {source}" if cover.artist else source
 
 

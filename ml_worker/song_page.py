@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -26,15 +27,28 @@ TAKES_IN_WORDS = {
 }
 
 
+class ShownPair(NamedTuple):
+    """A mined pair of which a recording is the cover; with the original, or with another cover.
+
+    Attributes:
+        against: what the other recording is called.
+        odd: what is odd about it; "" where nothing is, or where somebody has looked at it.
+    """
+
+    row: MinedPair
+    against: str
+    odd: str
+
+
 @dataclass(frozen=True)
 class ShownRecording:
-    """A recording with its analyses and the job that works on it, or that failed on it; a mined cover with its pair."""
+    """A recording with its analyses and the job that works on it, or that failed on it; a cover with its mined pairs."""
 
     row: Recording
     name: str
     analyses: list[Analysis]
     job: Job | None
-    pair: MinedPair | None = None
+    pairs: list[ShownPair]
 
     @property
     def is_open(self) -> bool:
@@ -50,11 +64,6 @@ class ShownRecording:
         return "ready" if self.analyses else "analysing"
 
     @property
-    def odd(self) -> str:
-        """What is odd about a cover; "" where nothing is, or where somebody has looked at it."""
-        return self.pair.in_words if self.pair and self.pair.is_odd and not self.pair.looked_at else ""
-
-    @property
     def failure(self) -> str:
         return self.row.failure or (self.job.failure if self.job else "")
 
@@ -63,12 +72,23 @@ def shown_recordings(song: Song) -> list[ShownRecording]:
     """The original, then the covers as they came."""
     rows = list(in_order(song).prefetch_related("analyses"))
     jobs, names = latest_jobs(rows), names_of(rows)
-    mined = MinedPair.objects.filter(original__song=song, cover__song=song).select_related("seems_to_be")
-    pairs = {pair.cover_id: pair for pair in mined}
+    pairs = pairs_by_cover(song, names)
     return [
-        ShownRecording(row, names[row.pk], list(row.analyses.all()), jobs.get(str(row.pk)), pairs.get(row.pk))
+        ShownRecording(row, names[row.pk], list(row.analyses.all()), jobs.get(str(row.pk)), pairs.get(row.pk, []))
         for row in rows
     ]
+
+
+def pairs_by_cover(song: Song, names: dict[UUID, str]) -> dict[UUID, list[ShownPair]]:
+    """The mined pairs of a song's covers: that with the original first, then those with other covers."""
+    mined = MinedPair.objects.filter(original__song=song, cover__song=song).select_related("original", "seems_to_be")
+    pairs: dict[UUID, list[ShownPair]] = defaultdict(list)
+    for pair in mined.order_by("-original__kind", "original__created_at"):
+        is_original = pair.original.kind == Recording.Kind.ORIGINAL
+        against = "the original" if is_original else names[pair.original_id]
+        odd = pair.in_words(against) if pair.is_odd and not pair.looked_at else ""
+        pairs[pair.cover_id].append(ShownPair(pair, against, odd))
+    return pairs
 
 
 def in_order(song: Song) -> QuerySet[Recording]:

@@ -33,6 +33,8 @@ from annotation.tests.hum_stage import (
     state_is,
     storage,
 )
+from ml_worker import rounds
+from ml_worker.tests.made_pages import make_fragments, make_pair, make_round
 from recordings.models import AvailabilityCheck, CoverCandidate, Humming
 from recordings.tests import factories
 
@@ -234,6 +236,50 @@ def test_the_admins_pages_of_covers(open_browser: OpenBrowser) -> None:
     page.keyboard.press("n")
     expect(page.get_by_role("button", name="Take back: Video 0")).to_be_visible()
     look_at(page, "covers of a song, after a decision")
+
+
+def test_the_admins_pages_of_mined_pairs(open_browser: OpenBrowser) -> None:
+    page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
+    page.goto("/manage/pairs/")
+    look_at(page, "odd pairs, none yet")
+    pair, other = make_pair("same"), make_pair("nothing", title="Greensleeves")
+    make_fragments(pair)
+    page.goto("/manage/pairs/")
+    look_at(page, "odd pairs")
+    page.get_by_role("button", name="Keep it: Greensleeves").click()
+    expect(page.get_by_text("Kept by admin")).to_be_visible()
+    look_at(page, "odd pairs, one of them kept")
+    page.goto(f"/manage/pairs/{pair.pk}/")
+    page.locator(".pair__one").first.focus()
+    look_at(page, "a mined pair, with a fragment that is looked at")
+    page.locator("summary").first.click()
+    look_at(page, "a mined pair, with the evidence of a fragment")
+    page.goto(f"/manage/pairs/{other.pk}/")
+    look_at(page, "a mined pair without fragments")
+    page.goto(f"/manage/songs/{pair.original.song_id}/")
+    look_at(page, "a song with an odd pair")
+
+
+def test_the_admins_pages_of_rounds(open_browser: OpenBrowser) -> None:
+    page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
+    page.goto("/manage/rounds/")
+    look_at(page, "rounds, none yet")
+    page.get_by_label("short, which mines").uncheck()
+    page.get_by_role("button", name="Start a round").click()
+    expect(page.get_by_text("Choose a network to train.")).to_be_visible()
+    look_at(page, "rounds, with an error")
+    past = [make_round(state, before=0.5) for state in ("promoted", "refused")]
+    page.goto("/manage/rounds/")
+    expect(page.locator("figure[data-plot] svg")).to_have_count(4)
+    for summary in page.locator("summary").all():
+        summary.click()
+    look_at(page, "rounds, with figures")
+    page.goto(f"/manage/rounds/{past[0].pk}/")
+    page.locator("summary").first.click()
+    look_at(page, "a past round")
+    rounds.start()
+    page.goto("/manage/rounds/")
+    look_at(page, "an open round")
 
 
 def test_the_admins_pages_of_the_double_check(open_browser: OpenBrowser) -> None:

@@ -26,6 +26,7 @@ from annotation.models import Consent, Guest, Lease, ReviewItem, Slot, Study, Ve
 from annotation.roles import make_reviewer
 from annotation.tickets import ticket_for
 from ml_worker.models import Checkpoint, Job, Round
+from ml_worker.tests.made_pages import make_pair
 from ml_worker.tests.manage import make_checkpoint
 from recordings.models import CoverCandidate, Humming
 from recordings.storage import sha256_of
@@ -85,6 +86,7 @@ def world() -> World:
     )
     rows["job"] = Job.objects.create(kind=Job.Kind.TRAIN, subject="short", state=Job.State.FAILED)
     rows["round"] = Round.begin("Started by hand.")
+    rows["pair"] = make_pair("same")
     rows["checkpoint"] = make_checkpoint(standing=Checkpoint.Standing.CANDIDATE)
     return World(people, rows)
 
@@ -240,6 +242,12 @@ TABLE = [
     Row("import-recording", "POST", (302, 403, 403, 403, 422), form=True),
     Row("covers", "GET", ADMIN_PAGE),
     Row("covers-of-song", "GET", ADMIN_PAGE, of("song")),
+    Row("pairs", "GET", ADMIN_PAGE),
+    Row("pair", "GET", ADMIN_PAGE, of("pair")),
+    Row("keep-pair", "POST", (302, 403, 403, 403, 302), of("pair"), form=True),
+    Row("look-again", "POST", (302, 403, 403, 403, 302), of("pair"), form=True),
+    Row("rounds", "GET", ADMIN_PAGE),
+    Row("round", "GET", ADMIN_PAGE, of("round")),
     Row("jobs", "GET", ADMIN_PAGE),
     Row("agreement", "GET", ADMIN_PAGE),
     Row("review-items", "GET", ADMIN_PAGE),
@@ -259,6 +267,7 @@ TABLE = [
     Row("cover-lists", "POST", ADMIN_CALL, body=a_list, form=True),
     Row("start-step", "POST", ADMIN_MAKES, body=lambda rows: {"step": "train"}),
     Row("job-again", "POST", ADMIN_CALL, of("job")),
+    Row("pair-map", "GET", ADMIN_CALL, of("pair")),
     Row("rounds-now", "GET", ADMIN_CALL),
     Row("rounds-now", "POST", (401, 403, 403, 403, 409), body=lambda rows: {"kinds": ["short"]}),
     Row("stop-round", "POST", ADMIN_CALL, of("round")),

@@ -20,7 +20,7 @@ from ml_worker.catalogue.tune_files import Score
 from ml_worker.mining.align import PITCH_CURVE, Method
 from ml_worker.mining.constructed import Constructed, Heard, Situation, construct
 from ml_worker.mining.curve import METHOD
-from ml_worker.mining.extract import AlignedFragment, mine
+from ml_worker.mining.extract import AlignedFragment, pair_of, watch
 from ml_worker.mining.gold import is_right, repeats, through_repeats
 from ml_worker.mining.sureness import Evidence, Sureness
 
@@ -44,17 +44,18 @@ class Known:
     weights: list[float]
 
 
-def sureness_of(method: Method, pairs: int = PAIRS) -> Sureness:
+def sureness_of(method: Method, pairs: int = PAIRS, unrelated_to: int = UNRELATED_TO) -> Sureness:
     """The sureness of what a method finds. Always the same for the same method.
 
     Args:
         method: its sureness is not looked at.
         pairs: how many pairs of one tune are constructed.
+        unrelated_to: how many originals of other tunes each cover is compared with.
 
     Raises:
         ValueError: it finds nothing that is right, or nothing that is wrong.
     """
-    known = known_fragments(method, list(constructed(pairs)))
+    known = known_fragments(method, list(constructed(pairs)), unrelated_to)
     return Sureness.fitted(known.evidence, known.right, known.weights)
 
 
@@ -109,7 +110,9 @@ def known_fragments(method: Method, pairs: Sequence[Constructed], unrelated_to: 
 def all_found(method: Method, original: Heard, cover: Heard) -> list[AlignedFragment]:
     """Everything that a method finds in a pair, however unsure."""
     melodies = original.melody, cover.melody
-    return mine(method.look(melodies[0]), method.cover_at(melodies[1]), method.settings_to_find_all, melodies)
+    settings = method.settings_to_find_all
+    pair = pair_of(method.look(melodies[0]), method.cover_at(melodies[1]), settings, melodies)
+    return watch(pair, spares=False).kept
 
 
 def main() -> None:

@@ -105,9 +105,7 @@ def construct(score: Score, situation: Situation, other: Score, seed: int = 0) -
     shift = int(rng.choice(SHIFTS_ST)) + (int(rng.choice((-12, 12))) if rng.random() < OCTAVE_APART else 0)
     laid_out, lines, end_s = _lay_out(parts)
     bend = _tempo(end_s, situation, rng)
-    cover = [
-        TimedNote(float(bend(note.start_s)), float(bend(note.end_s)), note.pitch + shift) for note in laid_out
-    ]
+    cover = [TimedNote(float(bend(note.start_s)), float(bend(note.end_s)), note.pitch + shift) for note in laid_out]
     time_map = [_bent(line, bend) for line in lines]
     return Constructed(
         name=score.name,
@@ -168,7 +166,8 @@ def _plan(
         foreign = sections(other)
         return [*parts[: at + 1], _Part(foreign[int(rng.integers(len(foreign)))], is_own=False), *parts[at + 1 :]]
     if situation is Situation.INSTRUMENTAL:
-        return [*parts[: at + 1], _Part((), is_own=False, rest_s=float(rng.uniform(*INSTRUMENTAL_S))), *parts[at + 1 :]]
+        # Before a section: after the last one nobody would hear it.
+        return [*parts[:at], _Part((), is_own=False, rest_s=float(rng.uniform(*INSTRUMENTAL_S))), *parts[at:]]
     return parts
 
 

@@ -1,6 +1,7 @@
 """Aligned fragments extraction: the passages that an original and its cover share.
 
-The steps of `mine`, each a function below, in order:
+A pair that has nothing in common at first sight (`mining/prefilter.py`) is spared the rest. The steps of `mine`, each a
+function below, in order:
 
 1. `tempo_correlation`: how well every place of the original matches every place of the cover, at its best tempo;
 2. `local_paths`: candidates are chains of places that go on in order in both, grown and merged along the diagonal;
@@ -38,6 +39,7 @@ from ml_worker.mining.correlation import (
 from ml_worker.mining.null import NullLevel, windows_in
 from ml_worker.mining.passage import Passage, passage_of, smoothed
 from ml_worker.mining.paths import Path, local_paths
+from ml_worker.mining.prefilter import has_something_in_common
 from ml_worker.mining.refine import FRAME_S, SEARCHED_S, FineAlignment, align_finely, notes_in, pitch_at
 from ml_worker.mining.sureness import Evidence, Sureness
 
@@ -156,6 +158,17 @@ class Watched:
         return [one for one in self.fragments if one.decision != "dropped"]
 
 
+NOTHING_SEEN = Watched(
+    map=TempoMap(np.zeros((0, 0), dtype=np.float32), np.zeros((0, 0), dtype=np.float32), length=1, hop_s=1.0),
+    floor=1.0,
+    paths=[],
+    passages=[],
+    fragments=[],
+    was_spared=True,
+)
+"""Of a pair that has nothing in common at first sight."""
+
+
 def mine(
     original: Fingerprints,
     cover: Fingerprints | AtTempo,
@@ -176,8 +189,14 @@ def mine(
     return watch(pair_of(original, cover, settings, melodies)).kept
 
 
-def watch(pair: Pair) -> Watched:
-    """The steps of `mine`, with what each saw."""
+def watch(pair: Pair, *, spares: bool = True) -> Watched:
+    """The steps of `mine`, with what each saw.
+
+    Args:
+        spares: whether a pair that has nothing in common at first sight is spared the rest.
+    """
+    if spares and not has_something_in_common(pair):
+        return NOTHING_SEEN
     found, floor = map_of(pair)
     paths = local_paths(found.correlation - floor, pair.settings.least_score, pair.settings.most_lost)
     candidates = [passage_of(path, found, floor, pair.original.window_s, pair.heard_s) for path in paths]
@@ -231,7 +250,7 @@ def map_of(pair: Pair) -> tuple[TempoMap, float]:
 
 
 # Candidates that chance gives more often than this, in one pair, are not worth a fine alignment.
-WORTHLESS = 30.0
+WORTHLESS = 10.0
 
 
 def _one_at_a_time(pair: Pair, candidates: Sequence[Passage]) -> list[tuple[int, Passage]]:

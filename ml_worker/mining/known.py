@@ -50,7 +50,7 @@ def find_known(pair: Pair, fragments: Sequence[Interval], watched: Watched) -> d
 def find_fragment(pair: Pair, fragment: Interval, watched: Watched) -> list[AlignedFragment]:
     """Every place at which the cover plays one fragment; arguments as for `find_known`."""
     start_s, end_s = fragment
-    if not 0 <= start_s < end_s <= pair.heard_s[0] + pair.original.hop_s:
+    if watched.was_spared or not 0 <= start_s < end_s <= pair.heard_s[0] + pair.original.hop_s:
         return []
     within = _within_passages(pair, fragment, watched.passages)
     alone = _by_itself(pair, fragment, taken=[one.b for one in within])

@@ -7,7 +7,7 @@
   music Silva, Yeh, Batista and Keogh, SiMPle, ISMIR 2016).
 
 They see the same pitch curves as the miner and no fingerprints. Each is told how good a match has to be (`threshold`,
-0..1); those of `THRESHOLDS` were chosen on tunes of the training split by `python -m ml_worker.mining.measure_peers
+0..1); those of `THRESHOLDS` were chosen on tunes of the training split by `python -m ml_worker.mining.compare
 --tune`, the other numbers by hand on the same tunes. No paper says how its windows or paths become fragments. Here they
 do as in the miner: every second of the cover keeps the strongest, and what is longer than a fragment may be is cut.
 """

@@ -161,13 +161,16 @@ def _steady_path(costs: NDArray[np.float64], change: NDArray[np.float64]) -> NDA
 
     Coming to a cell from the side costs what `change` (N, S) says there.
     """
-    total, came = costs[0], np.zeros(costs.shape, dtype=np.int8)
+    came = np.zeros(costs.shape, dtype=np.int8)
+    padded = np.full(costs.shape[1] + 2, np.inf)
+    left, total, right = padded[:-2], padded[1:-1], padded[2:]  # views: what is written to total moves them all
+    total[:] = costs[0]
     for row in range(1, len(costs)):
-        padded = np.concatenate([[np.inf], total, [np.inf]])
-        options = np.stack([padded[:-2] + change[row], total, padded[2:] + change[row]])
-        choice = np.argmin(options, axis=0)
-        came[row] = choice - 1
-        total = options[choice, np.arange(len(choice))] + costs[row]
+        beside = np.minimum(left, right) + change[row]
+        moves = beside < total
+        came[row] = np.where(moves, np.where(left <= right, -1, 1), 0)
+        np.copyto(total, beside, where=moves)
+        total += costs[row]
     columns = np.empty(len(costs), dtype=np.intp)
     columns[-1] = np.argmin(total)
     for row in range(len(costs) - 1, 0, -1):

@@ -77,18 +77,18 @@ class MinedPair(models.Model):
     def is_odd(self) -> bool:
         return self.finding in self.ODD
 
-    @property
-    def in_words(self) -> str:
-        """What was found of it, in sentences about the cover."""
+    def in_words(self, against: str = "") -> str:
+        """What was found of it, in sentences about the cover; `against`: what the other recording is called."""
+        other = against or ("another cover" if self.original.kind == Recording.Kind.COVER else "the original")
         if self.finding == self.Finding.SAME:
             return (
-                "This is the same recording as the original: nearly all of both is heard in order, at one tempo and in "
-                "one key, and nobody plays so exactly twice."
+                f"This is the same recording as {other}: nearly all of both is heard in order, at one tempo and in one "
+                "key, and nobody plays so exactly twice."
             )
         if self.finding == self.Finding.NOTHING:
             what = f"It seems to be {self.seems_to_be}." if self.seems_to_be else "It is mislabelled, or very free."
-            return f"This has nothing in common with the original, beyond chance. {what}"
-        return "This shares passages with the original."
+            return f"This has nothing in common with {other}, beyond chance. {what}"
+        return f"This shares passages with {other}."
 
     def keep(self, person: AbstractBaseUser) -> None:
         """A person has looked at it: it is right as it is."""

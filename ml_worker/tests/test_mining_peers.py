@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ml_worker.audio.melody import Melody
+from ml_worker.mining.compare import measured, tuned
 from ml_worker.mining.correlation import correlation_map
-from ml_worker.mining.measure_peers import LabelledPair, measured, tuned
+from ml_worker.mining.labelled import LabelledPair
 from ml_worker.mining.peers import (
     LONGEST_S,
     PEERS,

@@ -27,7 +27,7 @@ FEWER = {
     "ml_worker.work.promotion.SIZE": Size(tunes=10, distractors=10),
     "ml_worker.fingerprint.shipped.NULL_PAIRS": 15,
     # After a few more steps the network is about as sure as the starter checkpoint.
-    "ml_worker.mining.calibration.sureness_of": lambda method: starter_sureness("short"),
+    "ml_worker.mining.calibration.sureness_of": lambda *asked: starter_sureness("short"),
 }
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]

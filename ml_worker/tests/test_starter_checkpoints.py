@@ -63,9 +63,10 @@ def test_unseen_tunes_are_none_that_are_trained_on():
 
 def test_training_begins_with_the_starter_where_its_network_is_the_same(starters):
     settings = untrained("short").settings
-    assert beginning({}, settings).name == starters["short"]
-    assert beginning({}, settings.changed(width=4)) is None
-    assert beginning({"initial": "nothing"}, settings) is None
+    assert beginning({}, settings).weights.name == starters["short"]
+    assert beginning({"initial": "in use"}, settings).weights.name == starters["short"], "nothing was trained here"
+    assert beginning({}, settings.changed(width=4)).weights is None
+    assert beginning({"initial": "nothing"}, settings).weights is None
 
 
 # --- rows

@@ -42,7 +42,8 @@ def pair(request: HttpRequest, pair_id: int) -> HttpResponse:
     """The picture of one pair, and what mining saw of it."""
     shown = get_object_or_404(pairs_page.with_names(MinedPair.objects.all()), pk=pair_id)
     picture, fragments = pairs_page.picture_of(shown), pairs_page.fragments_of(shown)
-    names = song_page.names_of(list(song_page.in_order(shown.cover.song)))
+    names = song_page.names_of([*song_page.in_order(shown.original.song), *song_page.in_order(shown.cover.song)])
+    against = names[shown.original_id]
     return render(
         request,
         "pair.html",
@@ -50,6 +51,8 @@ def pair(request: HttpRequest, pair_id: int) -> HttpResponse:
             "pair": shown,
             "song": shown.original.song,
             "cover_name": names[shown.cover_id],
+            "against": against,
+            "words": shown.in_words("the original" if against == "Original" else against),
             "seen": pairs_page.what_was_seen(shown, picture, fragments),
             "transposition": pairs_page.semitones(shown.transposition),
             "fragments": fragments,

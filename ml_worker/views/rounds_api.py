@@ -29,8 +29,13 @@ class Rounds(APIView):
     class Input(serializers.Serializer):
         kinds = serializers.ListField(child=serializers.ChoiceField(["short", "long"]), required=False, min_length=1)
         material = serializers.ChoiceField(["hums", "covers", "both"], required=False)
-        initial = serializers.ChoiceField(["starter", "nothing"], required=False)
-        steps = serializers.IntegerField(required=False, min_value=1, max_value=MOST_STEPS)
+        initial = serializers.ChoiceField(["starter", "in use", "nothing"], required=False)
+        steps = serializers.IntegerField(
+            required=False,
+            min_value=1,
+            max_value=MOST_STEPS,
+            error_messages={"invalid": "The steps of training are a whole number, such as 2000."},
+        )
         why = serializers.CharField(required=False, allow_blank=True, max_length=1000)
 
     def get(self, request: Request) -> Response:

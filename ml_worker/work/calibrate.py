@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -21,6 +22,9 @@ from recordings.models.songs import Split
 
 # Of more judged fragments than this, the latest count; they say where the verdicts are uncertain well enough.
 MOST_VERDICTS = 400
+# Constructed pairs, and originals of other tunes that each is compared with; fewer than for what comes with CHAD, as a
+# round waits for it.
+PAIRS, UNRELATED_TO = 35, 2
 
 
 def sureness_of(checkpoint: Checkpoint, method: Method) -> Sureness:
@@ -30,13 +34,13 @@ def sureness_of(checkpoint: Checkpoint, method: Method) -> Sureness:
         method: the checkpoint's; its sureness is not looked at.
     """
     fitted = from_gold(checkpoint, method)
-    stored = Sureness.from_dict(checkpoint.sureness["moved"])
     judged = judged_fragments()
-    if stored.verdicts == min(judged.count(), MOST_VERDICTS):
-        return stored
+    said = digest_of(judged)
+    if checkpoint.sureness.get("said") == said:
+        return Sureness.from_dict(checkpoint.sureness["moved"])
     evidence, right = verdicts(judged, method)
     moved = fitted.moved(evidence, right)
-    checkpoint.sureness = {"fitted": fitted.as_dict(), "moved": moved.as_dict()}
+    checkpoint.sureness = {"fitted": fitted.as_dict(), "moved": moved.as_dict(), "said": said}
     checkpoint.save(update_fields=["sureness"])
     return moved
 
@@ -44,26 +48,34 @@ def sureness_of(checkpoint: Checkpoint, method: Method) -> Sureness:
 def from_gold(checkpoint: Checkpoint, method: Method) -> Sureness:
     """As the constructed pairs have it, without any verdict."""
     if not checkpoint.sureness:
-        fitted = calibration.sureness_of(method)
+        fitted = calibration.sureness_of(method, PAIRS, UNRELATED_TO)
         checkpoint.sureness = {"fitted": fitted.as_dict(), "moved": fitted.as_dict()}
         checkpoint.save(update_fields=["sureness"])
     return Sureness.from_dict(checkpoint.sureness["fitted"])
 
 
 def judged_fragments() -> QuerySet[CoverFragment]:
-    """What people accepted or rejected of songs of the training split: no other decides what is doubtful."""
+    """What people accepted or rejected of songs of the training split: no other decides what is doubtful.
+
+    The latest `MOST_VERDICTS` of it, those of a pair together.
+    """
     by_people = (CoverFragment.State.ACCEPTED, CoverFragment.State.REJECTED)
     of_songs = {"fragment__recording__song__split": Split.TRAIN, "fragment__recording__song__taken_down_at": None}
     analysed = {"fragment__recording__analyses__isnull": False, "recording__analyses__isnull": False}
-    return CoverFragment.objects.filter(state__in=by_people, **of_songs, **analysed).distinct()
+    judged = CoverFragment.objects.filter(state__in=by_people, **of_songs, **analysed).distinct()
+    latest = judged.order_by("-created_at", "pk").values("pk")[:MOST_VERDICTS]
+    return CoverFragment.objects.filter(pk__in=latest).order_by("fragment__recording_id", "recording_id", "pk")
+
+
+def digest_of(judged: QuerySet[CoverFragment]) -> str:
+    """Another one as soon as people have judged more, or otherwise."""
+    rows = judged.values_list("pk", "state")
+    return hashlib.sha256("\n".join(f"{pk} {state}" for pk, state in rows).encode()).hexdigest()
 
 
 def verdicts(judged: QuerySet[CoverFragment], method: Method) -> tuple[list[Evidence], list[bool]]:
     """What this method has to say for each fragment that people judged, and what they said."""
-    latest = judged.order_by("-created_at").values("pk")[:MOST_VERDICTS]
-    rows = CoverFragment.objects.filter(pk__in=latest).order_by("fragment__recording", "recording", "pk")
-    rows = rows.select_related("fragment__recording", "recording")
-    found = list(_evidence(rows, method))
+    found = list(_evidence(judged.select_related("fragment__recording", "recording"), method))
     return [evidence for evidence, _ in found], [right for _, right in found]
 
 

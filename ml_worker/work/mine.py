@@ -19,7 +19,7 @@ from ml_worker.mining.align import PITCH_CURVE, Method
 from ml_worker.mining.extract import AlignedFragment, Pair, Watched, pair_of, watch
 from ml_worker.mining.known import find_known
 from ml_worker.models import Checkpoint
-from ml_worker.work import CannotBeDone, pairs
+from ml_worker.work import CannotBeDone, odd, pairs
 from ml_worker.work.audio_files import bytes_of, melody_of
 from ml_worker.work.calibrate import sureness_of
 from ml_worker.work.fingerprints import fingerprints_of, null_level_of
@@ -89,6 +89,8 @@ def mine_song(song: Song, report: Callable[[float, str], None], checkpoint: Chec
     for number, cover in enumerate(covers):
         report(number / len(covers), f"{song}: cover {number + 1} of {len(covers)}")
         counts += mine_cover(original, cover, miner)
+    report(1.0, f"{song}: looking for duplicates and for covers of other songs")
+    odd.look_at(original, covers, miner)
     return dict(counts)
 
 

@@ -21,6 +21,9 @@ from recordings.storage import put
 LARGEST_SIDE = 800
 # A pair is the same recording if this much of both is one passage at one tempo and in one key.
 SAME_SHARE, SAME_TEMPO, SAME_KEY_ST = 0.9, 0.01, 0.25
+# And if the curves mismatch by less than this on average: one recording that went through a lossy codec and was tracked
+# twice reaches 0.06, a second take of the same notes to the same beat 0.07 and more.
+SAME_MISMATCH = 0.065
 
 
 def store(
@@ -54,9 +57,12 @@ def finding_of(pair: Pair, watched: Watched) -> str:
 
 
 def is_same_recording(pair: Pair, watched: Watched) -> bool:
-    """Whether all of both is heard at one tempo, in one key and in order: nobody plays so exactly twice."""
+    """Whether all of both is heard at one tempo, in one key and to the same pitch: nobody sings so exactly twice."""
     heard_s = [melody.voiced.sum() * melody.hop_s for melody in pair.melodies]
     if abs(heard_s[0] - heard_s[1]) > (1 - SAME_SHARE) * max(heard_s) or covered_share(pair, watched) < SAME_SHARE:
+        return False
+    spans_s = [one.b[1] - one.b[0] for one in watched.kept]
+    if np.average([one.evidence.mismatch for one in watched.kept], weights=spans_s) > SAME_MISMATCH:
         return False
     return all(
         abs(one.tempo_ratio - 1) <= SAME_TEMPO and abs(one.transposition or 0) <= SAME_KEY_ST for one in watched.kept

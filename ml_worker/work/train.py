@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 from django.conf import settings as django_settings
@@ -19,6 +19,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from ml_worker.fingerprint import shipped
+from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
 from ml_worker.fingerprint.data import shares_of_draws
 from ml_worker.fingerprint.evaluation import evaluate_pairs
 from ml_worker.fingerprint.settings import Settings
@@ -26,6 +27,7 @@ from ml_worker.fingerprint.training import Progress, TooLittleData, refuse_too_l
 from ml_worker.jobs_in_words import uuids
 from ml_worker.models import COMPARED, Checkpoint
 from ml_worker.work import CannotBeDone, promotion
+from ml_worker.work.audio_files import bytes_of
 from ml_worker.work.mined_data import Caps, Mined, mined_pairs
 from ml_worker.work.released_data import released_covers, released_pairs, released_sounds
 from ml_worker.work.sound_versions import further_pairs, stored_sound, versions_of
@@ -37,7 +39,6 @@ from recordings.storage import put
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
     from ml_worker.fingerprint.data import AlignedPair
     from ml_worker.mining.null import NullLevel
     from ml_worker.models import Job, Round
@@ -52,6 +53,8 @@ WORDS: dict[Material, str] = {
 }
 # Weights that know something already are changed gently: at the rate of new ones they first lose what they know.
 GENTLE_RATE = 5e-4
+# Weights that were trained here on the material alone have less to lose.
+CONTINUED_RATE = 1e-3
 # The part of every batch that is simulated hums of tunes.
 SHARE_OF_TUNES = 0.5
 # Fewer hums of validation songs than this tell nothing.
@@ -60,9 +63,9 @@ FEWEST_COMPARED = 20
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     """Arguments of the job: kind ("short" or "long"), and where they are not the default: epochs or steps; data;
-    initial ("starter" or "nothing"); material ("hums", "covers" or "both"); caps, of what covers give; sound_versions,
-    how many further versions each hum gets from its sound; labels ("shuffled" spoils the training, to show that it is
-    refused).
+    initial ("starter", "in use" or "nothing"); material ("hums", "covers" or "both"); caps, of what covers give;
+    sound_versions, how many further versions each hum gets from its sound; labels ("shuffled" spoils the training, to
+    show that it is refused).
     """
     checkpoint, words = made(job.arguments, job, report)
     report(1.0, "Comparing it with the checkpoint in use")
@@ -160,7 +163,7 @@ def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progre
         CannotBeDone: there is too little of the material.
     """
     settings = settings_of(arguments, data)
-    initial = beginning(arguments, settings)
+    begins = beginning(arguments, settings)
     folder = Path(django_settings.CHAD_HOME) / "training"
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -169,9 +172,9 @@ def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progre
         return train(
             settings,
             data.trained_on,
-            tunes=tunes_to_hum() if initial else [],
+            tunes=tunes_to_hum() if begins.with_tunes else [],
             share_of_tunes=SHARE_OF_TUNES,
-            initial=initial,
+            initial=begins.weights,
             validation=data.validation,
             out=folder,
             progress=progress,
@@ -184,24 +187,52 @@ def trained(arguments: Mapping[str, Any], data: Data, progress: Callable[[Progre
 def settings_of(arguments: Mapping[str, Any], data: Data) -> Settings:
     """The defaults of the kind that is asked for, with as many steps."""
     settings = Settings.of(arguments.get("kind", "short"))
-    has_tunes = beginning(arguments, settings) is not None
+    begins = beginning(arguments, settings)
     if arguments.get("epochs"):
         # The pairs are a part of each batch only where there are tunes too.
-        share = 1 - SHARE_OF_TUNES if has_tunes else 1
+        share = 1 - SHARE_OF_TUNES if begins.with_tunes else 1
         settings = settings.changed(steps=math.ceil(steps_for(arguments["epochs"], data.pairs, settings) / share))
     if arguments.get("steps"):
         settings = settings.changed(steps=arguments["steps"])
-    return settings.changed(learning_rate=GENTLE_RATE) if has_tunes else settings
+    return settings.changed(learning_rate=begins.rate) if begins.rate else settings
 
 
-def beginning(arguments: Mapping[str, Any], settings: Settings) -> Weights | None:
-    """The starter checkpoint's weights, where its network is the one that is to be trained and nobody asked to begin
-    with nothing.
+class Beginning(NamedTuple):
+    """Where a training begins.
+
+    Attributes:
+        weights: of another checkpoint; None for new ones.
+        with_tunes: whether simulated hums of tunes are a part of each batch, to keep what came of them.
+        rate: the learning rate that suits the weights; None for that of new ones.
     """
-    if arguments.get("initial", "starter") == "nothing" or settings.kind not in shipped.shipped_kinds():
-        return None
-    starter = shipped.starter_checkpoint(settings.kind)
-    return starter if starter.settings.network == settings.network else None
+
+    weights: Weights | None
+    with_tunes: bool
+    rate: float | None
+
+
+ANEW = Beginning(None, with_tunes=False, rate=None)
+
+
+def beginning(arguments: Mapping[str, Any], settings: Settings) -> Beginning:
+    """As `initial` says: with what came with CHAD ("starter", where nothing is said), with what was trained here and
+    is used now ("in use"; the same as "starter" where there is none), or with nothing.
+
+    With nothing, too, where what is to be gone on from has another network than the one that is to be trained.
+    """
+    initial = arguments.get("initial", "starter")
+    if initial == "nothing":
+        return ANEW
+    here = Checkpoint.objects.usable(settings.kind).trained_here().first() if initial == "in use" else None
+    if here:
+        weights = Weights.from_bytes(bytes_of(here.file))
+        with_tunes = bool(weights.data.tunes)
+        begins = Beginning(weights, with_tunes, GENTLE_RATE if with_tunes else CONTINUED_RATE)
+    elif settings.kind in shipped.shipped_kinds():
+        begins = Beginning(shipped.starter_checkpoint(settings.kind), with_tunes=True, rate=GENTLE_RATE)
+    else:
+        return ANEW
+    return begins if begins.weights.settings.network == settings.network else ANEW
 
 
 # --- whether it is any better

@@ -58,7 +58,14 @@ function closeMenus(event) {
   });
 }
 
+/** On a phone the row of a section's pages is pulled sideways; the page that is open is in sight. */
+function showCurrentPage(nav) {
+  const current = nav.querySelector("[aria-current]");
+  if (current) nav.scrollLeft = current.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
+}
+
 document.querySelectorAll("[data-theme-switch]").forEach(bindTheme);
+document.querySelectorAll(".sub-nav").forEach(showCurrentPage);
 document.querySelectorAll("[data-menu-button]").forEach(bindMenu);
 document.addEventListener("pointerdown", closeMenus);
 document.addEventListener("keydown", closeMenus);

@@ -28,7 +28,10 @@ class Command(ChadCommand):
         parser.add_argument("--kinds", nargs="+", choices=["short", "long"], help="what is trained; short by default")
         parser.add_argument("--material", choices=["hums", "covers", "both"], help="what it is trained on")
         parser.add_argument(
-            "--from", dest="initial", choices=["starter", "nothing"], help="where training begins; starter by default"
+            "--from",
+            dest="initial",
+            choices=["starter", "in use", "nothing"],
+            help="where training begins; starter by default",
         )
         parser.add_argument("--steps", type=int, help="training steps; the settings say how many by default")
         parser.add_argument("--new", action="store_true", help="begin a new one, though the latest was interrupted")

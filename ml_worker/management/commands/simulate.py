@@ -112,7 +112,8 @@ class Command(ChadCommand):
         if under_way and under_way.options.get("is_simulated"):
             return under_way
         is_sabotaged = options["sabotage"] == number
-        told = {"is_simulated": True, "initial": options["initial"]}
+        goes_on = number > 1 and options["initial"] == "nothing"
+        told = {"is_simulated": True, "initial": "in use" if goes_on else options["initial"]}
         told |= {"as_if_nothing_came": True} if options["initial"] == "nothing" else {}
         told |= {"steps": options["steps"]} if options["steps"] else {}
         told |= {"labels": "shuffled"} if is_sabotaged else {}

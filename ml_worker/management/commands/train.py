@@ -40,8 +40,9 @@ class Command(ChadCommand):
         parser.add_argument(
             "--from",
             dest="initial",
-            choices=["starter", "nothing"],
-            help="the starter checkpoint, which is the default; or nothing: then on the material alone, without tunes",
+            choices=["starter", "in use", "nothing"],
+            help="the starter checkpoint, which is the default; the one in use that was trained here; or nothing: then "
+            "on the material alone, without tunes",
         )
         parser.add_argument("--epochs", type=int, help="how often each pair is drawn on average")
         parser.add_argument("--steps", type=int, help="or how many steps to train")
