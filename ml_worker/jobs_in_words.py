@@ -116,7 +116,7 @@ def about(kind: str, subject: str, row: Model | None) -> About:
     if isinstance(row, Humming):
         return About(row.fragment.song.title, reverse("song", args=[row.fragment.recording.song_id]))
     if isinstance(row, Round):
-        return About(str(row), reverse("checkpoints"))
+        return About(str(row), reverse("rounds"))
     if isinstance(row, Reviewer):
         return About(row.person.get_username(), reverse("agreement"))
     if kind in (Job.Kind.CONTROLS, Job.Kind.CROWD):

@@ -22,6 +22,8 @@ from recordings.models import CoverFragment, Recording
 
 # A pitch curve along an edge has this many points at most: as many as a screen has dots.
 CURVE_POINTS = 1200
+# What chance does more seldom is not told apart.
+SELDOM = 1e-9
 # States of a cover fragment in the words of the page, in the order of its legend.
 STATE_WORDS = {
     CoverFragment.State.MATCHED: "matched by the machine",
@@ -151,9 +153,16 @@ class ShownFragment:
 
 def evidence_value(name: str, value: float) -> str:
     """One number of the evidence, with its unit."""
-    if name == "agreement_s":
-        return f"{value:.1f} s"
-    return f"{value:.2g}" if name == "chance" else f"{value:.0f}" if name == "notes" else f"{value:.2f}"
+    if name == "chance":
+        return chance_in_words(value)
+    return {"agreement_s": f"{value:.1f} s", "notes": f"{value:.0f}"}.get(name, f"{value:.2f}")
+
+
+def chance_in_words(chance: float) -> str:
+    """How often chance does as well: 2.5, or 1 in 4,000."""
+    if chance >= 0.1:
+        return f"{chance:.1f}"
+    return f"1 in {1 / chance:,.0f}" if chance > SELDOM else f"under 1 in {1 / SELDOM:,.0f}"
 
 
 def fragments_of(pair: MinedPair) -> list[ShownFragment]:
@@ -198,7 +207,9 @@ def side(recording: Recording, curve: NDArray[np.float32]) -> dict[str, Any]:
 
 def what_was_seen(pair: MinedPair, picture: Picture | None, fragments: list[ShownFragment]) -> list[str]:
     """What each step of mining saw, in sentences."""
-    return [*map_in_words(pair, picture), *passages_in_words(pair, picture), fragments_in_words(fragments)]
+    told = [*map_in_words(pair, picture), *passages_in_words(pair, picture)]
+    # Covers have no phrases of their own.
+    return told if pair.original.kind == Recording.Kind.COVER else [*told, fragments_in_words(fragments)]
 
 
 def map_in_words(pair: MinedPair, picture: Picture | None) -> list[str]:

@@ -42,7 +42,7 @@ class ShownPair(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownRecording:
-    """A recording with its analyses and the job that works on it, or that failed on it; a cover with its mined pairs."""
+    """A recording with its analyses and the job that works on it, or failed on it; a cover with its mined pairs."""
 
     row: Recording
     name: str

@@ -250,7 +250,7 @@ def map_of(pair: Pair) -> tuple[TempoMap, float]:
 
 
 # Candidates that chance gives more often than this, in one pair, are not worth a fine alignment.
-WORTHLESS = 10.0
+WORTHLESS = 30.0
 
 
 def _one_at_a_time(pair: Pair, candidates: Sequence[Passage]) -> list[tuple[int, Passage]]:
@@ -277,7 +277,13 @@ def _outside(pair: Pair, passage: Passage, kept: Sequence[Passage]) -> Passage |
     if last_s <= first_s:
         return None
     rest = passage.between(float(passage.original_at(first_s)), float(passage.original_at(last_s)))
-    return rest if rest.duration_s >= pair.settings.shortest_s else None
+    return rest if _is_long_enough(pair, rest) else None
+
+
+def _is_long_enough(pair: Pair, passage: Passage) -> bool:
+    """Whether it lasts as long as a fragment: on the original's side; a faster cover needs less for the same music."""
+    original_s, cover_s = (side[1] - side[0] for side in (passage.original, passage.cover))
+    return original_s >= pair.settings.shortest_s and cover_s >= pair.settings.shortest_s * min(TEMPO_RATIOS)
 
 
 def _longest_free(interval: Interval, taken: Sequence[Interval]) -> Interval:
@@ -323,9 +329,7 @@ def _trim(pair: Pair, passage: Passage) -> Passage | None:
         weights = np.where(first.is_sung, np.maximum(1 - first.mismatch, 0.0), 0.0) + LEAST_WEIGHT
         course = smoothed(course.original_s, course.cover_s, weights, BENT_OVER_S)
     second = _best_stretch(pair, course, SEARCHED_AGAIN_S)
-    if second is None or second.passage.duration_s < pair.settings.shortest_s:
-        return None
-    return second.passage
+    return second.passage if second and _is_long_enough(pair, second.passage) else None
 
 
 def _best_stretch(pair: Pair, passage: Passage, reach_s: float) -> FineAlignment | None:

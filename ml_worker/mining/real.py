@@ -1,16 +1,15 @@
 """Real recordings whose notes are known: what the miner says of them.
 
-`alignment/sir_duke` is one riff on two instruments at two tempi. `alignment/mozart_k265` is a piano piece with the MIDI
-file of the same performance and a file that says which note of the score was played when.
+`alignment/sir_duke` is one riff on two instruments at two tempi; of slow against fast its description gives a tempo
+ratio of 1.26 to 1.30. `alignment/mozart_k265` is a piano piece with the MIDI file of the same performance, to the same
+seconds, and a file that says which note of the score was played when.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import mido
 import numpy as np
@@ -22,11 +21,7 @@ from ml_worker.audio.sound import Sound
 from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue.instruments import PIANO, Event, play_strings
 from ml_worker.mining.align import Aligned, Method, align_melodies
-
-DATA = Path(os.environ.get("CHAD_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))
-
-# The tempo ratios of the riff, as the data's description gives them for slow against fast.
-SIR_DUKE_RATIOS = (1.26, 1.30)
+from ml_worker.mining.labelled import DATA
 
 # A note lies where the fragments say if it does within so many seconds.
 NEAR_S = 0.3
@@ -116,7 +111,9 @@ def read_match(text: str) -> list[MatchedNote]:
     """
     units, rate = UNITS.search(text), RATE_OF_CLOCK.search(text)
     if not units or not rate:
-        raise ValueError("The match file names no midiClockUnits and midiClockRate, without which ticks are no seconds.")
+        raise ValueError(
+            "The match file names no midiClockUnits and midiClockRate, without which ticks are no seconds."
+        )
     tick_s = int(rate[1]) / 1e6 / int(units[1])
     return [
         MatchedNote(int(one["number"]), (float(one["first"]), float(one["last"])), int(one["start"]) * tick_s)

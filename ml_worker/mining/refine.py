@@ -120,7 +120,8 @@ def transposition(original: Melody, cover: Melody, passage: Passage) -> float | 
 def notes_in(pitch: NDArray[np.float64]) -> int:
     """How many notes a curve sings: runs of two frames or more within one semitone, each other than the one before."""
     sung = pitch[~np.isnan(pitch)]
-    steps = np.rint(sung - np.median(sung)) if len(sung) else sung
+    # From a pitch that is sung: the middle of two would lie between the semitones.
+    steps = np.rint(sung - np.quantile(sung, 0.5, method="lower")) if len(sung) else sung
     held = steps[1:][steps[1:] == steps[:-1]]
     return int(len(held) > 0) + int(np.count_nonzero(np.diff(held)))
 

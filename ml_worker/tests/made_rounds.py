@@ -36,7 +36,7 @@ def with_fewer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         shipped, "measure_null", lambda weights, pairs: replace(shipped.starter_null("short"), checkpoint=weights.name)
     )
-    patch.setattr(calibration, "sureness_of", lambda method: shipped.starter_sureness("short"))
+    patch.setattr(calibration, "sureness_of", lambda method, *pairs: shipped.starter_sureness("short"))
 
 
 def ids_of(split: str) -> Iterator[uuid.UUID]:

@@ -13,6 +13,7 @@ from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.network import new_encoder
 from ml_worker.fingerprint.settings import Kind, Settings
+from ml_worker.mining.align import shipped_methods
 from ml_worker.mining.null import PITCH_CURVE_NULL
 
 
@@ -47,3 +48,5 @@ def forget() -> None:
     """What was read of the starter folder is read anew."""
     shipped.starter_checkpoint.cache_clear()
     shipped.starter_null.cache_clear()
+    shipped.starter_sureness.cache_clear()
+    shipped_methods.cache_clear()

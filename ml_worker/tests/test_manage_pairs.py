@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from ml_worker import pairs_page
 from ml_worker.models import MinedPair
 from ml_worker.tests.made_pages import ORIGINAL_S, make_fragments, make_pair, make_picture
-from recordings.models import CoverFragment, Song
+from ml_worker.tests.made_rows import sung_recording, sung_song
+from ml_worker.tests.made_tunes import made_tune, melody_of
+from ml_worker.work import mine
+from recordings.models import CoverFragment, Recording, Song
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -71,8 +74,9 @@ def test_each_fragment_tells_all_its_numbers(admin: Client):
     assert dict(first.facts) == {
         "In the original": "0:03.0–0:09.0", "In the cover": "0:04.3–0:10.9", "Correlation": "0.83",
         "Null level": "0.35", "Probability": "97 %", "Tempo": "× 1.10", "Transposition": "−2.0 semitones",
-        "As good by chance, in two unrelated recordings": "0.0002", "Curves apart, 0 the same, 1 not at all": "0.12",
-        "Curves agree more than by chance": "3.8 s", "Notes sung": "11",
+        "As good by chance, in two unrelated recordings": "1 in 5,000",
+        "Curves apart, 0 the same, 1 not at all": "0.12", "Curves agree more than by chance": "3.8 s",
+        "Notes sung": "11",
     }  # fmt: skip
 
 
@@ -86,6 +90,14 @@ def test_a_fragment_without_evidence_and_of_a_removed_phrase_is_told_too(admin: 
     assert (first.name, first.probability, first.null_level) == ("A phrase that was removed", "–", "–")
     assert (first.transposition, first.evidence) == ("unknown", [])
     assert "A phrase that was removed" in page(admin, f"/manage/pairs/{pair.pk}/")
+
+
+@pytest.mark.parametrize(
+    ("chance", "words"),
+    [(12.34, "12.3"), (0.1, "0.1"), (0.02, "1 in 50"), (2.5e-6, "1 in 400,000"), (0.0, "under 1 in 1,000,000,000")],
+)
+def test_how_seldom_chance_does_as_well(chance: float, words: str):
+    assert pairs_page.chance_in_words(chance) == words
 
 
 def test_what_is_drawn_keeps_to_the_seconds_of_both(admin: Client):
@@ -171,6 +183,23 @@ def test_a_kept_pair_leaves_the_list_and_undo_brings_it_back(admin: Client):
     assert MinedPair.objects.get().looked_by is None
 
 
+def test_what_is_found_anew_is_looked_at_anew(admin: Client):
+    """Mined again with the same finding, a kept pair stays kept; found to be something else, it is odd again."""
+    fragment = sung_song(1)
+    cover = sung_recording(fragment.song, Recording.Kind.COVER, melody_of(made_tune(2, 14), seed=2))
+    miner = mine.Miner.of(None)
+    mine.mine_cover(fragment.recording, cover, miner)
+    pair = MinedPair.objects.get()
+    assert pair.finding == "nothing"
+    admin.post(f"/manage/pairs/{pair.pk}/keep/")
+    mine.mine_cover(fragment.recording, cover, miner)
+    assert MinedPair.objects.looked_at().get() == pair
+    MinedPair.objects.update(finding="same")
+    mine.mine_cover(fragment.recording, cover, miner)
+    assert MinedPair.objects.to_look_at().get() == pair
+    assert MinedPair.objects.get().looked_by is None
+
+
 def test_only_odd_pairs_are_kept(admin: Client):
     pair = make_pair()
     assert admin.post(f"/manage/pairs/{pair.pk}/keep/").status_code == 404
@@ -204,3 +233,25 @@ def test_a_songs_page_leads_to_the_pairs_of_its_covers(admin: Client):
     told = page(admin, f"/manage/songs/{pair.original.song_id}/")
     assert f'href="/manage/pairs/{pair.pk}/"' in told
     assert "It seems to be Loch Lomond" in told
+
+
+def test_two_covers_that_are_one_recording_are_told_by_their_numbers(admin: Client):
+    first = make_pair()
+    other = factories.make_recording(first.original.song, "cover", hz=500)
+    both = MinedPair.objects.create(
+        original=first.cover, cover=other, finding="same", covered_share=1.0, took_s=0.5, checkpoint="short-made"
+    )
+    told = page(admin, f"/manage/songs/{first.original.song_id}/")
+    assert "This is the same recording as Cover 1: nearly all" in told
+    assert "See the pair of Cover 2 and Cover 1" in told
+    told = page(admin, f"/manage/pairs/{both.pk}/")
+    assert "Cover 2" in told
+    assert "against Cover 1 of Auld Lang Syne" in told
+    assert "This is the same recording as another cover: nearly all" in page(admin, "/manage/pairs/")
+
+
+def test_a_pair_of_two_songs_names_both(admin: Client):
+    pair = make_pair("nothing")
+    pair.cover.song = factories.make_song("Loch Lomond")
+    pair.cover.save()
+    assert "a recording of Loch Lomond (Trad. Scottish)" in page(admin, f"/manage/pairs/{pair.pk}/")

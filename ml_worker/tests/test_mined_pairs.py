@@ -232,17 +232,14 @@ def delayed(melody: Melody, late_s: float) -> Melody:
     return Melody(melody.hop_s, *curves, melody.method)
 
 
-def test_one_recording_through_two_codecs_is_the_same(tmp_path):
-    sound = decode(shared_data("hums", "vocadito", "Audio", "vocadito_10.wav").read_bytes())
-    heard = []
-    for name, (container, codec), cut_s in (
-        ("a.mp3", ("mp3", "libmp3lame"), 0.0),
-        ("b.ogg", ("ogg", "libvorbis"), 0.3),
-    ):
-        part = Sound.from_mono(sound.mono()[round(cut_s * sound.sample_rate) :], sound.sample_rate)
-        (tmp_path / name).write_bytes(encoded(part, container, codec))
-        heard.append(read_melody(tmp_path / name))
-    pair = PITCH_CURVE.pair(*heard)
+@pytest.mark.parametrize("recording", ["vocadito/vocadito_10", "vocadito/vocadito_14", "henter/melody_2"])
+def test_one_recording_through_two_codecs_is_the_same(tmp_path, recording):
+    sound = decode(shared_data("hums", f"{recording}.wav").read_bytes())
+    later = Sound.from_mono(sound.mono()[round(0.3 * sound.sample_rate) :], sound.sample_rate)
+    files = tmp_path / "whole.mp3", tmp_path / "later.m4a"
+    files[0].write_bytes(encoded(sound, "mp3", "libmp3lame"))
+    files[1].write_bytes(encoded(later, "mp4", "aac"))
+    pair = PITCH_CURVE.pair(*map(read_melody, files))
     assert finding_of(pair, watch(pair)) == Finding.SAME
 
 
@@ -352,6 +349,38 @@ def test_a_song_is_mined_cover_by_cover(song_in):
     assert mine_song(song, lambda share, words: told.append(words)) == {State.MATCHED: 6}
     assert [one for one in told if "cover " in one] == [f"{song}: cover {number} of 2" for number in (1, 2)]
     assert set(MinedPair.objects.values_list("original", "cover")) == {(original.pk, cover.pk) for cover in covers}
+
+
+# --- duplicates among the covers, and covers of other songs
+
+
+def silently(share: float, words: str) -> None:
+    """For who asks for no reports."""
+
+
+def test_two_covers_that_are_one_recording_are_found(song_in):
+    song, melody = song_in("train"), sung(WHOLE, tempo_ratio=1.1)
+    original = original_of(song)
+    one, twice = (recording_of(song, Recording.Kind.COVER, delayed(melody, late_s)) for late_s in (0.0, 0.4))
+    recording_of(song, Recording.Kind.COVER, sung(WHOLE, singer=3, tempo_ratio=1.1))
+    mine_song(song, silently)
+    same = MinedPair.objects.to_look_at().get()
+    assert (same.finding, {same.original, same.cover}) == (Finding.SAME, {one, twice})
+    assert MinedPair.objects.filter(original=original, finding=Finding.COVER).count() == 3
+    hear(twice, sung(WHOLE, tempo_ratio=0.9))
+    mine_song(song, silently)
+    assert not MinedPair.objects.to_look_at().exists()
+
+
+def test_a_cover_of_another_song_is_said_to_be_of_that(song_in):
+    song, other, third = (song_in("train") for _ in range(3))
+    for seed, one in enumerate((song, other, third), start=1):
+        original_of(one, seed)
+    mislabelled = recording_of(song, Recording.Kind.COVER, sung(WHOLE, seed=2, tempo_ratio=0.9))
+    unknown = recording_of(song, Recording.Kind.COVER, sung(WHOLE, seed=50))
+    mine_song(song, silently)
+    odd = {pair.cover: (pair.finding, pair.seems_to_be) for pair in MinedPair.objects.to_look_at()}
+    assert odd == {mislabelled: (Finding.NOTHING, other), unknown: (Finding.NOTHING, None)}
 
 
 # --- what verdicts do to the sureness

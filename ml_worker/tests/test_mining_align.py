@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ml_worker.audio.melody_files import read_melody
 from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
 from ml_worker.fingerprint.data import DataRecord
 from ml_worker.fingerprint.network import new_encoder
-from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, at_any_tempo, one_at_a_time, shipped_methods
+from ml_worker.mining.align import PITCH_CURVE, Method, align_melodies, apart_from, at_any_tempo, shipped_methods
 from ml_worker.mining.curve import curve_fingerprints
 from ml_worker.mining.extract import AlignedFragment
 from ml_worker.mining.null import PITCH_CURVE_NULL
@@ -54,16 +55,16 @@ def test_a_faster_melody_is_shorter_and_keeps_its_pitches():
 # --- several methods
 
 
-def placed(b, agreement_s):
-    evidence = Evidence(chance=0.01, mismatch=0.1, agreement_s=agreement_s, notes=9)
+def placed(*b):
+    evidence = Evidence(chance=0.01, mismatch=0.1, agreement_s=3.0, notes=9)
     return AlignedFragment((0.0, b[1] - b[0]), b, 0.9, 1.0, 0.0, "accepted", 0.9, evidence)
 
 
-def test_of_what_two_methods_find_in_one_place_the_one_that_agrees_longer_is_told():
-    first, same, next_to_it, apart = placed((5, 15), 4), placed((6, 14), 3), placed((14.7, 20), 1), placed((30, 40), 2)
-    assert one_at_a_time([apart, same, next_to_it, first]) == [first, next_to_it, apart]
-    assert one_at_a_time([same, placed((5, 15), 2)]) == [same]
-    assert one_at_a_time([]) == []
+def test_of_a_further_method_is_told_what_lies_where_nothing_was_found_yet():
+    found = [placed(5, 15), placed(30, 40)]
+    inside, across, next_to_it, between = placed(6, 14), placed(14, 20), placed(14.7, 20), placed(20, 30)
+    assert apart_from(found, [inside, across, next_to_it, between]) == [next_to_it, between]
+    assert apart_from([], found) == found
 
 
 def test_one_method_twice_tells_what_it_tells_once():
@@ -72,6 +73,25 @@ def test_one_method_twice_tells_what_it_tells_once():
     once = align_melodies(*melodies)
     assert once
     assert align_melodies(*melodies, [PITCH_CURVE, PITCH_CURVE]) == once
+
+
+def test_what_only_a_further_method_finds_is_told_in_the_order_of_the_second_file():
+    notes = made_tune(4, 40)
+    original, cover = melody_of(notes, seed=1), melody_of(made_cover(notes, [(20, 38), (2, 18)])[0], seed=2)
+
+    def look_at_half(melody):
+        return curve_fingerprints(silent_from(melody, 19) if melody is original else melody)
+
+    half_blind = replace(PITCH_CURVE, look=look_at_half)
+    (seen,) = align_melodies(original, cover, [half_blind])
+    added, before = align_melodies(original, cover, [half_blind, PITCH_CURVE])
+    assert before == seen
+    assert added["b"][1] <= seen["b"][0] + 0.5
+
+
+def silent_from(melody, second):
+    heard = melody.voiced & (np.arange(len(melody.voiced)) * melody.hop_s < second)
+    return replace(melody, voiced=heard, f0_hz=np.where(heard, melody.f0_hz, 0).astype(np.float32))
 
 
 def test_the_pitch_curves_come_with_chad_and_go_first():

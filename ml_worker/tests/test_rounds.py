@@ -392,7 +392,7 @@ def test_a_simulation_goes_through_rounds_and_spoils_the_one_it_is_told_to(steps
     assert [(one["number"], one["state"]) for one in told] == [(1, "refused"), (2, "refused")]
     first, second = (begun.options for begun in reversed(Round.objects.all()))
     assert first == {"is_simulated": True, "initial": "nothing", "as_if_nothing_came": True, "steps": 7}
-    assert second == first | {"labels": "shuffled"}
+    assert second == first | {"initial": "in use", "labels": "shuffled"}, "the second goes on from the first"
 
 
 def test_a_simulation_waits_for_no_people_where_there_are_none(waiting, nobody_hums, capsys):

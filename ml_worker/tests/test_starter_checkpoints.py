@@ -61,6 +61,7 @@ def test_unseen_tunes_are_none_that_are_trained_on():
     assert unseen[0].name == shipped.unseen_tunes(1, shortest_s=30.0)[0].name
 
 
+@pytest.mark.django_db
 def test_training_begins_with_the_starter_where_its_network_is_the_same(starters):
     settings = untrained("short").settings
     assert beginning({}, settings).weights.name == starters["short"]

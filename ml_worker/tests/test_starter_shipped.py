@@ -16,8 +16,12 @@ from ml_worker.catalogue.composer import compose_tunes
 from ml_worker.fingerprint import shipped
 from ml_worker.fingerprint.fingerprinter import fingerprint_with
 from ml_worker.fingerprint.starter_training import COMPOSED, COMPOSER_SEED, HELD_BACK, split, tunes_from
+from ml_worker.mining.align import align_melodies, shipped_methods
+from ml_worker.mining.curve import METHOD
 from ml_worker.mining.null import NullLevel
+from ml_worker.mining.sureness import Evidence
 from ml_worker.tests.made_hums import phrase
+from ml_worker.tests.made_tunes import made_cover, made_tune, melody_of
 from ml_worker.tests.shared_data import shared_data
 
 # All checkpoints together, bytes.
@@ -70,6 +74,23 @@ def test_its_null_level_is_its_own(kind):
     assert isinstance(null, NullLevel)
     assert null.checkpoint == shipped.starter_checkpoint(kind).name
     assert null.is_of_z
+
+
+def test_of_the_one_that_mines_is_known_how_sure_it_is():
+    sureness = shipped.starter_sureness("short")
+    clear = Evidence(chance=1e-5, mismatch=0.08, agreement_s=3.0, notes=20)
+    assert sureness.probability(clear) > 0.9
+    assert sureness.probability(Evidence(chance=20.0, mismatch=0.25, agreement_s=0.3, notes=4)) < 0.1
+    assert (sureness.rows > 300, sureness.verdicts) == (True, 0)
+
+
+def test_it_mines_beside_the_pitch_curves():
+    assert [method.name for method in shipped_methods()] == [METHOD, shipped.starter_checkpoint("short").name]
+    notes = made_tune(4, 30)
+    cover = melody_of(made_cover(notes, [(0, 30)], transposition=2)[0], seed=2)
+    for method in shipped_methods():
+        found = align_melodies(melody_of(notes, seed=1), cover, [method])
+        assert sum(one["b"][1] - one["b"][0] for one in found) > 20
 
 
 @kinds

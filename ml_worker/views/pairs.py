@@ -42,7 +42,11 @@ def pair(request: HttpRequest, pair_id: int) -> HttpResponse:
     """The picture of one pair, and what mining saw of it."""
     shown = get_object_or_404(pairs_page.with_names(MinedPair.objects.all()), pk=pair_id)
     picture, fragments = pairs_page.picture_of(shown), pairs_page.fragments_of(shown)
-    names = song_page.names_of([*song_page.in_order(shown.original.song), *song_page.in_order(shown.cover.song)])
+    names = {
+        pk: name
+        for song in {shown.original.song, shown.cover.song}
+        for pk, name in song_page.names_of(list(song_page.in_order(song))).items()
+    }
     against = names[shown.original_id]
     return render(
         request,

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
 from ml_worker.mining.correlation import MASKED
-from ml_worker.mining.extract import Pair, Watched
-from ml_worker.mining.refine import FRAME_S, pitch_at
+from ml_worker.mining.extract import SEARCHED_AGAIN_S, Pair, Watched
+from ml_worker.mining.refine import FRAME_S, align_finely, pitch_at
 from ml_worker.models import MinedPair
 from recordings.models import Recording
 from recordings.storage import put
@@ -21,9 +21,9 @@ from recordings.storage import put
 LARGEST_SIDE = 800
 # A pair is the same recording if this much of both is one passage at one tempo and in one key.
 SAME_SHARE, SAME_TEMPO, SAME_KEY_ST = 0.9, 0.01, 0.25
-# And if the curves mismatch by less than this on average: one recording that went through a lossy codec and was tracked
-# twice reaches 0.06, a second take of the same notes to the same beat 0.07 and more.
-SAME_MISMATCH = 0.065
+# And if half of the frames that both sing are no farther apart, semitones: one recording that went through two lossy
+# codecs and was tracked twice has up to 0.09, a second take of the same notes to the same beat more than 0.12.
+SAME_PITCH_ST = 0.1
 
 
 def store(
@@ -61,12 +61,17 @@ def is_same_recording(pair: Pair, watched: Watched) -> bool:
     heard_s = [melody.voiced.sum() * melody.hop_s for melody in pair.melodies]
     if abs(heard_s[0] - heard_s[1]) > (1 - SAME_SHARE) * max(heard_s) or covered_share(pair, watched) < SAME_SHARE:
         return False
-    spans_s = [one.b[1] - one.b[0] for one in watched.kept]
-    if np.average([one.evidence.mismatch for one in watched.kept], weights=spans_s) > SAME_MISMATCH:
-        return False
-    return all(
+    in_time_and_key = all(
         abs(one.tempo_ratio - 1) <= SAME_TEMPO and abs(one.transposition or 0) <= SAME_KEY_ST for one in watched.kept
     )
+    return in_time_and_key and apart_st(pair, watched) <= SAME_PITCH_ST
+
+
+def apart_st(pair: Pair, watched: Watched) -> float:
+    """The median distance of both curves along what was found, semitones; infinite where nothing was."""
+    fine = [align_finely(*pair.melodies, passage, SEARCHED_AGAIN_S) for passage in watched.passages]
+    apart = [np.abs(np.diff(one.pitches[:, one.is_sung], axis=0)).ravel() for one in fine if one]
+    return float(np.median(np.concatenate(apart))) if apart else np.inf
 
 
 def covered_share(pair: Pair, watched: Watched) -> float:

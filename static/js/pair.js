@@ -68,14 +68,20 @@ function ticks(duration_s, pixels) {
   return Array.from({ length: Math.floor(duration_s / step) + 1 }, (_, k) => k * step);
 }
 
+/** The range in which nearly all of a curve lies: a tracker's leaps of an octave do not flatten the rest. */
+function rangeOf(pitch) {
+  const heard = pitch.filter((one) => one !== null).sort((a, b) => a - b);
+  return [0.02, 0.98].map((share) => heard[Math.round(share * (heard.length - 1))] ?? 0);
+}
+
 /** A pitch curve in its voiced strokes, along a strip: along(seconds) and up(share of its range) are px. */
 function strokes({ pitch, hop_s: hop }, along, up) {
-  const heard = pitch.filter((one) => one !== null);
-  const [low, high] = [Math.min(...heard), Math.max(...heard)];
+  const [low, high] = rangeOf(pitch);
+  const share = (one) => Math.min(1.1, Math.max(-0.1, (one - low) / (high - low || 1)));
   const paths = [];
   let points = [];
   pitch.forEach((one, k) => {
-    if (one !== null) points.push([along(k * hop), up((one - low) / (high - low || 1))]);
+    if (one !== null) points.push([along(k * hop), up(share(one))]);
     if ((one === null || k === pitch.length - 1) && points.length) {
       paths.push(points.length > 1 ? points : [points[0], points[0]]);
       points = [];
@@ -174,7 +180,7 @@ function draw(width) {
     element("rect", { class: "pair__frame", x: left, y: top, width: across, height: height - top - FAR }),
     ...map(x, y),
     ...curves(x, y, strip),
-    ...courses.flatMap((d) => [element("path", { class: "pair__course pair__course--under", d }), element("path", { class: "pair__course", d })]),
+    ...courses.map((d) => element("path", { class: "pair__course", d })),
     ...boxes,
   );
   svg.addEventListener("keydown", (event) => byKeys(event, boxes));
