@@ -3,12 +3,14 @@
 Prints, for pairs of which it is known what they share, what each method finds: the plain pitch curves, the starter
 network of short windows, what `manage.py align` says with both, and the three peers of `mining/peers.py`.
 
-  (nothing)             tunes of `melodies/nottingham` of ../shared/data, on which nothing was ever chosen, played twice
+Of which pairs is said by name, of several one table after the other (nottingham, composed and rendered):
+
+  nottingham            tunes of `melodies/nottingham` of ../shared/data, on which nothing was ever chosen, played twice
                         (`mining/constructed.py`): another key, tempo and voice, and one further `Situation`
-  --collection NAME     the same of "cre" or "pop909"
-  --composed            the same of composed tunes that are used for nothing else
-  --rendered            covers of the tunes of the starter catalogue that are held back, from audio
-  --pairs N             so many related pairs, and twice as many unrelated ones (42)
+  cre, pop909           the same of these collections
+  composed              the same of composed tunes that are used for nothing else
+  rendered              covers of the tunes of the starter catalogue that are held back, from audio
+  --pairs N             so many related pairs (of "rendered" so many tunes), and twice as many unrelated ones (42)
   --only NAME           a method, by its name or the beginning of it; several times for several
   --tune                instead, chooses the peers' thresholds on half of the catalogue's tunes of the training split
 
@@ -26,6 +28,7 @@ import argparse
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +42,7 @@ from ml_worker.mining.gold import Agreement, TimeMap, agreement, is_right
 from ml_worker.mining.labelled import HELD_BACK, LabelledPair, collected_pairs, composed_pairs, starter_pairs
 from ml_worker.mining.passage import Passage
 from ml_worker.mining.peers import PEERS, THRESHOLDS, Peer
+from ml_worker.mining.played import from_audio, from_notes
 
 # Thresholds that are tried, and the precision that the chosen one has to have, if any has it: what is found goes into
 # releases, so a false fragment costs more than a missed one.
@@ -286,10 +290,10 @@ def row(name: str, one: Figures) -> str:
 def print_compared(what: str, pairs: Sequence[LabelledPair], only: Collection[str] = ()) -> None:
     """Prints a table of all methods, and one of what `align` finds in each situation."""
     related = [pair for pair in pairs if pair.time_map]
-    print(f"\n{what}: {len(related)} related pairs, {len(pairs) - len(related)} unrelated\n{HEAD}")
+    print(f"\n{what}: {len(related)} related pairs, {len(pairs) - len(related)} unrelated\n{HEAD}", flush=True)
     by_name = compared(pairs, only)
     for name, findings in by_name.items():
-        print(row(name, figures_of(findings)))
+        print(row(name, figures_of(findings)), flush=True)
     situations = dict.fromkeys(pair.situation for pair in related)
     if ALIGN in by_name and len(situations) > 1:
         print(f"\n{ALIGN}, by what the second playing does besides key, tempo and rubato\n{HEAD}")
@@ -297,9 +301,24 @@ def print_compared(what: str, pairs: Sequence[LabelledPair], only: Collection[st
             print(row(situation, figures_of([one for one in by_name[ALIGN] if one.pair.situation == situation])))
 
 
-def _print_tuned() -> None:
-    from ml_worker.mining.played import from_notes
+def rendered_pairs(number: int) -> list[LabelledPair]:
+    """The first so many tunes of the catalogue that are held back, with their covers, from audio."""
+    return starter_pairs([tune for tune in tunes() if tune.slug in HELD_BACK][:number], from_audio)
 
+
+SOURCES: dict[str, Callable[[int], list[LabelledPair]]] = {
+    "nottingham": partial(collected_pairs, "nottingham"),
+    "cre": partial(collected_pairs, "cre"),
+    "pop909": partial(collected_pairs, "pop909"),
+    "composed": composed_pairs,
+    "rendered": rendered_pairs,
+}
+"""Where pairs come from, by name."""
+
+DEFAULT_SOURCES = ("nottingham", "composed", "rendered")
+
+
+def _print_tuned() -> None:
     pairs = starter_pairs([tune for tune in tunes() if tune.slug not in HELD_BACK][::2], from_notes)
     for name, method in PEERS.items():
         threshold, figures = tuned(method, pairs)
@@ -308,25 +327,19 @@ def _print_tuned() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--collection", choices=("nottingham", "cre", "pop909"), default="nottingham")
-    parser.add_argument("--composed", action="store_true")
-    parser.add_argument("--rendered", action="store_true")
+    parser.add_argument("sources", nargs="*", metavar="PAIRS", help=f"of {', '.join(SOURCES)}")
     parser.add_argument("--pairs", type=int, default=PAIRS)
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--tune", action="store_true")
     asked = parser.parse_args()
+    unknown = set(asked.sources) - set(SOURCES)
+    if unknown:
+        parser.error(f"There are no pairs {', '.join(sorted(unknown))}; there are {', '.join(SOURCES)}.")
     if asked.tune:
         _print_tuned()
-    elif asked.composed:
-        print_compared("composed tunes", composed_pairs(asked.pairs), asked.only)
-    elif asked.rendered:
-        from ml_worker.mining.played import from_audio
-
-        held_back = [tune for tune in tunes() if tune.slug in HELD_BACK][: asked.pairs]
-        print_compared("the catalogue's tunes held back, from audio", starter_pairs(held_back, from_audio), asked.only)
-    else:
-        pairs = collected_pairs(asked.collection, asked.pairs)
-        print_compared(f"melodies/{asked.collection}", pairs, asked.only)
+        return
+    for name in asked.sources or DEFAULT_SOURCES:
+        print_compared(name, SOURCES[name](asked.pairs), asked.only)
 
 
 if __name__ == "__main__":

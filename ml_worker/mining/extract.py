@@ -19,9 +19,9 @@ The paper (ISMIR 2023) names this algorithm without its steps; steps and thresho
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,6 +77,10 @@ class MiningSettings:
     longest_s: float = 20.0
     accepted_from: float = 0.4
     doubtful_from: float = 0.05
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, beside what was found. The null level is the checkpoint's and stands there."""
+        return {name: value for name, value in asdict(self).items() if name != "null"}
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -152,14 +152,9 @@ def store(fragment: Fragment, cover: Recording, found: AlignedFragment, method: 
         evidence=found.evidence.as_dict(),
         state=STATE_OF_DECISION[found.decision],
         checkpoint=method.name,
-        mining_settings=without_null(asdict(method.settings)),
+        mining_settings=method.settings.as_dict(),
         null_level=method.null.floor_at(found.a[1] - found.a[0]),
     )
     if row.state == CoverFragment.State.DOUBTFUL:
         ReviewItem.ask_about(row)
     return row
-
-
-def without_null(settings: dict[str, Any]) -> dict[str, Any]:
-    """The null level is the checkpoint's and stands there."""
-    return {name: value for name, value in settings.items() if name != "null"}

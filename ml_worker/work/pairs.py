@@ -33,6 +33,7 @@ def store(
     longest = max(watched.kept, key=lambda one: one.b[1] - one.b[0], default=None)
     facts: dict[str, Any] = {
         "checkpoint": checkpoint,
+        "settings": pair.settings.as_dict(),
         "finding": finding_of(pair, watched),
         "covered_share": covered_share(pair, watched),
         "tempo_ratio": longest.tempo_ratio if longest else None,
