@@ -12,13 +12,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
+from ml_worker.audio.melody import Melody
 from ml_worker.catalogue.composer import compose
 from ml_worker.catalogue.tune_files import Score
+from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.mining.align import PITCH_CURVE, Method
-from ml_worker.mining.constructed import Constructed, Heard, Situation, construct
+from ml_worker.mining.constructed import Constructed, Situation, construct
+from ml_worker.mining.correlation import AtTempo
 from ml_worker.mining.curve import METHOD
 from ml_worker.mining.extract import AlignedFragment, pair_of, watch
 from ml_worker.mining.gold import is_right, repeats, through_repeats
@@ -91,27 +95,35 @@ def played_slower(score: Score, factor: float) -> Score:
 def known_fragments(method: Method, pairs: Sequence[Constructed], unrelated_to: int = UNRELATED_TO) -> Known:
     """What a method finds in pairs of one tune, and of each cover with originals of other tunes, all of it wrong."""
     evidence, right, weights = [], [], []
+    originals = [Looked(pair.original.melody, method.look(pair.original.melody)) for pair in pairs]
     for number, pair in enumerate(pairs):
+        cover = pair.cover.melody
+        cover_at = method.cover_at(cover)  # its fingerprints serve with every original
         alike = through_repeats(repeats(pair.original.notes), pair.time_map)
-        for one in all_found(method, pair.original, pair.cover):
+        for one in all_found(method, originals[number], cover, cover_at):
             evidence.append(one.evidence)
             right.append(is_right(one, [*pair.time_map, *alike]))
             weights.append(1.0)
         for away in range(1, unrelated_to + 1):
-            other = pairs[(number + away) % len(pairs)]
-            if other.name != pair.name:
-                wrong = all_found(method, other.original, pair.cover)
+            other = (number + away) % len(pairs)
+            if pairs[other].name != pair.name:
+                wrong = all_found(method, originals[other], cover, cover_at)
                 evidence += [one.evidence for one in wrong]
                 right += [False] * len(wrong)
                 weights += [1 / unrelated_to] * len(wrong)
     return Known(evidence, right, weights)
 
 
-def all_found(method: Method, original: Heard, cover: Heard) -> list[AlignedFragment]:
+class Looked(NamedTuple):
+    """An original with its fingerprints."""
+
+    melody: Melody
+    fingerprints: Fingerprints
+
+
+def all_found(method: Method, original: Looked, cover: Melody, cover_at: AtTempo) -> list[AlignedFragment]:
     """Everything that a method finds in a pair, however unsure."""
-    melodies = original.melody, cover.melody
-    settings = method.settings_to_find_all
-    pair = pair_of(method.look(melodies[0]), method.cover_at(melodies[1]), settings, melodies)
+    pair = pair_of(original.fingerprints, cover_at, method.settings_to_find_all, (original.melody, cover))
     return watch(pair, spares=False).kept
 
 

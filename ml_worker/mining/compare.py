@@ -83,6 +83,10 @@ class Findings:
     seconds: float = 0.0
 
 
+Look = Callable[[LabelledPair], dict[str, Findings]]
+"""What one method, or several that build on each other, find in a pair, by their names."""
+
+
 @dataclass(frozen=True)
 class Figures:
     """How well fragments agree with the truth over many pairs.
@@ -197,33 +201,34 @@ def _short_name(method: Method) -> str:
     return "pitch curves" if method.name == METHOD else "short network"
 
 
-def all_methods(pair: LabelledPair, only: Collection[str] = ()) -> dict[str, Findings]:
-    """What every method finds in a pair.
+def _of_peer(name: str, pair: LabelledPair) -> dict[str, Findings]:
+    began = time.process_time()
+    found = peer(name)(pair.a, pair.b)
+    return {name: Findings(pair, found, time.process_time() - began)}
+
+
+def compared(pairs: Sequence[LabelledPair], only: Collection[str] = ()) -> dict[str, list[Findings]]:
+    """What every method finds in every pair, ours first.
+
+    Method by method, as the threads of the matrix profile are still busy for a while when it is done, and their time
+    would be another's. The first pair is mined twice, as that compiles the loops.
 
     Args:
         only: beginnings of names; all methods where it is empty. Ours are one.
     """
-    by_name = ours(shipped_methods(), pair) if _is_wanted(ALIGN, only) else {}
-    for name in PEERS:
-        if _is_wanted(name, only):
-            began = time.process_time()
-            found = peer(name)(pair.a, pair.b)
-            by_name[name] = Findings(pair, found, time.process_time() - began)
+    looks: dict[str, Look] = {ALIGN: partial(ours, shipped_methods())}
+    looks |= {name: partial(_of_peer, name) for name in PEERS}
+    by_name: dict[str, list[Findings]] = {}
+    for look in (look for name, look in looks.items() if _is_wanted(name, only)):
+        look(pairs[0])
+        for pair in pairs:
+            for name, findings in look(pair).items():
+                by_name.setdefault(name, []).append(findings)
     return by_name
 
 
 def _is_wanted(name: str, only: Collection[str]) -> bool:
     return not only or any(name.lower().startswith(one.lower()) for one in only)
-
-
-def compared(pairs: Sequence[LabelledPair], only: Collection[str] = ()) -> dict[str, list[Findings]]:
-    """What every method finds in every pair; the first is mined twice, as that compiles the loops."""
-    all_methods(pairs[0], only)
-    by_name: dict[str, list[Findings]] = {}
-    for pair in pairs:
-        for name, findings in all_methods(pair, only).items():
-            by_name.setdefault(name, []).append(findings)
-    return by_name
 
 
 def tuned(

@@ -98,11 +98,11 @@ def composed_pairs(number: int) -> list[LabelledPair]:
 
 
 def composed_tunes(number: int) -> list[Score]:
-    """The first so many composed tunes for measuring that are long enough, played slower by some factor."""
+    """The first so many composed tunes for measuring that are long enough, played slower by some factor and cut."""
     rng = np.random.default_rng(MEASURED_SEED)
     composed = (compose(seed) for seed in count(MEASURED_SEED))
     long_enough = (score for score in composed if seconds_of(score) >= SHORTEST_S)
-    return [played_slower(score, rng.uniform(1, SLOWEST)) for score in islice(long_enough, number)]
+    return [cut(played_slower(score, rng.uniform(1, SLOWEST))) for score in islice(long_enough, number)]
 
 
 def collected_pairs(collection: str, number: int) -> list[LabelledPair]:

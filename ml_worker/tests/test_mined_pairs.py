@@ -232,6 +232,13 @@ def delayed(melody: Melody, late_s: float) -> Melody:
     return Melody(melody.hop_s, *curves, melody.method)
 
 
+def test_half_of_a_recording_is_not_the_same_as_the_whole(song_in):
+    half = melody_of(made_tune(1, ORIGINAL_S), seed=1).cut(0, 20)
+    original, cover = original_and_cover(song_in("train"), half)
+    mine_cover(original, cover, MINER)
+    assert MinedPair.objects.get().finding == Finding.COVER
+
+
 @pytest.mark.parametrize("recording", ["vocadito/vocadito_10", "vocadito/vocadito_14", "henter/melody_2"])
 def test_one_recording_through_two_codecs_is_the_same(tmp_path, recording):
     sound = decode(shared_data("hums", f"{recording}.wav").read_bytes())

@@ -15,7 +15,6 @@ from ml_worker.mining.align import PITCH_CURVE
 from ml_worker.mining.calibration import (
     SHORTEST_S,
     Known,
-    all_found,
     composed_scores,
     constructed,
     known_fragments,
@@ -87,17 +86,12 @@ def test_a_tune_played_slower_is_the_same_tune():
 
 def test_fragments_of_one_tune_count_whole_and_those_of_unrelated_pairs_in_part():
     assert set(known().weights) == {1.0, 1 / UNRELATED_TO}
-    two = pairs()[:2]
-    of_two = known_fragments(PITCH_CURVE, two, UNRELATED_TO)
-    own, crossed = (
-        sum(
-            len(all_found(PITCH_CURVE, original.original, cover.cover))
-            for original, cover in zip(two, them, strict=True)
-        )
-        for them in (two, two[::-1])
-    )
-    # Of two pairs the first away is the other, and the second is the pair itself, which is left out.
-    assert (len(counting(1.0, of_two)), len(counting(1 / UNRELATED_TO, of_two))) == (own, crossed)
+    assert len(known().evidence) == len(known().right) == len(known().weights)
+    # Alone, a pair has nothing that it is unrelated to, and the same is found in it.
+    alone = [known_fragments(PITCH_CURVE, [pair], UNRELATED_TO) for pair in pairs()[:2]]
+    assert {weight for of_one in alone for weight in of_one.weights} == {1.0}
+    of_both = [evidence for of_one in alone for evidence in of_one.evidence]
+    assert [evidence for evidence, _ in counting(1.0, known())][: len(of_both)] == of_both
 
 
 def test_nothing_that_unrelated_pairs_share_is_right_and_most_that_is_no_chance_is():
@@ -116,7 +110,7 @@ def test_even_what_mining_drops_is_learnt_from():
 
 
 def test_it_is_always_the_same_and_looks_at_no_sureness():
-    first, again = (sureness_of(replace(PITCH_CURVE, sureness=one), 4) for one in (None, PITCH_CURVE.sureness))
+    first, again = (sureness_of(replace(PITCH_CURVE, sureness=one), 4, 1) for one in (None, PITCH_CURVE.sureness))
     assert first == again
     assert (first.rows > 0, first.verdicts) == (True, 0)
 

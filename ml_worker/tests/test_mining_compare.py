@@ -19,7 +19,7 @@ from ml_worker.fingerprint.shipped import unseen_tunes
 from ml_worker.mining import compare
 from ml_worker.mining.align import PITCH_CURVE, align_melodies, shipped_methods
 from ml_worker.mining.calibration import SHORTEST_S, composed_scores
-from ml_worker.mining.compare import ALIGN, Findings, all_methods, compared, figures_of, ours, row, true_ratio
+from ml_worker.mining.compare import ALIGN, Findings, compared, figures_of, ours, row, true_ratio
 from ml_worker.mining.constructed import Situation
 from ml_worker.mining.labelled import (
     CUT_S,
@@ -174,9 +174,9 @@ def test_align_is_what_both_methods_accept_one_after_the_other():
 
 
 def test_methods_are_chosen_by_the_beginnings_of_their_names():
-    pair = LabelledPair(SILENT, SILENT, ())
-    assert set(all_methods(pair, ["qm", "subseq"])) == {"subsequence DTW", "Qmax"}
-    assert not all_methods(pair, ["nobody"])
+    pairs = [LabelledPair(SILENT, SILENT, ())]
+    assert set(compared(pairs, ["qm", "subseq"])) == {"subsequence DTW", "Qmax"}
+    assert not compared(pairs, ["nobody"])
 
 
 @pytest.fixture
