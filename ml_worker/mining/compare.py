@@ -18,8 +18,9 @@ What is found counts as right where it starts within half a second of the truth 
 cover (intersection over union of a half); of ours only what is accepted counts as found. A tune may come to the same
 music twice. A fragment that names the other place of the original is right in the columns before "strict" and wrong in
 those after it; recall counts seconds of the cover, those that right fragments cover. "tempo" is by how much their tempo
-ratio is off, in the median, "false" how many fragments an unrelated pair gives, and "s" is processor time, on one
-thread where OMP_NUM_THREADS and OPENBLAS_NUM_THREADS say so, without the compilation of loops. Everything is synthetic.
+ratio is off, in the median, "false" how many fragments an unrelated pair gives, and "s" is processor time, without the
+compilation of loops; set OMP_NUM_THREADS, OPENBLAS_NUM_THREADS and NUMBA_NUM_THREADS to 1, or threads that wait for
+each other count too. Everything is synthetic.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from ml_worker.mining.passage import Passage
 
 TimeMap = Sequence[Sequence[Sequence[float]]]
 
+
 class Found(Protocol):
     """A fragment as `mine` and `find_known` give it."""
 
@@ -110,7 +111,7 @@ def agreement_on_fragments(
     only `alike` has it is neither right nor wrong; one found twice is wrong the second time.
 
     Args:
-        found: for each fragment (its seconds in the original) what `find_fragment` gave.
+        found: for each fragment (its seconds in the original) what `find_known` gave.
     """
     errors: list[float] = []
     counted = expected = 0

@@ -158,10 +158,10 @@ def _tuple(numbers: NDArray[np.float64]) -> tuple[float, ...]:
 
 
 PITCH_CURVE_SURENESS = Sureness(
-    means=(4.207, 0.1227, 0.297, 1.9983),
-    scales=(6.0976, 0.0417, 0.6304, 1.0165),
-    weights=(2.0138, -0.9416, 0.601, 2.1917),
-    intercept=-0.9081,
-    rows=960,
+    means=(2.8225, 0.1223, 0.1476, 1.7367),
+    scales=(5.7763, 0.041, 0.6028, 1.0021),
+    weights=(1.9558, -0.6385, 1.0121, 2.2189),
+    intercept=-2.0391,
+    rows=1308,
 )
 """Of the plain pitch curves: `python -m ml_worker.mining.calibration pitch-curve`."""

@@ -38,7 +38,7 @@ def simulated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatc
     """One round on eight songs with a cover each, and its figures."""
     for name, fewer in FEWER.items():
         monkeypatch.setattr(name, fewer)
-    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=20, json=True)
+    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=6, json=True)
     said = capsys.readouterr()
     assert "3 reviewers judge instead of 1: with fewer, a split is never settled." in said.err
     with capsys.disabled():

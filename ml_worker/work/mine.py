@@ -115,7 +115,7 @@ def mine_cover(original: Recording, cover: Recording, miner: Miner) -> Counter[s
         for fragment, one in found:
             if not any(same_place(one, before) for before in known if before.fragment_id == fragment.pk):
                 store(fragment, cover, one, miner.method)
-        pairs.store(original, cover, pair, watched, miner.method.name, took_s)
+        pairs.store(original, cover, pair, watched, miner.method.name, took_s, lines_found=bool(found))
     return Counter(cover.cover_fragments.values_list("state", flat=True))
 
 

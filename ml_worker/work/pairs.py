@@ -27,14 +27,25 @@ SAME_PITCH_ST = 0.1
 
 
 def store(
-    original: Recording, cover: Recording, pair: Pair, watched: Watched, checkpoint: str, took_s: float
+    original: Recording,
+    cover: Recording,
+    pair: Pair,
+    watched: Watched,
+    checkpoint: str,
+    took_s: float,
+    *,
+    lines_found: bool = False,
 ) -> MinedPair:
-    """The row of a pair, with its picture, in place of what was seen before."""
+    """The row of a pair, with its picture, in place of what was seen before.
+
+    Args:
+        lines_found: whether fragments were found by themselves, outside of any passage.
+    """
     longest = max(watched.kept, key=lambda one: one.b[1] - one.b[0], default=None)
     facts: dict[str, Any] = {
         "checkpoint": checkpoint,
         "settings": pair.settings.as_dict(),
-        "finding": finding_of(pair, watched),
+        "finding": finding_of(pair, watched, lines_found),
         "covered_share": covered_share(pair, watched),
         "tempo_ratio": longest.tempo_ratio if longest else None,
         "transposition": longest.transposition if longest else None,
@@ -50,10 +61,10 @@ def store(
     return row
 
 
-def finding_of(pair: Pair, watched: Watched) -> str:
+def finding_of(pair: Pair, watched: Watched, lines_found: bool) -> str:
     """Whether the pair is what it is said to be."""
     if not watched.kept:
-        return MinedPair.Finding.NOTHING
+        return MinedPair.Finding.COVER if lines_found else MinedPair.Finding.NOTHING
     return MinedPair.Finding.SAME if is_same_recording(pair, watched) else MinedPair.Finding.COVER
 
 

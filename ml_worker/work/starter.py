@@ -76,5 +76,9 @@ def install(kind: str) -> str:
 
     weights = shipped.starter_checkpoint(kind)
     is_new = not Checkpoint.objects.filter(pk=weights.name).exists()
-    store(weights, job=None, null=null if null and null.checkpoint == weights.name else None)
+    row = store(weights, job=None, null=null if null and null.checkpoint == weights.name else None)
+    sureness = shipped.starter_sureness(kind)
+    if sureness and not row.sureness:
+        row.sureness = {"fitted": sureness.as_dict(), "moved": sureness.as_dict()}
+        row.save(update_fields=["sureness"])
     return weights.name if is_new else ""
