@@ -35,7 +35,7 @@ from ml_worker.mining.labelled import (
     seconds_of,
     starter_pairs,
 )
-from ml_worker.mining.many import ORIGINALS, mine_many, spared_in_words
+from ml_worker.mining.many import ORIGINALS, many_in_words, mine_many, spared_in_words
 from ml_worker.mining.peers import SharedStretch
 from ml_worker.mining.played import COVERS, from_notes
 from ml_worker.tests.made_pairs import steady
@@ -230,3 +230,12 @@ def test_what_was_spared_is_told_of_related_and_unrelated_pairs():
     assert related == "related: 1 pairs, 0 spared the map, 2 fragments accepted"
     assert others == "unrelated: 2 pairs, 2 spared the map, 0 fragments accepted"
     assert np.isfinite(one.seconds)
+
+
+def test_it_is_told_how_many_pairs_went_how_fast_in_how_much_memory(monkeypatch):
+    monkeypatch.setattr("ml_worker.mining.many.TOLD_EVERY", 2)
+    lines = list(many_in_words(PITCH_CURVE, 4))
+    assert [line.split(" pairs:")[0].strip() for line in lines[:2]] == ["2", "4"]
+    assert all(" ms a pair" in line and line.endswith(" MB") for line in lines[:2])
+    assert "4 pairs with their fingerprints" in lines[2]
+    assert lines[-1].startswith("the first 2 took")
