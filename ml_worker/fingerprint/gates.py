@@ -200,13 +200,14 @@ def difference_of_shares(new: Counted, old: Counted) -> Difference:
 
 def _precision(new: Counted | None, old: Counted | None) -> Gate:
     name = "precision"
-    if new is None or new.judged < FEWEST_JUDGED:
-        judged = new.judged if new else 0
-        share = new.share if new and new.judged else None
+    if new is None:
+        return Gate(name, None, None, None, None, True, "It was not mined with, so there is no precision to tell.")
+    if new.judged < FEWEST_JUDGED:
         sentence = (
-            f"People judged {judged} of its findings, too few to tell their precision; {FEWEST_JUDGED} would be needed."
+            f"People judged {new.judged} of its findings, too few to tell their precision; {FEWEST_JUDGED} would be "
+            "needed."
         )
-        return Gate(name, share, None, None, None, True, sentence)
+        return Gate(name, new.share if new.judged else None, None, None, None, True, sentence)
     low, high = wilson(new)
     said = (
         f"People found {new.right} of {new.judged} findings right, a precision of {new.share:.3f} (95 % interval "

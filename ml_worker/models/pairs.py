@@ -32,6 +32,11 @@ class MinedPairQuerySet(models.QuerySet["MinedPair"]):
         return self.filter(finding__in=MinedPair.ODD, original__song__taken_down_at=None)
 
 
+    def duplicates(self) -> Self:
+        """Pairs that are one recording twice, and that no person has kept all the same."""
+        return self.filter(finding=MinedPair.Finding.SAME, looked_at=None)
+
+
 class MinedPair(models.Model):
     """One original and one recording that was compared with it: as a rule a cover of its song."""
 

@@ -484,7 +484,7 @@ def test_with_too_little_a_round_ends_and_says_what_lacks():
     job = run_here(Job.Kind.ROUND, begun.pk)
     begun.refresh_from_db()
     assert (job.state, begun.state) == (Job.State.DONE, Round.State.REFUSED)
-    assert "at least 4 songs of the training split, and there is some of 0" in begun.decision
+    assert "at least 4 songs of the training split, and there are some of 0" in begun.decision
     assert states_of(begun) == [RoundStep.State.DONE, *[RoundStep.State.SKIPPED] * (len(NAMES) - 1)]
     assert not Checkpoint.objects.exists()
 
@@ -529,6 +529,11 @@ def test_an_admin_promotes_and_refuses_with_a_reason_and_takes_it_back(admin):
     assert "Undo the last decision" in page
     refused = admin.post(address, {"standing": "refused", "why": "No."}, JSON)
     assert (refused.status_code, refused.json()["code"]) == (409, "the_last")
+    undone = admin.delete(address)
+    assert (undone.status_code, undone.json()["code"]) == (409, "the_last"), "nothing could be used any more"
+    shipped = make_checkpoint("short-bbbbbbbbbbbb", standing="promoted", is_shipped=True)
+    needless = admin.post(address.replace(row.pk, shipped.pk), {"standing": "promoted", "why": "The old one."}, JSON)
+    assert (needless.status_code, needless.json()["code"]) == (409, "not_before_others")
     assert admin.delete(address).json()["standing"] == "refused"
     assert admin.delete(address).status_code == 409
     assert "Refused: it fell." in admin.get("/manage/checkpoints/").content.decode()

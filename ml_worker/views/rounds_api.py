@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.shortcuts import get_object_or_404
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -45,6 +48,8 @@ class Rounds(APIView):
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
         options: dict[str, Any] = dict(sent.validated_data)
+        if "kinds" in options:
+            options["kinds"] = sorted(set(options["kinds"]), reverse=True)  # each once, short before long
         why = options.pop("why", "") or rounds.BY_HAND
         begun = rounds.start(why, asked_by=request.user, **options)
         nudge()
@@ -85,10 +90,15 @@ class CheckpointStanding(APIView):
         checkpoint = get_object_or_404(Checkpoint, pk=name)
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
-        others = Checkpoint.objects.usable(checkpoint.kind).exclude(pk=name)
-        if sent.validated_data["standing"] == Checkpoint.Standing.REFUSED and not others.exists():
-            raise Refused("This is the only one of its kind that may be used. Promote another one first.", "the_last")
-        checkpoint.change_standing(**sent.validated_data, person=request.user)
+        with one_at_a_time(checkpoint.kind):
+            if sent.validated_data["standing"] == Checkpoint.Standing.REFUSED:
+                refuse_the_last(checkpoint)
+            elif checkpoint.is_shipped and Checkpoint.objects.usable(checkpoint.kind).trained_here().exists():
+                raise Refused(
+                    "What came with CHAD is used where nothing that was trained here may be. Refuse that instead.",
+                    "not_before_others",
+                )
+            checkpoint.change_standing(**sent.validated_data, person=request.user)
         nudge()
         return Response(describe_standing(checkpoint))
 
@@ -97,8 +107,25 @@ class CheckpointStanding(APIView):
         latest = checkpoint.standing_changes.filter(undone_at=None).last()
         if latest is None or latest.person is None:
             raise Refused("Nobody changed by hand how this checkpoint stands.", "nothing_to_undo")
-        checkpoint.take_back_change(latest, request.user)
+        with one_at_a_time(checkpoint.kind):
+            if latest.before != Checkpoint.Standing.PROMOTED:
+                refuse_the_last(checkpoint)
+            checkpoint.take_back_change(latest, request.user)
         return Response(describe_standing(checkpoint))
+
+
+@contextmanager
+def one_at_a_time(kind: str) -> Iterator[None]:
+    """Nobody else changes how a checkpoint of this kind stands meanwhile."""
+    with transaction.atomic():
+        list(Checkpoint.objects.select_for_update(of=("self",)).filter(kind=kind).order_by("pk"))
+        yield
+
+
+def refuse_the_last(checkpoint: Checkpoint) -> None:
+    """Raises Refused where no other one of its kind may be used."""
+    if not Checkpoint.objects.usable(checkpoint.kind).exclude(pk=checkpoint.pk).exists():
+        raise Refused("This is the only one of its kind that may be used. Promote another one first.", "the_last")
 
 
 def describe_standing(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.data import AlignedPair
+from ml_worker.models import MinedPair
 from ml_worker.work.audio_files import melody_of
 from ml_worker.work.corrections import correction_of
 from recordings.models import CoverFragment
@@ -94,10 +95,14 @@ def mined_pairs(limits: Caps | None = None) -> Mined:
 
 
 def minable() -> QuerySet[CoverFragment]:
-    """The cover fragments that may be trained on; first those that people accepted, then by their correlation."""
+    """The cover fragments that may be trained on; first those that people accepted, then by their correlation.
+
+    A cover that is the original once more teaches nothing.
+    """
     return (
         CoverFragment.objects.accepted()
         .filter(fragment__recording__song__split=Split.TRAIN, correlation__gt=0)
+        .exclude(recording__in=MinedPair.objects.duplicates().values("cover"))
         .annotate(by_people=Q(state=State.ACCEPTED))
         .select_related("fragment__recording", "recording")
         .order_by("-by_people", "-correlation", "pk")

@@ -29,6 +29,7 @@ from ml_worker.models import Checkpoint, Round, RoundFinding, RoundStep
 from ml_worker.work import mine, promotion, train
 from ml_worker.work.agreement import Tally
 from ml_worker.work.fingerprints import null_level_of
+from ml_worker.work.mined_data import minable
 from recordings.models import CoverFragment, Humming, Recording, Song
 from recordings.models.songs import Split
 
@@ -121,8 +122,8 @@ def collect(turn: Turn) -> dict[str, Any]:
     least = max(Settings.of(kind).least_songs for kind in turn.round.kinds)
     if songs < least:
         raise NothingToTrainOn(
-            f"Nothing was trained: that needs accepted material of at least {least} songs of the training split, and "
-            f"there is some of {songs}."
+            f"Nothing was trained: that needs accepted hums or cover fragments of at least {least} songs of the "
+            f"training split, and there are some of {songs}."
         )
     return found
 
@@ -145,7 +146,7 @@ def hums() -> QuerySet[Humming]:
 def songs_with(material: str) -> QuerySet[Song]:
     """Songs of the training split that have hums, covers, or either of both."""
     with_hums = Q(pk__in=hums().order_by().values("fragment__recording__song"))
-    with_covers = Q(pk__in=CoverFragment.objects.accepted().order_by().values("fragment__recording__song"))
+    with_covers = Q(pk__in=minable().order_by().values("fragment__recording__song"))
     wanted = {"hums": with_hums, "covers": with_covers}.get(material, with_hums | with_covers)
     return Song.objects.available().filter(wanted, split=Split.TRAIN)
 

@@ -77,7 +77,7 @@ def made(
     arguments: Mapping[str, Any], job: Job, report: Callable[[float, str], None], round: Round | None = None
 ) -> tuple[Checkpoint, str]:
     """A checkpoint that nothing is decided on yet, and from how much it is, in words."""
-    report(0.0, "Gathering the accepted hums")
+    report(0.0, "Gathering what is trained on")
     data = Data.of(arguments, report)
     weights = trained(arguments, data, teller(report))
     report(1.0, "Comparing it with the starter checkpoint")
