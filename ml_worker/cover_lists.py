@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files import File
-from django.db import transaction
+from django.db import connection, transaction
 
 from chad_site.errors import NotAllowed
 from ml_worker.collecting.folders import FolderRead, FolderRecording
@@ -85,32 +85,50 @@ class PlannedSong:
     def count(self, *whats: What) -> int:
         return sum(item.what in whats for item in self.items)
 
+    def is_new(self, search: bool) -> bool:
+        """It is not here, and something of it comes, or is searched for."""
+        return self.song is None and bool(self.count(*COMES) or (search and self.count(What.SEARCH)))
+
+    def is_left_out(self, search: bool) -> bool:
+        """It is not here and nothing of it comes, but it could be searched for."""
+        return self.song is None and not self.is_new(search) and bool(self.count(What.SEARCH))
+
 
 @dataclass
 class Plan:
-    """What would come. `problems`: (place, sentence) of what cannot be used."""
+    """What would come.
+
+    Attributes:
+        problems: (place, sentence) of what cannot be used.
+        search: songs of which the list names recordings without a video are searched for.
+    """
 
     songs: list[PlannedSong]
     problems: list[tuple[str, str]]
+    search: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         counts = Counter(item.what for song in self.songs for item in song.items)
-        known = sum(song.song is not None for song in self.songs)
         return {
-            "songs": {"new": len(self.songs) - known, "known": known},
+            "songs": {
+                "new": sum(song.is_new(self.search) for song in self.songs),
+                "known": sum(song.song is not None for song in self.songs),
+                "left_out": sum(song.is_left_out(self.search) for song in self.songs),
+            },
             "recordings": {what.value: counts[what] for what in What if counts[what]},
             "originals_guessed": sum(song.is_guessed and song.count(What.ORIGINAL) > 0 for song in self.songs),
             "problems": [{"place": place, "sentence": sentence} for place, sentence in self.problems],
-            "table": [_row_of(song) for song in self.songs],
+            "table": [_row_of(song, self.search) for song in self.songs],
         }
 
 
-def _row_of(song: PlannedSong) -> dict[str, Any]:
+def _row_of(song: PlannedSong, search: bool) -> dict[str, Any]:
     others = Counter(item.what for item in song.items if item.what not in COMES)
     return {
         "title": song.title,
         "artist": song.artist,
         "song": str(song.song.pk) if song.song else None,
+        "is_new": song.is_new(search),
         "originals": song.count(What.ORIGINAL),
         "covers": song.count(What.COVER),
         "others": {what.value: number for what, number in others.items()},
@@ -148,11 +166,11 @@ def _key(title: str, artist: str) -> tuple[str, str]:
     return key_of(title), key_of(artist)
 
 
-def plan_list(read: ListRead, *, propose: bool = False, most: int | None = None) -> Plan:
+def plan_list(read: ListRead, *, propose: bool = False, search: bool = False, most: int | None = None) -> Plan:
     """What a list would bring in, of at most so many songs. Changes nothing."""
     known = Known()
     songs = [_plan_group(group, known, propose) for group in groups_of(read.rows, most)]
-    return Plan(_together(songs), [_told(problem) for problem in read.problems])
+    return Plan(_together(songs), [_told(problem) for problem in read.problems], search)
 
 
 def _told(problem: Problem) -> tuple[str, str]:
@@ -259,26 +277,42 @@ def bring_in(plan: Plan, terms: Terms, on_song: OnSong = lambda number, song: No
 @transaction.atomic
 def _bring_song(planned: PlannedSong, terms: Terms) -> Counter[str]:
     done: Counter[str] = Counter()
-    song = planned.song
-    if song is None and not planned.count(*COMES, What.SEARCH):
+    if planned.song is None and not planned.is_new(terms.search):
         return done
+    _wait_for_others_with(planned)
+    # Another list may have brought the song in since this one was planned.
+    song = planned.song or Song.objects.filter(title=planned.title, artist=planned.artist).first()
+    is_new_song = song is None
     if song and song.taken_down_at:
         raise NotAllowed(f"{song} was taken down. Put it back first.")
     song = song or Song.objects.create(title=planned.title, artist=planned.artist)
     for item in sorted(planned.items, key=lambda item: item.what != What.ORIGINAL):
         if item.what not in COMES or (item.what == What.ORIGINAL and song.original):
             continue
-        if isinstance(item.row, FolderRecording):
-            _bring_file(item, song, terms)
-        elif item.what == What.ORIGINAL:
-            import_video(item.row.youtube_id, _about(song, item, terms))
-        else:
-            _bring_cover(item.row, song, terms)
-        done[item.what.value] += 1
+        if _bring_item(item, song, terms):
+            done[item.what.value] += 1
     if terms.search and planned.count(What.SEARCH) and not _was_searched_for(song):
         Job.ask(Job.Kind.SEARCH, song.pk)
         done["search"] += 1
+    if is_new_song and not done:
+        raise ImportRefused("All its recordings came in with another song just now. Bring the list in again.")
     return done
+
+
+def _wait_for_others_with(planned: PlannedSong) -> None:
+    """Until this transaction ends, nobody else brings in a song of this title and artist."""
+    with connection.cursor() as cursor:
+        key = f"song {_key(planned.title, planned.artist)}"
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def _bring_item(item: Item, song: Song, terms: Terms) -> bool:
+    """Whether it is new: what came in since the plan was made is left as it is."""
+    if isinstance(item.row, FolderRecording):
+        return _bring_file(item, song, terms)
+    if item.what == What.ORIGINAL:
+        return import_video(item.row.youtube_id, _about(song, item, terms))[1]
+    return _bring_cover(item.row, song, terms)
 
 
 def _was_searched_for(song: Song) -> bool:
@@ -300,19 +334,21 @@ def _about(song: Song, item: Item, terms: Terms) -> About:
     )
 
 
-def _bring_file(item: Item, song: Song, terms: Terms) -> None:
+def _bring_file(item: Item, song: Song, terms: Terms) -> bool:
     with item.row.path.open("rb") as file:
-        import_file(File(file), _about(song, item, terms))
+        return import_file(File(file), _about(song, item, terms))[1]
 
 
-def _bring_cover(row: ListedRecording, song: Song, terms: Terms) -> None:
-    candidate, _ = CoverCandidate.objects.get_or_create(
+def _bring_cover(row: ListedRecording, song: Song, terms: Terms) -> bool:
+    candidate, is_new = CoverCandidate.objects.get_or_create(
         song=song,
         youtube_id=row.youtube_id,
         defaults={"title": row.title, "channel": row.artist, "found_by": terms.name},
     )
-    if not terms.propose:
-        candidates.approve(
-            candidate, terms.person, why=f"In the list {terms.name}.",
-            licence=terms.licence, redistributable=terms.redistributable,
-        )  # fmt: skip
+    if terms.propose or candidate.state in CoverCandidate.DECIDED:
+        return is_new
+    candidates.approve(
+        candidate, terms.person, why=f"In the list {terms.name}.",
+        licence=terms.licence, redistributable=terms.redistributable,
+    )  # fmt: skip
+    return True

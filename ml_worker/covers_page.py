@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import CharField, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from ml_worker.collecting.filters import clock
@@ -48,7 +49,10 @@ MONTHS_LISTED = 6
 
 
 def songs(sought: str = "") -> QuerySet[Song]:
-    """Songs with counts of their candidates, those with something to decide first."""
+    """Songs with counts of their candidates, those with something to decide first.
+
+    `search_failure` is the sentence of the latest search where that failed.
+    """
     rows = Song.objects.available()
     for word in sought.split():
         rows = rows.filter(Q(title__icontains=word) | Q(artist__icontains=word))
@@ -56,7 +60,10 @@ def songs(sought: str = "") -> QuerySet[Song]:
         state.value: counted(CoverCandidate.objects.filter(state=state), "song") for state in (*STATES,)
     }  # fmt: skip
     here = counted(Recording.objects.covers().filter(state=Recording.State.READY), "song")
-    return rows.annotate(**of_state, here=here, searched_at=Max("cover_searches__at")).order_by("-proposed", "title")
+    searches = Job.objects.filter(kind=Job.Kind.SEARCH, subject=Cast(OuterRef("pk"), CharField()))
+    failure = Subquery(searches.order_by("-created_at").values("failure")[:1])
+    rows = rows.annotate(**of_state, here=here, searched_at=Max("cover_searches__at"), search_failure=failure)
+    return rows.order_by("-proposed", "title")
 
 
 @dataclass(frozen=True)

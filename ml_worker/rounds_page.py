@@ -225,8 +225,11 @@ def latest_of(material: str, kind: str) -> Checkpoint | None:
 
 
 def checkpoints_of(material: str, kind: str) -> Any:
-    """Checkpoints that were trained here on this material and looked at, latest first."""
-    looked = Checkpoint.objects.trained_here().filter(kind=kind).exclude(frozen={})
+    """Checkpoints that were trained here on this material alone and looked at, latest first.
+
+    Not those that began with the starter checkpoint, which goes along with simulated hums of tunes.
+    """
+    looked = Checkpoint.objects.trained_here().filter(kind=kind).exclude(frozen={}).exclude(data__has_key="tunes")
     is_of_it = Q(figures__material__material=material)
     return looked.filter(is_of_it).order_by("-created_at")
 

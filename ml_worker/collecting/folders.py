@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def read_folder(root: Path) -> FolderRead:
     """
     found = FolderRead([], [])
     try:
-        base = root.resolve(strict=True)
+        base = _resolved(root)
         songs = sorted(base.iterdir())
     except OSError as problem:
         raise UnreadableList(f"The folder {root} cannot be read: {problem.strerror}.") from problem
@@ -110,10 +111,18 @@ def _why_not(path: Path, base: Path) -> str:
     if path.name.startswith("."):
         return "It is hidden."
     try:
-        is_inside = path.resolve(strict=True).is_relative_to(base)
+        is_inside = _resolved(path).is_relative_to(base)
     except OSError as problem:
         return f"It cannot be read: {problem.strerror}."
     return "" if is_inside else "It is a link that leaves the folder."
+
+
+def _resolved(path: Path) -> Path:
+    """The place that a path leads to. Raises OSError, also of links in a circle: before Python 3.13 they raise another."""
+    try:
+        return path.resolve(strict=True)
+    except RuntimeError as problem:
+        raise OSError(errno.ELOOP, "its links lead in a circle") from problem
 
 
 def _why_no_audio(path: Path) -> str:

@@ -195,7 +195,7 @@ class CoverLists(APIView):
                 f"The list has more than {MOST_LINES:,} recordings. Bring it in with manage.py import_covers.",
                 "too_long", 422,
             )  # fmt: skip
-        plan = plan_list(found, propose=said["propose"])
+        plan = plan_list(found, propose=said["propose"], search=said["search"])
         if said["dry_run"]:
             return Response(plan.as_dict() | {"dry_run": True})
         terms = Terms(

@@ -39,6 +39,16 @@ GONE = (
 )
 # What they say when they doubt us rather than the video, sometimes beside "video unavailable".
 DOUBTS_US = ("captcha", "rate-limited", "not a bot")
+# What yt-dlp says where the site's name cannot be resolved, by what it asked through and by system.
+UNRESOLVED = (
+    "failed to resolve",
+    "could not resolve host",
+    "name or service not known",
+    "name resolution",
+    "getaddrinfo failed",
+    "nodename nor servname",
+)
+OUT_OF_REACH = "YouTube is out of reach from this machine: its name cannot be resolved. Check the network."
 SOCKET_TIMEOUT_S = 20
 
 
@@ -132,6 +142,13 @@ def options(folder: Path, hook: Callable[[dict[str, Any]], None]) -> dict[str, A
 def in_words(youtube_id: str, problem: Exception) -> CannotBeDone:
     """A sentence for the admin: the video is gone, or it is out of reach for now."""
     said = str(problem).removeprefix("ERROR: ").partition(" (caused by")[0].strip().rstrip(".") + "."
+    if is_unresolved(said):
+        said = OUT_OF_REACH
     if any(sign in said.lower() for sign in GONE) and not any(sign in said.lower() for sign in DOUBTS_US):
         return VideoGone(f"The video {youtube_id} cannot be had any more: {said}")
     return CannotBeDone(f"The video {youtube_id} could not be fetched: {said} Start the job again later.")
+
+
+def is_unresolved(said: str) -> bool:
+    """Whether yt-dlp's words say that the site's name could not be resolved: this machine has no way to it."""
+    return any(sign in said.lower() for sign in UNRESOLVED)

@@ -12,7 +12,7 @@ from django.conf import settings
 from ml_worker.collecting.filters import FoundVideo
 from ml_worker.collecting.names import VIDEO_ID, tidy
 from ml_worker.work import CannotBeDone
-from ml_worker.work.fetch import SOCKET_TIMEOUT_S, VideoGone, in_words
+from ml_worker.work.fetch import OUT_OF_REACH, SOCKET_TIMEOUT_S, VideoGone, in_words, is_unresolved
 
 log = logging.getLogger("chad.youtube")
 
@@ -86,7 +86,7 @@ def what_it_said(problem: Exception) -> str:
     if NO_ANSWER in said:
         return "It gave no answer."
     said = YT_DLP_SAYS.sub("", said).rpartition(f"{API_FAILED}: ")[2]
-    return said.strip().rstrip(".") + "."
+    return OUT_OF_REACH if is_unresolved(said) else said.strip().rstrip(".") + "."
 
 
 def video_of(entry: dict[str, Any] | None) -> FoundVideo | None:

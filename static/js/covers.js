@@ -63,10 +63,10 @@ function cell(label, words, className = "") {
   return made;
 }
 
-function songRow({ title, artist, song, originals, covers, others }) {
+function songRow({ title, artist, song, is_new: isNew, originals, covers, others }) {
   const about = element("td", "", element("strong", "", title), element("span", "row-note", artist));
   const besides = Object.entries(others).map(([what, number]) => `${number} ${what}`).join(", ");
-  return element("tr", "", about, cell("Known", song ? "yes" : "new"), cell("Originals", originals || "–", "num"), cell("Covers", covers || "–", "num"), cell("Besides", besides || "–"));
+  return element("tr", "", about, cell("Known", song ? "yes" : isNew ? "new" : "left out"), cell("Originals", originals || "–", "num"), cell("Covers", covers || "–", "num"), cell("Besides", besides || "–"));
 }
 
 function show(told, title) {
@@ -77,7 +77,10 @@ function show(told, title) {
     ...Object.entries(recordings).map(([what, number]) => fact(MANY[what] ?? what, number)),
     fact("lines that cannot be used", problems.length),
   );
-  byId("plan-note").textContent = guessed ? `The list does not say which recordings are originals: of ${count(guessed, "song")} the earliest is taken, or the first.` : "";
+  const notes = [];
+  if (songs.left_out) notes.push(`${count(songs.left_out, "song")} without videos would be left out: tick the search to have videos looked for.`);
+  if (guessed) notes.push(`The list does not say which recordings are originals: of ${count(guessed, "song")} the earliest is taken, or the first.`);
+  byId("plan-note").textContent = notes.join(" ");
   byId("plan-table").tBodies[0].replaceChildren(...table.slice(0, MOST_ROWS).map(songRow));
   byId("plan-more").hidden = table.length <= MOST_ROWS;
   byId("plan-more").textContent = `The first ${MOST_ROWS} of ${table.length} songs.`;

@@ -12,9 +12,13 @@ from chad_site.commands import BadInput, ChadCommand, ProgressBar
 from ml_worker.collecting.folders import read_folder
 from ml_worker.collecting.lists import FORMATS, UnreadableList, read
 from ml_worker.cover_lists import Plan, Terms, bring_in, plan_folder, plan_list
+from recordings.models import Recording
 
 # Lines that are told of each kind; --json tells them all.
 PROBLEMS_TOLD = 20
+# Songs of one run; the longest list has fewer.
+MOST_SONGS = 1_000_000
+MOST_LETTERS_OF_A_LICENCE = Recording._meta.get_field("licence").max_length
 
 
 class Command(ChadCommand):
@@ -28,7 +32,7 @@ class Command(ChadCommand):
         parser.add_argument("--format", default="auto", choices=["auto", *FORMATS, "folder"])
         parser.add_argument("--dry-run", action="store_true", help="say what would come, and change nothing")
         parser.add_argument("--limit", type=int, metavar="N", help="at most so many songs")
-        parser.add_argument("--propose", action="store_true", help="leave a list's covers to be approved one by one")
+        parser.add_argument("--propose", action="store_true", help="leave a list's covers to be approved one by one; originals come")
         parser.add_argument(
             "--search", action="store_true", help="search for songs whose recordings the list names without a video"
         )
@@ -36,8 +40,9 @@ class Command(ChadCommand):
         parser.add_argument("--redistributable", action="store_true", help="the licence lets them into releases")
 
     def work(self, **options: Any) -> None:
-        if options["limit"] is not None and options["limit"] < 1:
-            raise BadInput("--limit is a number of songs, from 1 on.")
+        refuse_odd_limit(options["limit"])
+        if len(options["licence"]) > MOST_LETTERS_OF_A_LICENCE:
+            raise BadInput(f"--licence has at most {MOST_LETTERS_OF_A_LICENCE} letters: name it, as in CC-BY-4.0.")
         if options["redistributable"] and not options["licence"]:
             raise BadInput("Name the licence that allows it: --licence.")
         source = Path(options["source"])
@@ -57,7 +62,7 @@ class Command(ChadCommand):
             raise BadInput(str(problem)) from problem
         except OSError as problem:
             raise BadInput(f"{source} cannot be read: {problem.strerror}.") from problem
-        return plan_list(found, propose=options["propose"], most=options["limit"])
+        return plan_list(found, propose=options["propose"], search=options["search"], most=options["limit"])
 
     def bring(self, plan: Plan, name: str, options: dict[str, Any]) -> dict[str, int]:
         terms = Terms(name, options["propose"], options["search"], options["licence"], options["redistributable"])
@@ -67,10 +72,18 @@ class Command(ChadCommand):
         return done
 
 
+def refuse_odd_limit(limit: int | None) -> None:
+    """Raises BadInput where --limit is no number of songs that can come in one run."""
+    if limit is not None and not 1 <= limit <= MOST_SONGS:
+        raise BadInput(f"--limit is a number of songs, from 1 to {MOST_SONGS:,}.")
+
+
 def in_words(told: dict[str, Any]) -> str:
     """The answer for the person at the shell."""
     songs, problems = told["songs"], told["problems"]
     lines = [f"songs: {songs['new']} new, {songs['known']} known"]
+    if songs["left_out"]:
+        lines.append(f"songs left out, as none of their videos is named: {songs['left_out']}; --search looks for them")
     lines += [f"{what}: {number}" for what, number in told["recordings"].items()]
     if told["originals_guessed"]:
         lines.append(f"originals that the list does not name as such: {told['originals_guessed']}")

@@ -7,8 +7,9 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db.models import QuerySet
 
-from chad_site.commands import BadInput, ChadCommand, ProgressBar
+from chad_site.commands import ChadCommand, ProgressBar
 from ml_worker.collecting.filters import FILTERS
+from ml_worker.management.commands.import_covers import refuse_odd_limit
 from ml_worker.management.commands.import_song import song_of
 from ml_worker.models import Job
 from ml_worker.polite import searches_used_up_until
@@ -30,8 +31,7 @@ class Command(ChadCommand):
         )
 
     def work(self, **options: Any) -> None:
-        if options["limit"] < 1:
-            raise BadInput("--limit is a number of songs, from 1 on.")
+        refuse_odd_limit(options["limit"])
         filters = [name for name in FILTERS if name not in options["without"]]
         songs = [song_of(options["song"])] if options["song"] else list(never_searched()[: options["limit"]])
         if not songs:
