@@ -281,7 +281,7 @@ def _bring_song(planned: PlannedSong, terms: Terms) -> Counter[str]:
         return done
     _wait_for_others_with(planned)
     # Another list may have brought the song in since this one was planned.
-    song = planned.song or Song.objects.filter(title=planned.title, artist=planned.artist).first()
+    song = planned.song or Song.objects.filter(title__iexact=planned.title, artist__iexact=planned.artist).first()
     is_new_song = song is None
     if song and song.taken_down_at:
         raise NotAllowed(f"{song} was taken down. Put it back first.")

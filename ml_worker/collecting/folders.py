@@ -118,7 +118,11 @@ def _why_not(path: Path, base: Path) -> str:
 
 
 def _resolved(path: Path) -> Path:
-    """The place that a path leads to. Raises OSError, also of links in a circle: before Python 3.13 they raise another."""
+    """The place that a path leads to.
+
+    Raises:
+        OSError: it leads nowhere, or in a circle, of which pathlib before Python 3.13 raises a RuntimeError.
+    """
     try:
         return path.resolve(strict=True)
     except RuntimeError as problem:

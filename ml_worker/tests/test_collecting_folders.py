@@ -66,6 +66,19 @@ def test_what_is_not_brought_in_is_told_in_words(root: Path, tmp_path: Path):
     assert ".jpg" in why["Song/cover.jpg"]
 
 
+def test_links_in_a_circle_are_told_and_the_others_go_on(root: Path):
+    put(root, "Song/a.wav")
+    for link, leads_to in (("Song/b.wav", "c.wav"), ("Song/c.wav", "b.wav"), ("Round", "Round")):
+        (root / link).symlink_to(leads_to)
+    found = read_folder(root)
+    assert [row.path.name for row in found.rows] == ["a.wav"]
+    assert {problem.place: problem.sentence for problem in found.problems} == dict.fromkeys(
+        ["Round", "Song/b.wav", "Song/c.wav"], "It cannot be read: its links lead in a circle."
+    )
+    with pytest.raises(UnreadableList, match="its links lead in a circle"):
+        read_folder(root / "Round")
+
+
 def test_a_link_within_the_folder_may_be_followed(root: Path):
     file = put(root, "Song/a.wav")
     put(root, "Other/original.wav")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 
 from ml_worker import cover_lists
+from ml_worker.collecting.lists import read
 from ml_worker.models import Job
 from recordings.models import CoverCandidate, Recording, Song
 from recordings.tests import factories
@@ -51,14 +56,14 @@ def everything() -> tuple[int, int, int]:
 def test_a_dry_run_says_what_would_come_and_changes_nothing(covers: Path, capsys):
     told = run(capsys, covers, dry_run=True)
     assert everything() == (0, 0, 0)
-    assert told["songs"] == {"new": 2, "known": 0}
+    assert told["songs"] == {"new": 2, "known": 0, "left_out": 0}
     assert told["recordings"] == {"original": 2, "cover": 2, "to be searched for": 1}
     assert told["originals_guessed"] == 1
     assert told["problems"] == [
         {"place": "line 7", "sentence": "“not an id” is neither a YouTube id nor the address of a YouTube video."}
     ]
-    first = {"title": "Hallelujah", "artist": "Leonard Cohen", "song": None, "originals": 1, "covers": 1}
-    assert told["table"][0] == first | {"others": {"to be searched for": 1}}
+    first = {"title": "Hallelujah", "artist": "Leonard Cohen", "song": None, "is_new": True}
+    assert told["table"][0] == first | {"originals": 1, "covers": 1, "others": {"to be searched for": 1}}
 
 
 def test_a_list_brings_songs_originals_and_approved_covers_that_wait_to_be_fetched(covers: Path, capsys):
@@ -84,7 +89,7 @@ def test_twice_is_once(covers: Path, capsys):
     before = everything()
     told = run(capsys, covers, search=True)
     assert everything() == before
-    assert (told["done"], told["songs"]) == ({}, {"new": 0, "known": 2})
+    assert (told["done"], told["songs"]) == ({}, {"new": 0, "known": 2, "left_out": 0})
     assert told["recordings"] == {"to be searched for": 1, "here already": 4}
     assert Job.objects.filter(kind=Job.Kind.SEARCH).count() == 1
 
@@ -121,7 +126,7 @@ def test_what_is_here_is_found_again_by_its_name_and_by_its_video(covers: Path, 
     third = factories.make_song("A third song")
     factories.make_recording(third, "cover", youtube_id="y8AWFf7EAc4", source="youtube", hz=300.0)
     told = run(capsys, covers)
-    assert told["songs"] == {"new": 0, "known": 2}
+    assert told["songs"] == {"new": 0, "known": 2, "left_out": 0}
     assert told["recordings"] == {
         "original": 1, "cover": 1, "to be searched for": 1, "here already": 1, "here in another song": 1,
     }  # fmt: skip
@@ -189,6 +194,65 @@ def test_songs_of_a_list_without_videos_can_be_searched_for(capsys, tmp_path: Pa
     assert Job.objects.get(kind=Job.Kind.SEARCH).subject == str(song.pk)
 
 
+def test_songs_without_videos_are_left_out_where_no_search_is_asked_for(capsys, tmp_path: Path):
+    file = tmp_path / "names.csv"
+    file.write_text("title,artist,youtube_id\nNamed,X,\nNamed,Y,\nHeard,Z,aaaaaaaaaaa\n")
+    for options, songs in (({}, (1, 1)), ({"search": True}, (2, 0))):
+        told = run(capsys, file, dry_run=True, **options)
+        assert (told["songs"]["new"], told["songs"]["left_out"]) == songs
+        assert [row["is_new"] for row in told["table"]] == ["search" in options, True]
+    call_command("import_covers", str(file), dry_run=True)
+    assert "songs left out, as none of their videos is named: 1; --search looks for them" in capsys.readouterr().out
+    assert run(capsys, file)["done"] == {"original": 1}
+    assert Song.objects.get().title == "Heard"
+
+
+def planned(source: Path, **options: bool) -> cover_lists.Plan:
+    with source.open("rb") as file:
+        return cover_lists.plan_list(read(file, name=source.name), **options)
+
+
+@pytest.mark.parametrize("propose", [False, True])
+def test_a_list_that_is_planned_twice_before_it_comes_comes_once(covers: Path, propose: bool):
+    terms = cover_lists.Terms("covers.csv", propose=propose, search=True)
+    first, second = (planned(covers, propose=propose, search=True) for _ in range(2))
+    assert cover_lists.bring_in(first, terms) == {"original": 2, "cover": 2, "search": 1}
+    before = everything()
+    problems = list(second.problems)
+    assert cover_lists.bring_in(second, terms) == {}
+    assert everything() == before
+    assert second.problems == problems
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_list_that_two_people_bring_in_at_once_comes_once(covers: Path):
+    terms = cover_lists.Terms("covers.csv", propose=True)
+    both_planned = threading.Barrier(2, timeout=20)
+
+    def bring() -> Counter[str]:
+        try:
+            plan = planned(covers, propose=True)
+            both_planned.wait()
+            return Counter(cover_lists.bring_in(plan, terms))
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        came = [person.result() for person in [people.submit(bring) for _ in range(2)]]
+    assert sum(came, Counter()) == {"original": 2, "cover": 2}
+    assert everything() == (2, 2, 2)
+
+
+def test_a_song_whose_videos_came_with_another_meanwhile_does_not_come_empty(covers: Path):
+    plan = planned(covers)
+    other = factories.make_song("Another")
+    for number, video in enumerate(("NrgmdOz227I", "aaaaaaaaaaa")):
+        factories.make_recording(other, "cover", youtube_id=video, source="youtube", hz=300.0 + number)
+    cover_lists.bring_in(plan, cover_lists.Terms("covers.csv"))
+    assert not Song.objects.filter(title="Yesterday").exists()
+    assert [place for place, _ in plan.problems] == ["line 7", "Yesterday"]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "folder"
@@ -221,7 +285,9 @@ def test_a_folder_comes_once_with_its_dry_run_before(folder: Path, capsys):
         ({"format": "csv", "source": "nowhere.csv"}, "cannot be read"),
         ({"source": ".", "format": "csv"}, "cannot be read"),
         ({"redistributable": True}, "Name the licence"),
-        ({"limit": 0}, "--limit"),
+        ({"limit": 0}, "from 1 to 1,000,000"),
+        ({"limit": 2**70}, "from 1 to 1,000,000"),
+        ({"licence": "x" * 201, "dry_run": True}, "at most 200 letters"),
         ({"format": "datacos"}, "no JSON"),
     ],
 )

@@ -13,7 +13,7 @@ from ml_worker import pending, polite, tasks
 from ml_worker.models import Job
 from ml_worker.running import run_here
 from ml_worker.tests.made_youtube import Site, found_video, stand_in
-from ml_worker.work import available, fetch, search
+from ml_worker.work import available, fetch, search, youtube
 from recordings.models import AvailabilityCheck, CoverCandidate, CoverSearch, Recording, Song
 from recordings.tests import factories
 
@@ -121,6 +121,20 @@ def test_a_network_that_goes_away_is_tried_again_and_then_said_in_words(site: Si
     assert site.asked == [WITH_ARTIST, TITLE_ALONE]
 
 
+UNRESOLVED = "HTTPSConnection(host='x', port=443): Failed to resolve 'x' ([Errno -2] Name or service not known)"
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (f'query "x" page 1: Unable to download API page: {UNRESOLVED} (caused by Error())', fetch.OUT_OF_REACH),
+        ('query "Failed to resolve" page 1: Unable to download API page: HTTP Error 503: No', "HTTP Error 503: No."),
+    ],
+)
+def test_a_name_that_cannot_be_resolved_is_told_apart_from_what_the_site_says(said: str, words: str):
+    assert youtube.what_it_said(Exception(f"ERROR: {said}")) == words
+
+
 def test_a_site_that_stumbles_is_asked_again_after_growing_waits(site: Site, song: Song, settings, monkeypatch):
     settings.CALL_PAUSE_S = 1.0
     waits: list[float] = []
@@ -166,9 +180,11 @@ def test_the_command_searches_for_the_songs_that_never_were(site: Site, song: So
     told = capsys.readouterr()
     assert '"found": 4' in told.out
     assert Job.objects.waiting().filter(kind=Job.Kind.SEARCH).count() == 1
-    with pytest.raises(SystemExit) as ended:
-        call_command("search_covers", song="no id")
-    assert ended.value.code == 2
+    for wrong, words in (({"song": "no id"}, "no id"), ({"limit": 2**70}, "from 1 to 1,000,000")):
+        with pytest.raises(SystemExit) as ended:
+            call_command("search_covers", **wrong)
+        assert ended.value.code == 2
+        assert words in capsys.readouterr().err
 
 
 # --- whether videos are still there

@@ -92,6 +92,17 @@ def test_a_site_that_is_away_says_nothing_of_the_video(settings):
     assert "again later" in job.failure
 
 
+def test_a_site_whose_name_cannot_be_resolved_is_out_of_reach(settings):
+    settings.VIDEO_ADDRESS = "http://no-such-site.invalid/{id}"
+    settings.VIDEO_EXTRACTORS = ["generic"]
+    recording, job = fetched(GOOD)
+    assert recording.is_available is None
+    assert job.failure == (
+        f"The video {GOOD} could not be fetched: YouTube is out of reach from this machine: its name cannot be "
+        "resolved. Check the network. Start the job again later."
+    )
+
+
 def test_a_video_without_sound_fails_in_words(video_site):
     recording, _ = fetched(ODD)
     assert recording.state == Recording.State.FAILED

@@ -201,6 +201,18 @@ def test_a_song_without_videos_says_what_to_do_and_what_failed(admin: Client, so
     assert "The search found nothing" in page(admin, address)
 
 
+def test_a_search_that_failed_is_told_in_its_row_until_it_is_started_again(admin: Client, song: Song):
+    asked = {"kind": Job.Kind.SEARCH, "subject": str(song.pk)}
+    factories.make_song("Another")
+    job = Job.objects.create(**asked, state="failed", failure="The site was away.")
+    assert page(admin, "/manage/covers/").count("The site was away.") == 1
+    assert job.start_again()
+    assert "The site was away." not in page(admin, "/manage/covers/")
+    job.fail("The site was away.")
+    Job.objects.create(**asked, state="done")
+    assert "The site was away." not in page(admin, "/manage/covers/")
+
+
 def test_hostile_titles_are_shown_as_they_are(admin: Client, song: Song):
     make_candidate(song, title='<script>alert(1)</script>"', channel="<b>")
     told = page(admin, f"/manage/covers/{song.pk}/")

@@ -24,7 +24,8 @@ from recordings.models.songs import Split
 FEWER = {
     "ml_worker.work.starter.COVERS_OF_A_TUNE": 1,
     "ml_worker.work.training_data.COMPOSED": 100,
-    "ml_worker.work.promotion.SIZE": Size(tunes=10, distractors=10),
+    # Of fewer tunes one that falls by chance is a fall that the gates refuse.
+    "ml_worker.work.promotion.SIZE": Size(tunes=40, distractors=0),
     "ml_worker.fingerprint.shipped.NULL_PAIRS": 15,
     # After a few more steps the network is about as sure as the starter checkpoint.
     "ml_worker.mining.calibration.sureness_of": lambda *asked: starter_sureness("short"),

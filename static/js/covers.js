@@ -78,7 +78,7 @@ function show(told, title) {
     fact("lines that cannot be used", problems.length),
   );
   const notes = [];
-  if (songs.left_out) notes.push(`${count(songs.left_out, "song")} without videos would be left out: tick the search to have videos looked for.`);
+  if (songs.left_out) notes.push(`Left out, as the list names no video of them: ${count(songs.left_out, "song")}. Tick the search to have videos looked for.`);
   if (guessed) notes.push(`The list does not say which recordings are originals: of ${count(guessed, "song")} the earliest is taken, or the first.`);
   byId("plan-note").textContent = notes.join(" ");
   byId("plan-table").tBodies[0].replaceChildren(...table.slice(0, MOST_ROWS).map(songRow));

@@ -32,7 +32,11 @@ class Command(ChadCommand):
         parser.add_argument("--format", default="auto", choices=["auto", *FORMATS, "folder"])
         parser.add_argument("--dry-run", action="store_true", help="say what would come, and change nothing")
         parser.add_argument("--limit", type=int, metavar="N", help="at most so many songs")
-        parser.add_argument("--propose", action="store_true", help="leave a list's covers to be approved one by one; originals come")
+        parser.add_argument(
+            "--propose",
+            action="store_true",
+            help="leave a list's covers to be approved one by one; its originals are fetched at once",
+        )
         parser.add_argument(
             "--search", action="store_true", help="search for songs whose recordings the list names without a video"
         )
