@@ -227,9 +227,11 @@ def latest_of(material: str, kind: str) -> Checkpoint | None:
 def checkpoints_of(material: str, kind: str) -> Any:
     """Checkpoints that were trained here on this material alone and looked at, latest first.
 
-    Not those that began with the starter checkpoint, which goes along with simulated hums of tunes.
+    Not those that began with the starter checkpoint, which goes along with simulated hums of tunes; nor those whose
+    labels were shuffled to show that they are refused.
     """
     looked = Checkpoint.objects.trained_here().filter(kind=kind).exclude(frozen={}).exclude(data__has_key="tunes")
+    looked = looked.exclude(figures__contains={"labels": "shuffled"})
     is_of_it = Q(figures__material__material=material)
     return looked.filter(is_of_it).order_by("-created_at")
 
