@@ -42,9 +42,11 @@ def key_of(text: str) -> str:
 
     A name of marks alone is compared by them.
     """
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = text
+    for _ in range(2):  # what a sign is made of may be in capitals: the letter A in a circle
+        decomposed = unicodedata.normalize("NFKD", decomposed.casefold())
     letters = "".join(letter if letter.isalnum() else " " for letter in decomposed if not unicodedata.combining(letter))
-    return " ".join(letters.split()) or tidy(text.casefold())
+    return " ".join(letters.split()) or tidy(decomposed)
 
 
 def words_of(text: str) -> list[str]:

@@ -6,7 +6,7 @@ import io
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ml_worker.collecting import lists
@@ -297,6 +297,8 @@ def test_nothing_else_is_a_video(text: str):
 
 
 @given(st.text())
+@example("\N{SQUARED LATIN CAPITAL LETTER A}")
+@example("\N{PARENTHESIZED LATIN CAPITAL LETTER A}")
 def test_names_are_compared_alike_however_they_are_written(text: str):
     assert key_of(key_of(text)) == key_of(text)
     assert key_of(f"  {tidy(text)} ") == key_of(tidy(text))
