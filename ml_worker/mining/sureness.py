@@ -21,9 +21,10 @@ SURPRISE_LIMITS = (-5.0, 15.0)
 LEAST_AGREEMENT_S = 0.05
 # A number that hardly varies where the regression is fitted is taken to vary by this much: more than is rounded away.
 LEAST_SCALE = 0.01
-# Strength of the prior, in units of one standardised weight: about as much as this many clear verdicts.
+# How firmly weights are held near 0 where they are fitted, and near what was fitted where verdicts move them: three
+# verdicts against a clear case leave its probability above 0.8.
 PRIOR_OF_GOLD = 0.5
-PRIOR_OF_VERDICTS = 4.0
+PRIOR_OF_VERDICTS = 16.0
 # Which way each number may speak: an intercept may be anything; surprise, agreement and notes never speak against a
 # fragment, and mismatch never for it.
 BOUNDS = ((None, None), (0, None), (None, 0), (0, None), (0, None))

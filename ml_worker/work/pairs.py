@@ -61,7 +61,7 @@ def store(
     return row
 
 
-def finding_of(pair: Pair, watched: Watched, lines_found: bool) -> str:
+def finding_of(pair: Pair, watched: Watched, lines_found: bool = False) -> str:
     """Whether the pair is what it is said to be."""
     if not watched.kept:
         return MinedPair.Finding.COVER if lines_found else MinedPair.Finding.NOTHING
