@@ -31,7 +31,6 @@ class MinedPairQuerySet(models.QuerySet["MinedPair"]):
         """The same recording twice, or covers that share nothing with their song; of songs that may be used."""
         return self.filter(finding__in=MinedPair.ODD, original__song__taken_down_at=None)
 
-
     def duplicates(self) -> Self:
         """Pairs that are one recording twice, and that no person has kept all the same."""
         return self.filter(finding=MinedPair.Finding.SAME, looked_at=None)
