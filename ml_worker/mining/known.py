@@ -44,27 +44,31 @@ def find_known(pair: Pair, fragments: Sequence[Interval], watched: Watched) -> d
         fragments: from and to, seconds of the original; those that are not within it are found nowhere.
         watched: what mining the pair saw.
     """
-    return {fragment: find_fragment(pair, fragment, watched) for fragment in fragments}
+    if watched.was_spared:
+        return {fragment: [] for fragment in fragments}
+    passages = [(passage, chance_of(pair, passage, pair.area)) for passage in watched.passages]
+    return {fragment: _found(pair, fragment, passages) for fragment in fragments}
 
 
-def find_fragment(pair: Pair, fragment: Interval, watched: Watched) -> list[AlignedFragment]:
-    """Every place at which the cover plays one fragment; arguments as for `find_known`."""
+def _found(pair: Pair, fragment: Interval, passages: Sequence[tuple[Passage, float]]) -> list[AlignedFragment]:
+    """Every place at which the cover plays one fragment; each passage comes with its chance."""
     start_s, end_s = fragment
-    if watched.was_spared or not 0 <= start_s < end_s <= pair.heard_s[0] + pair.original.hop_s:
+    if not 0 <= start_s < end_s <= pair.heard_s[0] + pair.original.hop_s:
         return []
-    within = _within_passages(pair, fragment, watched.passages)
+    within = _within_passages(pair, fragment, passages)
     alone = _by_itself(pair, fragment, taken=[one.b for one in within])
     found = _each_place_once([*within, *alone])
     return sorted((one for one in found if one.decision != "dropped"), key=lambda one: one.b)
 
 
-def _within_passages(pair: Pair, fragment: Interval, passages: Iterable[Passage]) -> list[AlignedFragment]:
+def _within_passages(
+    pair: Pair, fragment: Interval, passages: Iterable[tuple[Passage, float]]
+) -> list[AlignedFragment]:
     """Where passages play it, each as sure as the passage makes it."""
     found = []
-    for passage in passages:
+    for passage, chance in passages:
         shared_s = min(fragment[1], passage.original[1]) - max(fragment[0], passage.original[0])
         if shared_s >= PLAYED * (fragment[1] - fragment[0]):
-            chance = chance_of(pair, passage, pair.area)
             found.append(judge(pair, _inside(pair, passage.between(*fragment)), chance))
     return found
 
@@ -79,7 +83,7 @@ def _inside(pair: Pair, passage: Passage) -> Passage:
 
 def _by_itself(pair: Pair, fragment: Interval, taken: Sequence[Interval]) -> list[AlignedFragment]:
     """Where lines of it alone are found outside of what is taken."""
-    lines = [line for line in _lines(pair, fragment) if not any(_overlap(line.cover, b) > SAME_PLACE for b in taken)]
+    lines = [line for line in _lines(pair, fragment) if not any(overlap(line.cover, b) > SAME_PLACE for b in taken)]
     placed = [_placed(pair, line) for line in lines]
     return [judge(pair, line, chance_of(pair, line, pair.places)) for line in placed if _is_mutual(pair, line)]
 
@@ -87,12 +91,12 @@ def _by_itself(pair: Pair, fragment: Interval, taken: Sequence[Interval]) -> lis
 def _each_place_once(found: Iterable[AlignedFragment]) -> list[AlignedFragment]:
     kept: list[AlignedFragment] = []
     for one in sorted(found, key=lambda one: -one.probability):
-        if not any(_overlap(one.b, before.b) > SAME_PLACE for before in kept):
+        if not any(overlap(one.b, before.b) > SAME_PLACE for before in kept):
             kept.append(one)
     return kept
 
 
-def _overlap(one: Interval, other: Interval) -> float:
+def overlap(one: Interval, other: Interval) -> float:
     """The share of the shorter that both have in common."""
     shared_s = min(one[1], other[1]) - max(one[0], other[0])
     return max(0.0, shared_s) / max(1e-9, min(one[1] - one[0], other[1] - other[0]))

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -17,7 +17,7 @@ from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
 from ml_worker.mining.align import PITCH_CURVE, Method
 from ml_worker.mining.extract import AlignedFragment, Pair, Watched, pair_of, watch
-from ml_worker.mining.known import find_known
+from ml_worker.mining.known import SAME_PLACE, find_known, overlap
 from ml_worker.models import Checkpoint
 from ml_worker.work import CannotBeDone, odd, pairs
 from ml_worker.work.audio_files import bytes_of, melody_of
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from ml_worker.work import Outcome
 
 STATE_OF_DECISION = {"accepted": CoverFragment.State.MATCHED, "doubtful": CoverFragment.State.DOUBTFUL}
-# Two findings of one fragment that share more than this of their time are one occurrence.
-SAME_PLACE = 0.5
 
 
 @dataclass(frozen=True)
@@ -133,23 +131,29 @@ def known_in(original: Recording, pair: Pair, watched: Watched) -> list[tuple[Fr
 
 
 def same_place(found: AlignedFragment, before: CoverFragment) -> bool:
-    overlap = min(found.b[1], before.end_s) - max(found.b[0], before.start_s)
-    return overlap > SAME_PLACE * min(found.b[1] - found.b[0], before.end_s - before.start_s)
+    return overlap(found.b, (before.start_s, before.end_s)) > SAME_PLACE
+
+
+def as_fields(fragment: Fragment, cover: Recording, found: AlignedFragment) -> dict[str, Any]:
+    """What every row of a fragment that was found in a cover says of it."""
+    return {
+        "fragment": fragment,
+        "recording": cover,
+        "start_s": max(0.0, found.b[0]),
+        "end_s": min(found.b[1], cover.duration_s),
+        "correlation": found.correlation,
+        "tempo_ratio": found.tempo_ratio,
+        "transposition": found.transposition,
+        "probability": found.probability,
+        "evidence": found.evidence.as_dict(),
+    }
 
 
 def store(fragment: Fragment, cover: Recording, found: AlignedFragment, method: Method) -> CoverFragment:
-    start_s, end_s = max(0.0, found.b[0]), min(found.b[1], cover.duration_s)
+    fields = as_fields(fragment, cover, found)
     row = CoverFragment.objects.create(
-        id=uuid.uuid5(fragment.pk, f"{cover.pk} {method.name} {start_s:.3f}"),
-        fragment=fragment,
-        recording=cover,
-        start_s=start_s,
-        end_s=end_s,
-        correlation=found.correlation,
-        tempo_ratio=found.tempo_ratio,
-        transposition=found.transposition,
-        probability=found.probability,
-        evidence=found.evidence.as_dict(),
+        id=uuid.uuid5(fragment.pk, f"{cover.pk} {method.name} {fields['start_s']:.3f}"),
+        **fields,
         state=STATE_OF_DECISION[found.decision],
         checkpoint=method.name,
         mining_settings=method.settings.as_dict(),

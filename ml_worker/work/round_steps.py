@@ -253,20 +253,8 @@ def findings_in(song: Song, round: Round, miner: mine.Miner) -> list[RoundFindin
 
 
 def as_finding(found: AlignedFragment, fragment: Any, cover: Recording, round: Round) -> RoundFinding:
-    start_s, end_s = max(0.0, found.b[0]), min(found.b[1], cover.duration_s)
-    return RoundFinding(
-        round=round,
-        fragment=fragment,
-        recording=cover,
-        start_s=start_s,
-        end_s=end_s,
-        correlation=found.correlation,
-        tempo_ratio=found.tempo_ratio,
-        transposition=found.transposition,
-        probability=found.probability,
-        evidence=found.evidence.as_dict(),
-        is_sure=found.decision == "accepted",
-    )
+    fields = mine.as_fields(fragment, cover, found)
+    return RoundFinding(round=round, is_sure=found.decision == "accepted", **fields)
 
 
 # --- double-check

@@ -1,25 +1,5 @@
 // The button "Start again" of a failed job, wherever it stands.
 
-import { ApiError, post } from "./api.js";
-import { lookNow } from "./live.js";
-import { announce } from "./page.js";
+import { askBy } from "./ask-for.js";
 
-document.addEventListener("click", async (event) => {
-  const button = event.target.closest("button[data-again]");
-  if (!button) return;
-  const error = button.parentElement.querySelector("[data-error]");
-  error.hidden = true;
-  try {
-    await post(button.dataset.again);
-  } catch (problem) {
-    if (!(problem instanceof ApiError)) throw problem;
-    error.hidden = false;
-    error.querySelector("span").textContent = problem.message;
-    announce(problem.message, { urgent: true });
-    return;
-  }
-  announce("It is started again.");
-  const part = button.closest("[data-live]");
-  button.blur();
-  await lookNow(part);
-});
+askBy("again", "It is started again.");
