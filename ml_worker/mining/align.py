@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Self, TypedDict
 
+from ml_worker.audio.chroma import Chroma
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.mining.correlation import AtTempo
 from ml_worker.mining.curve import curve_fingerprints
 from ml_worker.mining.extract import AlignedFragment, MiningSettings, Pair, mine, pair_of
+from ml_worker.mining.harmony import Continuation, continuations
 from ml_worker.mining.null import PITCH_CURVE_NULL, NullLevel
 from ml_worker.mining.sureness import PITCH_CURVE_SURENESS, Sureness
 
@@ -100,15 +102,31 @@ class Aligned(TypedDict):
     tempo_ratio: float
 
 
-def align_melodies(a: Melody, b: Melody, methods: Sequence[Method] = (PITCH_CURVE,)) -> list[Aligned]:
+def align_melodies(
+    a: Melody,
+    b: Melody,
+    methods: Sequence[Method] = (PITCH_CURVE,),
+    chromas: tuple[Chroma | None, Chroma | None] = (None, None),
+) -> list[Aligned]:
     """The fragments that two melodies share, as `manage.py align` prints them, their seconds to a hundredth.
 
-    The accepted ones of the first method, and of each further one what lies where nothing was found yet.
+    The accepted ones of the first method, and of each further one what lies where nothing was found yet; at last, where
+    the chroma of both are known, what goes on from there in harmony.
     """
     found: list[AlignedFragment] = []
     for method in methods:
         found += apart_from(found, [one for one in mined_with(method, a, b) if one.decision == "accepted"])
-    return [_as_printed(one) for one in sorted(found, key=lambda one: one.b)]
+    return [_as_printed(one) for one in with_what_goes_on(found, (a, b), chromas)]
+
+
+def with_what_goes_on(
+    found: Sequence[AlignedFragment], melodies: tuple[Melody, Melody], chromas: tuple[Chroma | None, Chroma | None]
+) -> list[AlignedFragment | Continuation]:
+    """What the melody found and what goes on in harmony from there, in the order of the cover."""
+    ours, theirs = chromas
+    in_order = sorted(found, key=lambda one: one.b)
+    beyond = continuations(in_order, melodies, (ours, theirs)) if ours and theirs else []
+    return sorted([*in_order, *beyond], key=lambda one: one.b)
 
 
 def mined_with(method: Method, a: Melody, b: Melody) -> list[AlignedFragment]:
@@ -137,7 +155,7 @@ def shipped_methods() -> list[Method]:
     return [PITCH_CURVE, Method.of_checkpoint(shipped.starter_checkpoint("short"), null, sureness)]
 
 
-def _as_printed(found: AlignedFragment) -> Aligned:
+def _as_printed(found: AlignedFragment | Continuation) -> Aligned:
     return {
         "a": [round(second, 2) for second in found.a],
         "b": [round(second, 2) for second in found.b],

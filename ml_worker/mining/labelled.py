@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from ml_worker.audio.chroma import Chroma
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.melody_files import melody_of_midi
 from ml_worker.catalogue import Tune
@@ -74,6 +75,7 @@ class LabelledPair:
         time_map: what the cover plays of the original; empty for an unrelated pair.
         alike: where it plays the same music as another place of the original (see `gold.agreement`).
         situation: what the cover does besides key and tempo.
+        chromas: of both, where they are audio.
     """
 
     a: Melody
@@ -81,6 +83,7 @@ class LabelledPair:
     time_map: TimeMap
     alike: TimeMap = ()
     situation: str = ""
+    chromas: tuple[Chroma | None, Chroma | None] = (None, None)
 
 
 def starter_pairs(chosen: Sequence[Tune], record: Callable[[Tune, int], Played]) -> list[LabelledPair]:
@@ -136,7 +139,14 @@ def _of_catalogue(tune: Tune, record: Callable[[Tune, int], Played]) -> list[Lab
     original, covers = record(tune, 0), [record(tune, number) for number in COVERS]
     again = repeats(original.notes)
     return [
-        LabelledPair(original.melody, cover.melody, cover.time_map, through_repeats(again, cover.time_map), AS_A_COVER)
+        LabelledPair(
+            original.melody,
+            cover.melody,
+            cover.time_map,
+            through_repeats(again, cover.time_map),
+            AS_A_COVER,
+            (original.chroma, cover.chroma),
+        )
         for cover in covers
     ]
 
@@ -148,7 +158,8 @@ def _crossed(covers: Sequence[Sequence[LabelledPair]]) -> list[LabelledPair]:
         pairs += of_one
         for away in range(1, min(UNRELATED_PER_TUNE, len(covers) - 1) + 1):
             others = covers[(number + away) % len(covers)]
-            pairs.append(LabelledPair(of_one[0].a, others[away % len(others)].b, ()))
+            one, other = of_one[0], others[away % len(others)]
+            pairs.append(LabelledPair(one.a, other.b, (), chromas=(one.chromas[0], other.chromas[1])))
     return pairs
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml_worker.audio.chroma import Chroma, chroma_of_sound
 from ml_worker.audio.melody import Melody
 from ml_worker.audio.separation import separate
 from ml_worker.audio.trackers import track_melody
@@ -26,12 +27,13 @@ HOP_S, DRIFT_ST, VIBRATO_ST, VIBRATO_HZ = 0.02, 0.15, 0.2, 5.5
 
 @dataclass(frozen=True)
 class Played:
-    """A recording of a tune: what a tracker heard, and the truth."""
+    """A recording of a tune: what a tracker heard, and the truth; of audio its chroma, too."""
 
     melody: Melody
     notes: Sequence[TimedNote]
     phrases: Sequence[Interval]
     time_map: TimeMap
+    chroma: Chroma | None = None
 
 
 def from_notes(tune: Tune, number: int) -> Played:
@@ -49,7 +51,7 @@ def from_audio(tune: Tune, number: int) -> Played:
     """The same rendered to audio, its voice separated and its melody tracked as the platform does."""
     rendering = render_cover(tune, number, seed=0) if number else render_original(tune)
     melody = track_melody(separate(rendering.mix).sound)
-    return Played(melody, rendering.notes, rendering.phrases, rendering.time_map)
+    return Played(melody, rendering.notes, rendering.phrases, rendering.time_map, chroma_of_sound(rendering.mix))
 
 
 def _sung(notes: Sequence[TimedNote], rng: np.random.Generator) -> Melody:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import mido
 import numpy as np
 
-from ml_worker.audio.melody import Melody
+from ml_worker.audio.chroma import chroma_of_sound, read_chroma
 from ml_worker.audio.melody_files import melody_of_midi, read_melody
 from ml_worker.audio.midi import MidiNote, tracks_of
 from ml_worker.audio.sound import Sound
@@ -64,11 +64,12 @@ def sir_duke(methods: Sequence[Method]) -> Iterator[str]:
     if not folder.exists():
         yield f"There is no {folder}; CHAD_SHARED_DATA says where the shared data is."
         return
-    takes = {file.stem.removeprefix("sir_duke_"): read_melody(file) for file in sorted(folder.glob("*.mp3"))}
-    for a, first in takes.items():
-        for b, second in takes.items():
+    files = {file.stem.removeprefix("sir_duke_"): file for file in sorted(folder.glob("*.mp3"))}
+    takes = {name: (read_melody(file), read_chroma(file)) for name, file in files.items()}
+    for a, (first, first_chroma) in takes.items():
+        for b, (second, second_chroma) in takes.items():
             if a < b:
-                found = align_melodies(first, second, methods)
+                found = align_melodies(first, second, methods, (first_chroma, second_chroma))
                 said = "; ".join(f"{one['a']} to {one['b']}, tempo ratio {one['tempo_ratio']}" for one in found)
                 yield f"{a} against {b}: {said or 'nothing'}"
 
@@ -88,13 +89,15 @@ def mozart(methods: Sequence[Method]) -> Iterator[str]:
     performed = [note for track in tracks_of(mido.MidiFile(midi)) for note in track.notes]
     at_even_tempo = [MidiNote(note.beats[0] * beat_s, note.beats[1] * beat_s, note.number) for note in matched]
     heard, played_s = read_melody(recording), [note.start_s for note in matched]
+    even_s = [note.start_s for note in at_even_tempo]
+    sounds = rendered(performed), rendered(at_even_tempo)
     ways = {
-        "its MIDI, the top line": (melody_of_midi(midi), played_s),
-        "its MIDI, rendered": (rendered(performed), played_s),
-        "its score at an even tempo, rendered": (rendered(at_even_tempo), [note.start_s for note in at_even_tempo]),
+        "its MIDI": (melody_of_midi(midi), read_chroma(midi), played_s),
+        "its MIDI, rendered": (track_melody(sounds[0]), chroma_of_sound(sounds[0]), played_s),
+        "its score at an even tempo, rendered": (track_melody(sounds[1]), chroma_of_sound(sounds[1]), even_s),
     }
-    for name, (melody, notes_s) in ways.items():
-        found = align_melodies(melody, heard, methods)
+    for name, (melody, chroma, notes_s) in ways.items():
+        found = align_melodies(melody, heard, methods, (chroma, read_chroma(recording)))
         near, nowhere = near_and_nowhere(notes_s, played_s, found)
         fragments = "; ".join(f"{one['a']} to {one['b']}" for one in found)
         yield (
@@ -121,12 +124,12 @@ def read_match(text: str) -> list[MatchedNote]:
     ]
 
 
-def rendered(notes: Sequence[MidiNote]) -> Melody:
-    """The melody that the tracker hears in these notes, all of them, on the catalogue's piano."""
+def rendered(notes: Sequence[MidiNote]) -> Sound:
+    """These notes, all of them, on the catalogue's piano."""
     events = [Event(note.start_s, note.end_s, note.number, STRENGTH) for note in notes]
     frames = round((max(note.end_s for note in notes) + RINGS_S) * RATE)
     samples = play_strings(PIANO, events, frames=frames, sample_rate=RATE, rng=np.random.default_rng(0))
-    return track_melody(Sound.from_mono(samples / np.abs(samples).max(), RATE))
+    return Sound.from_mono(samples / np.abs(samples).max(), RATE)
 
 
 def near_and_nowhere(notes_s: Sequence[float], played_s: Sequence[float], found: Sequence[Aligned]) -> tuple[int, int]:

@@ -96,7 +96,7 @@ def align_finely(
         return None
     mismatch = _mismatch(ours, theirs, key)
     change = np.where(np.isnan(ours) & np.isnan(theirs), SHIFT_COST_IN_REST, SHIFT_COST)
-    shift = _steady_path(mismatch, change)
+    shift = steady_path(mismatch, change)
     frame = np.arange(frames)
     along = mismatch[frame, shift]
     pitches = np.stack([ours[:, 0], theirs[frame, shift]])
@@ -157,7 +157,7 @@ def _mismatch(ours: NDArray[np.float64], theirs: NDArray[np.float64], key: float
     return np.choose(rests, [distance, ONE_UNVOICED, 0.0])
 
 
-def _steady_path(costs: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.intp]:
+def steady_path(costs: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.intp]:
     """For each row of (N, S) a column, at most one beside the last, so that costs and changes together are least.
 
     Coming to a cell from the side costs what `change` (N, S) says there.

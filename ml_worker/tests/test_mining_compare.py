@@ -170,7 +170,7 @@ def test_align_is_what_both_methods_accept_one_after_the_other():
     assert [(round(one.a[0], 2), round(one.b[1], 2)) for one in by_name[ALIGN].found] == [
         (one["a"][0], one["b"][1]) for one in printed
     ]
-    assert by_name[ALIGN].seconds == pytest.approx(sum(one.seconds for one in by_name.values()) / 2)
+    assert by_name[ALIGN].seconds == pytest.approx(sum(one.seconds for one in by_name.values()) / 2, rel=0.05)
 
 
 def test_methods_are_chosen_by_the_beginnings_of_their_names():

@@ -45,7 +45,7 @@ def cheapest_plainly(costs: np.ndarray, change: np.ndarray) -> float:
 def test_the_path_is_the_cheapest_of_all_that_move_by_one_at_most(data):
     shape = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 4)))
     costs, change = (data.draw(arrays(np.float64, shape, elements=st.floats(0, 1))) for _ in range(2))
-    path = refine._steady_path(costs, change)
+    path = refine.steady_path(costs, change)
     assert (np.abs(np.diff(path)) <= 1).all()
     moved = np.flatnonzero(np.diff(path)) + 1
     cost = costs[np.arange(len(path)), path].sum() + change[moved, path[moved]].sum()
