@@ -19,7 +19,7 @@ from django.db import connection, transaction
 
 from chad_site.errors import NotAllowed
 from ml_worker.collecting.folders import FolderRead, FolderRecording
-from ml_worker.collecting.lists import Group, ListedRecording, ListRead, Problem, groups_of
+from ml_worker.collecting.lists import Group, ListedRecording, ListRead, groups_of
 from ml_worker.collecting.names import key_of
 from ml_worker.models import Job
 from recordings import candidates
@@ -35,10 +35,10 @@ class What(StrEnum):
 
     ORIGINAL = "original"
     COVER = "cover"
-    SEARCH = "to be searched for"
+    SEARCH = "without a video"
     HERE = "here already"
     REFUSED = "refused before"
-    TWICE = "named twice"
+    TWICE = "given twice"
     ELSEWHERE = "here in another song"
     SECOND_ORIGINAL = "second original"
 
@@ -93,6 +93,10 @@ class PlannedSong:
         """It is not here and nothing of it comes, but it could be searched for."""
         return self.song is None and not self.is_new(search) and bool(self.count(What.SEARCH))
 
+    def is_alone(self, search: bool) -> bool:
+        """It is new and has no cover, and none is searched for: there is nothing to mine."""
+        return self.is_new(search) and not self.count(What.COVER) and not (search and self.count(What.SEARCH))
+
 
 @dataclass
 class Plan:
@@ -101,23 +105,28 @@ class Plan:
     Attributes:
         problems: (place, sentence) of what cannot be used.
         search: songs of which the list names recordings without a video are searched for.
+        more_problems: how many more there are, that were not kept.
     """
 
     songs: list[PlannedSong]
     problems: list[tuple[str, str]]
     search: bool = False
+    more_problems: int = 0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self, most_problems: int | None = None) -> dict[str, Any]:
+        """In plain values; of the problems the first, at most so many, and how many there are."""
         counts = Counter(item.what for song in self.songs for item in song.items)
         return {
             "songs": {
                 "new": sum(song.is_new(self.search) for song in self.songs),
                 "known": sum(song.song is not None for song in self.songs),
                 "left_out": sum(song.is_left_out(self.search) for song in self.songs),
+                "alone": sum(song.is_alone(self.search) for song in self.songs),
             },
             "recordings": {what.value: counts[what] for what in What if counts[what]},
             "originals_guessed": sum(song.is_guessed and song.count(What.ORIGINAL) > 0 for song in self.songs),
-            "problems": [{"place": place, "sentence": sentence} for place, sentence in self.problems],
+            "problems": [{"place": place, "sentence": sentence} for place, sentence in self.problems[:most_problems]],
+            "problems_in_all": len(self.problems) + self.more_problems,
             "table": [_row_of(song, self.search) for song in self.songs],
         }
 
@@ -170,11 +179,8 @@ def plan_list(read: ListRead, *, propose: bool = False, search: bool = False, mo
     """What a list would bring in, of at most so many songs. Changes nothing."""
     known = Known()
     songs = [_plan_group(group, known, propose) for group in groups_of(read.rows, most)]
-    return Plan(_together(songs), [_told(problem) for problem in read.problems], search)
-
-
-def _told(problem: Problem) -> tuple[str, str]:
-    return f"line {problem.line}", problem.sentence
+    problems = [(problem.place, problem.sentence) for problem in read.problems]
+    return Plan(_together(songs), problems, search, read.more_problems)
 
 
 def _together(songs: Iterable[PlannedSong]) -> list[PlannedSong]:
@@ -261,16 +267,19 @@ OnSong = Callable[[int, PlannedSong], None]
 def bring_in(plan: Plan, terms: Terms, on_song: OnSong = lambda number, song: None) -> dict[str, int]:
     """Brings the plan in, song by song, and gives how many originals, covers and searches came of it.
 
-    A song comes with all its recordings or not at all. What cannot come after all is added to the plan's problems.
+    A song comes with all its recordings or not at all. What cannot come after all is added to the plan's problems, as
+    the first of them.
     `on_song` is told the number of each song, from 1, before it comes.
     """
     came: Counter[str] = Counter()
+    refused: list[tuple[str, str]] = []
     for number, planned in enumerate(plan.songs, start=1):
         on_song(number, planned)
         try:
             came += _bring_song(planned, terms)
         except (NotAllowed, ImportRefused) as problem:
-            plan.problems.append((planned.title, str(problem)))
+            refused.append((planned.title, str(problem)))
+    plan.problems[:0] = refused
     return dict(came)
 
 

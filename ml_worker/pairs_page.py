@@ -285,10 +285,11 @@ class ShownPair:
 
     @property
     def cover(self) -> str:
-        """Who plays it, and where it came from."""
+        """Who plays it, where it came from, and how long it is: covers of a song may share all but that."""
         cover = self.row.cover
         source = f"YouTube {cover.youtube_id}" if cover.youtube_id else SOURCE_WORDS[cover.source]
-        return f"{cover.artist}, {source}" if cover.artist else source
+        length = f"{clock(cover.duration_s)} long" if cover.duration_s else ""
+        return ", ".join(words for words in (cover.artist, source, length) if words)
 
 
 def to_look_at() -> QuerySet[MinedPair]:

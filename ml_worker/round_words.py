@@ -14,7 +14,7 @@ from ml_worker.models import Round, RoundStep
 
 # Options by their words; what is not named here is shown among the values as they are stored.
 MATERIAL_WORDS = {"hums": "hums alone", "covers": "covers alone", "both": "hums and covers"}
-INITIAL_WORDS = {"starter": "the starter checkpoint", "nothing": "nothing"}
+INITIAL_WORDS = {"starter": "the starter checkpoint", "in use": "what is in use", "nothing": "nothing"}
 BENCHMARK_WORDS = {"hums": "hums", "covers": "covers"}
 STATE_OF_COVERS = {"matched": "matched", "doubtful": "doubtful", "accepted": "accepted", "rejected": "rejected"}
 
@@ -22,9 +22,10 @@ STATE_OF_COVERS = {"matched": "matched", "doubtful": "doubtful", "accepted": "ac
 def shown(round: Round) -> dict[str, Any]:
     """A round as the page shows it: with sentences, times and the stored values of each step."""
     told = rounds_page.described(round)
-    steps = [step | {"sentences": sentences(step), "took": duration(step["duration_s"])} for step in told["steps"]]
+    steps = [step | {"sentences": sentences(step), "took": time_in_words(step)} for step in told["steps"]]
     steps = [step | {"stored": as_stored(step)} for step in steps]
-    return told | {"steps": steps, "options_words": options_in_words(round), "took": whole_duration(round)}
+    took = duration(told["duration_s"]) if round.finished_at else ""
+    return told | {"steps": steps, "options_words": options_in_words(round), "took": took}
 
 
 def as_stored(step: dict[str, Any]) -> str:
@@ -37,6 +38,8 @@ def duration(seconds: float | None) -> str:
     """ "8.4 s", "3 min 20 s", "2 h 5 min", "3 days"; "" of what has not begun."""
     if seconds is None:
         return ""
+    if seconds < 0.1:
+        return "under 0.1 s"
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -46,8 +49,15 @@ def duration(seconds: float | None) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} days"
 
 
-def whole_duration(round: Round) -> str:
-    return duration(rounds_page.duration_of(round.created_at, round.finished_at)) if round.finished_at else ""
+def time_in_words(step: dict[str, Any]) -> str:
+    """How long a machine was at it, how long people had it, and what cannot be known; "" before it began."""
+    words = [duration(step["duration_s"])]
+    if step["with_people_s"]:
+        words.append(f"{duration(step['with_people_s'])} with people")
+    if step["attempts"] > 1:
+        cut_off = f", {step['cut_off']} of them cut off and not counted" if step["cut_off"] else ""
+        words.append(f"{step['attempts']} attempts{cut_off}")
+    return "; ".join(words) if words[0] else ""
 
 
 def options_in_words(round: Round) -> str:
@@ -92,7 +102,11 @@ def of_train(out: dict[str, Any]) -> Iterable[str]:
 def of_calibrate(out: dict[str, Any]) -> Iterable[str]:
     for kind, of_kind in out.get("kinds", {}).items():
         beside = f"beside {of_kind['incumbent']}" if of_kind.get("incumbent") else "with none in use"
-        yield f"The {kind} network, {beside}: {of_kind['decision']['words']}"
+        decision = of_kind["decision"]
+        verdict = "goes on to the covers" if decision["promote"] else "goes no further"
+        # Of its precision nothing is known yet.
+        why = " ".join(gate["sentence"] for gate in decision["gates"] if gate["name"] != "precision")
+        yield f"The {kind} network, {beside}, {verdict}. {why}".strip()
 
 
 def of_mine(out: dict[str, Any]) -> Iterable[str]:
@@ -104,10 +118,9 @@ def of_mine(out: dict[str, Any]) -> Iterable[str]:
 def of_double_check(out: dict[str, Any]) -> Iterable[str]:
     if "asked" not in out:
         return
-    yield (
-        f"People were asked about {out['asked']:,} {plural(out['asked'], 'finding')}; {out['left']:,} "
-        f"{plural(out['left'], 'was', 'were')} left. {out.get('went_on', '')}"
-    ).strip()
+    asked, left = out["asked"], out["left"]
+    rest = f"{left:,} {plural(left, 'was', 'were')} left" if left else "all were judged"
+    yield f"People were asked about {asked:,} {plural(asked, 'finding')}; {rest}. {out.get('went_on', '')}".strip()
 
 
 def of_evaluate(out: dict[str, Any]) -> Iterable[str]:
@@ -135,14 +148,17 @@ def signed(number: float) -> str:
 
 def found_in_words(mined: dict[str, Any]) -> str:
     """How much was found in covers, and how much of it is right."""
+    if not mined["sure"]:
+        return "There is no finding of which the machine is sure."
     right, judged = mined["precision"]["right"], mined["precision"]["judged"]
-    words = f"{mined['sure']:,} sure {plural(mined['sure'], 'finding')} of {duration(mined['seconds'])}"
-    return f"{words}; of those that people judged, {right:,} of {judged:,} were right."
+    words = f"{mined['sure']:,} sure {plural(mined['sure'], 'finding')}, {duration(mined['seconds'])} of sound"
+    return f"{words}; people judged {judged:,} of them, {right:,} as right."
 
 
 def of_decide(out: dict[str, Any]) -> Iterable[str]:
+    """The verdict alone: its reasons are the round's decision, which stands above the steps."""
     for decision in out.get("decisions", {}).values():
-        yield decision["words"]
+        yield f"{decision['checkpoint']} is {'promoted' if decision['promote'] else 'refused'}."
 
 
 SENTENCES: dict[str, Callable[[dict[str, Any]], Iterable[str]]] = {

@@ -5,6 +5,7 @@ What a round does is in work/round.py; nothing here needs torch.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,20 @@ from django.utils import timezone
 from annotation.models import ReviewItem
 from chad_site.errors import NotAllowed
 from ml_worker.models import Job, Round, RoundStep
-from recordings.models import CoverFragment, Humming
+from recordings.models import CoverFragment, Humming, StateChange
 from recordings.models.songs import Split
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 BY_HAND = "Started by hand."
+# How a round that is not under way came to that.
+ENDING = {
+    Round.State.PROMOTED: "was promoted",
+    Round.State.REFUSED: "was refused",
+    Round.State.STOPPED: "was stopped",
+    Round.State.FAILED: "failed",
+}
 # So much newly accepted material is worth a round when the time for one has come.
 LEAST_NEW = 10
 
@@ -48,7 +56,7 @@ def stop(round: Round, person: AbstractBaseUser | None = None) -> None:
     with transaction.atomic():
         row = Round.objects.select_for_update(of=("self",)).get(pk=round.pk)
         if row.state != Round.State.OPEN:
-            raise NotAllowed(f"Round {row.number} is {row.state}; only a round that is under way can be stopped.")
+            raise NotAllowed(f"Round {row.number} {ENDING[row.state]}; only one that is under way can be stopped.")
         row.stop_asked_at, row.stop_asked_by = timezone.now(), person
         row.save(update_fields=["stop_asked_at", "stop_asked_by"])
         Job.objects.waiting().filter(kind=Job.Kind.ROUND, subject=str(row.pk)).delete()
@@ -75,8 +83,8 @@ def go_on(round: Round, person: AbstractBaseUser | None = None) -> None:
             step.inputs = step.inputs | {"waits_no_longer": f"{person or 'An admin'} went on without the rest."}
             step.save(update_fields=["inputs"])
         else:
-            what = "at work already" if row.state == Round.State.OPEN else row.state
-            raise NotAllowed(f"Round {row.number} is {what}; there is nothing to go on with.")
+            what = "is at work already" if row.state == Round.State.OPEN else ENDING[row.state]
+            raise NotAllowed(f"Round {row.number} {what}; there is nothing to go on with.")
         Job.ask(Job.Kind.ROUND, row.pk)
     round.refresh_from_db()
 
@@ -153,18 +161,78 @@ def fail(round: Round, sentence: str) -> None:
             row.interrupt(Round.State.FAILED, sentence)
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """What the schedule goes by when no round is under way.
+
+    The rule. A round that was decided, whether promoted or refused, has had its answer on what it trained on: only
+    what was accepted after that counts, or a refused one would be begun anew at once with the same material. One that
+    was stopped or failed has had no answer, so the count goes on as if it had not been; but what ended it may end the
+    next one as well, so after it the schedule begins none for ROUND_AFTER_DAYS, however much there is. A person may
+    begin one, or take the interrupted one up, at any time.
+
+    Attributes:
+        counted: the latest round that has had its answer, or is under way; None before the first.
+        counts_from: when it took stock of its material; what was accepted since then counts, and all before the first.
+        interrupted: the latest round, if it was stopped or failed.
+        rests_from: from when the days are counted: the latest round's beginning, or its interruption; None before the
+            first round.
+    """
+
+    counted: Round | None
+    counts_from: datetime | None
+    interrupted: Round | None
+    rests_from: datetime | None
+
+    @classmethod
+    def now(cls) -> Schedule:
+        latest = Round.objects.first()
+        if latest is None:
+            return cls(None, None, None, None)
+        if latest.state not in Round.INTERRUPTED:
+            return cls(latest, took_stock_at(latest), None, latest.created_at)
+        counted = Round.objects.exclude(state__in=Round.INTERRUPTED).first()
+        return cls(counted, took_stock_at(counted) if counted else None, latest, interrupted_at(latest))
+
+    def new(self, most: int | None = None) -> int:
+        """How much there is that counts, up to `most`."""
+        return new_material(self.counts_from, most)
+
+    @property
+    def rests_until(self) -> datetime | None:
+        """When days are reason enough, with LEAST_NEW; None before the first round."""
+        return self.rests_from + timedelta(days=settings.ROUND_AFTER_DAYS) if self.rests_from else None
+
+
+def took_stock_at(round: Round) -> datetime:
+    """When a round last looked at what there is to train on: training that is taken up again looks anew."""
+    looks = round.steps.filter(name__in=(RoundStep.Name.COLLECT, RoundStep.Name.TRAIN)).values("pk")
+    begun = StateChange.objects.filter(
+        subject=RoundStep._meta.model_name, subject_id__in=looks, after=RoundStep.State.RUNNING
+    ).last()
+    return begun.at if begun else round.created_at
+
+
+def interrupted_at(round: Round) -> datetime:
+    """When a stopped or failed round was interrupted last."""
+    change = round.history.filter(after=round.state).last()
+    return change.at if change else round.created_at
+
+
 def due() -> str:
-    """Why a round is due; "" where none is."""
+    """Why a round is due, by the rule of `Schedule`; "" where none is."""
     if not settings.ROUNDS_SCHEDULED:
         return ""
-    latest = Round.objects.first()
-    new = new_material(latest.created_at if latest else None, most=settings.ROUND_AFTER_NEW)
-    since = f"since round {latest.number}" if latest else "and no round yet"
-    if new >= settings.ROUND_AFTER_NEW:
+    now = Schedule.now()
+    new = now.new(most=settings.ROUND_AFTER_NEW)
+    since = f"since round {now.counted.number}" if now.counted else "and no round yet"
+    if new >= settings.ROUND_AFTER_NEW and not now.interrupted:
         return f"{new} or more newly accepted hums and cover fragments {since}."
-    age = timezone.now() - latest.created_at if latest else timedelta(0)
-    if latest and age >= timedelta(days=settings.ROUND_AFTER_DAYS) and new >= LEAST_NEW:
-        return f"{age.days} days {since}, and {new} newly accepted hums and cover fragments."
+    if now.rests_until and timezone.now() >= now.rests_until and new >= LEAST_NEW:
+        days = (timezone.now() - now.rests_from).days
+        if now.interrupted:
+            since = f"since round {now.interrupted.number} {ENDING[now.interrupted.state]}"
+        return f"{days} days {since}, and {new} newly accepted hums and cover fragments."
     return ""
 
 

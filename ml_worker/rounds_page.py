@@ -5,16 +5,22 @@ Pure reading: everything told here stands in rows, where the steps of the rounds
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from ml_worker import rounds
+from ml_worker.chain import plural
 from ml_worker.models import Checkpoint, Round, RoundStep
+from recordings.models import StateChange
 
 # The columns of the poster's table: the hit rates that it gives, for queries by humming and by singing.
 TOPS = ("top100", "top10", "top5", "top3")
@@ -28,8 +34,9 @@ MODELS = ("short", "long", "fused")
 def as_shown() -> dict[str, Any]:
     """Everything of the page, in plain values."""
     every = list(Round.objects.select_related("asked_by").prefetch_related("steps"))
+    times = times_of(step for one in every for step in one.steps.all())
     return {
-        "rounds": [described(one) for one in every],
+        "rounds": [described(one, times) for one in every],
         "figures": [figures for one in reversed(every) if (figures := figures_of(one))],
         "poster": posters_table(),
         "schedule": schedule(),
@@ -39,9 +46,49 @@ def as_shown() -> dict[str, Any]:
 # --- one round
 
 
-def described(round: Round) -> dict[str, Any]:
-    """A round with its steps."""
+@dataclass
+class Times:
+    """How long a step took, seconds.
+
+    Attributes:
+        worked_s: a machine was at it; not the time in which it was stopped, or waited for people or a worker.
+        with_people_s: it waited for people.
+        cut_off: attempts whose worker was lost. Nobody knows when, so they are not counted in `worked_s`.
+    """
+
+    worked_s: float = 0.0
+    with_people_s: float = 0.0
+    cut_off: int = 0
+
+
+def times_of(steps: Iterable[RoundStep]) -> dict[UUID, Times]:
+    """Of each step that has begun, as its changes of state tell; of what is under way up to now."""
+    changes: dict[UUID, list[tuple[str, datetime]]] = {}
+    rows = StateChange.objects.filter(
+        subject=RoundStep._meta.model_name, subject_id__in=[step.pk for step in steps]
+    ).values_list("subject_id", "after", "at")
+    for step, state, at in rows:
+        changes.setdefault(step, []).append((state, at))
+    return {step: times_in(of_it) for step, of_it in changes.items()}
+
+
+def times_in(changes: list[tuple[str, datetime]]) -> Times:
+    """Of one step: (state, since when), in order."""
+    times, running = Times(), RoundStep.State.RUNNING
+    for (state, since), (following, until) in pairwise([*changes, ("", timezone.now())]):
+        if state == running and following == running:
+            times.cut_off += 1
+        elif state == running:
+            times.worked_s += (until - since).total_seconds()
+        elif state == RoundStep.State.PEOPLE:
+            times.with_people_s += (until - since).total_seconds()
+    return times
+
+
+def described(round: Round, times: dict[UUID, Times] | None = None) -> dict[str, Any]:
+    """A round with its steps; `times`: of its steps, where they are known already."""
     steps = list(round.steps.all())
+    times = times_of(steps) if times is None else times
     asks = any(step.state == RoundStep.State.PEOPLE for step in steps)
     return {
         "id": str(round.pk),
@@ -59,12 +106,15 @@ def described(round: Round) -> dict[str, Any]:
         "is_stopping": round.state == Round.State.OPEN and round.stop_asked_at is not None,
         "can_stop": round.state == Round.State.OPEN and round.stop_asked_at is None,
         "can_go_on": round.state in Round.INTERRUPTED or asks,
-        "steps": [described_step(step) for step in steps],
+        "duration_s": round_s(sum(times[step.pk].worked_s for step in steps if step.pk in times)),
+        "steps": [described_step(step, times.get(step.pk, Times())) for step in steps],
         "figures": figures_of(round),
     }
 
 
-def described_step(step: RoundStep) -> dict[str, Any]:
+def described_step(step: RoundStep, times: Times) -> dict[str, Any]:
+    """A step; its times are None before it began."""
+    has_begun = step.started_at is not None or times != Times()
     return {
         "name": step.name,
         "title": step.get_name_display(),
@@ -76,7 +126,9 @@ def described_step(step: RoundStep) -> dict[str, Any]:
         "attempts": step.attempts,
         "started_at": step.started_at,
         "finished_at": step.finished_at,
-        "duration_s": duration_of(step.started_at, step.finished_at),
+        "duration_s": round_s(times.worked_s) if has_begun else None,
+        "with_people_s": round_s(times.with_people_s) if has_begun else None,
+        "cut_off": times.cut_off,
     }
 
 
@@ -86,11 +138,6 @@ def shortened(outputs: dict[str, Any]) -> dict[str, Any]:
         name: len(value) if name in ("songs", "mined") and isinstance(value, list) else value
         for name, value in outputs.items()
     }
-
-
-def duration_of(start: datetime | None, end: datetime | None) -> float | None:
-    """Seconds, up to now where there is no end yet; None of what has not begun."""
-    return round_s(((end or timezone.now()) - start).total_seconds()) if start else None
 
 
 def round_s(seconds: float) -> float:
@@ -111,7 +158,7 @@ def in_words(round: Round) -> str:
         step = round.next_step
         what = f"{step.get_name_display()}. {step.reason}".strip() if step else "its end."
         return f"Round {round.number} is under way: {what}"
-    return f"Round {round.number} was {round.state}. {round.decision or failure_of(round)}"
+    return f"Round {round.number} {rounds.ENDING[round.state]}. {round.decision or failure_of(round)}"
 
 
 def figures_of(round: Round) -> dict[str, Any]:
@@ -119,13 +166,15 @@ def figures_of(round: Round) -> dict[str, Any]:
 
     hit_rates: {kind: {benchmark: {"top1": ..., "mrr": ...}}}, those of `unseen` told apart; precision: of what people
     judged, with how many; precision_by_truth: of songs trained on and never seen, where the truth is known; sure,
-    doubtful, seconds: the yield; self_made_share: of the labels trained on.
+    doubtful, seconds: the yield, None of a round that did not mine; self_made_share: of the labels trained on.
     """
-    evaluated = next((step.outputs for step in round.steps.all() if step.name == RoundStep.Name.EVALUATE), {})
+    steps = {step.name: step for step in round.steps.all()}
+    evaluated = steps[RoundStep.Name.EVALUATE].outputs
     if "kinds" not in evaluated:
         return {}
     kinds, mined = evaluated["kinds"], evaluated["mined"]
     right, judged = mined["precision"]["right"], mined["precision"]["judged"]
+    has_mined = steps[RoundStep.Name.MINE].state != RoundStep.State.SKIPPED
     return {
         "number": round.number,
         "state": round.state,
@@ -137,9 +186,7 @@ def figures_of(round: Round) -> dict[str, Any]:
         "precision": right / judged if judged else None,
         "judged": judged,
         "precision_by_truth": {split: of["precision"] for split, of in mined["truth"].items()},
-        "sure": mined["sure"],
-        "doubtful": mined["doubtful"],
-        "seconds": mined["seconds"],
+        **{name: mined[name] if has_mined else None for name in ("sure", "doubtful", "seconds")},
         "self_made_share": {kind: of["material"].get("self_made_of_pairs") for kind, of in kinds.items()},
     }
 
@@ -158,17 +205,30 @@ def differences_in(looks: dict[str, Any]) -> dict[str, Any]:
 
 def schedule() -> dict[str, Any]:
     """When the next round begins by itself, in words."""
-    latest = Round.objects.first()
-    new = rounds.new_material(latest.created_at if latest else None, most=10 * settings.ROUND_AFTER_NEW)
+    now = rounds.Schedule.now()
+    new = now.new(most=10 * settings.ROUND_AFTER_NEW)
+    return {"is_on": settings.ROUNDS_SCHEDULED, "new": new, "words": schedule_in_words(now, new)}
+
+
+def schedule_in_words(now: rounds.Schedule, new: int) -> str:
     if not settings.ROUNDS_SCHEDULED:
-        words = "Rounds begin by hand alone; CHAD_ROUNDS_SCHEDULED turns the schedule on."
-    else:
-        words = (
-            f"A round begins by itself after {settings.ROUND_AFTER_NEW} newly accepted hums and cover fragments of "
-            f"training songs, or after {settings.ROUND_AFTER_DAYS} days with at least {rounds.LEAST_NEW} of them. "
-            f"There are {new} now."
+        return "Rounds begin by hand alone; CHAD_ROUNDS_SCHEDULED turns the schedule on."
+    since = f", since round {now.counted.number} trained" if now.counted else ""
+    there_are = f"There {plural(new, 'is', 'are')} {new:,} now{since}."
+    if now.interrupted and now.rests_until:
+        return (
+            f"As round {now.interrupted.number} {rounds.ENDING[now.interrupted.state]}, none begins by itself before "
+            f"{in_days(now.rests_until)}, and then with at least {rounds.LEAST_NEW} newly accepted hums and cover "
+            f"fragments of training songs. {there_are} By hand one may begin at any time."
         )
-    return {"is_on": settings.ROUNDS_SCHEDULED, "new": new, "words": words}
+    return (
+        f"A round begins by itself after {settings.ROUND_AFTER_NEW} newly accepted hums and cover fragments of "
+        f"training songs, or after {settings.ROUND_AFTER_DAYS} days with at least {rounds.LEAST_NEW}. {there_are}"
+    )
+
+
+def in_days(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "j F Y")
 
 
 # --- the poster's table

@@ -55,7 +55,7 @@ def read_folder(root: Path) -> FolderRead:
     """The recordings of a folder, songs and files by name; originals first in their songs.
 
     Raises:
-        UnreadableList: the folder is not there or cannot be read.
+        UnreadableList: the folder is not there, cannot be read, or holds nothing.
     """
     found = FolderRead([], [])
     try:
@@ -71,6 +71,8 @@ def read_folder(root: Path) -> FolderRead:
             found.problems.append(_problem(song.name, why))
         else:
             _read_song(song, base, found)
+    if not found.rows and not found.problems:
+        raise UnreadableList(f"The folder {root} is empty. It holds a folder for each song, and that its files.")
     return found
 
 
@@ -87,6 +89,8 @@ def _read_song(song: Path, base: Path, found: FolderRead) -> None:
             found.problems.append(_problem(f"{song.name}/{file.name}", why))
         else:
             files.append(file)
+    if not files:
+        found.problems.append(_problem(song.name, "The folder holds no file of audio, so no song comes of it."))
     original = next((file for file in files if file.stem.casefold() == ORIGINAL), files[0] if files else None)
     artist, title = names_of(song.name)
     for file in sorted(files, key=lambda file: (file != original, file.name)):
@@ -131,7 +135,9 @@ def _resolved(path: Path) -> Path:
 
 def _why_no_audio(path: Path) -> str:
     if path.is_dir():
-        return "It is a folder within a song's folder; versions are files."
+        return "It is a folder within a song's folder; versions are files: song/version.ext."
+    if not path.suffix:
+        return "Its name has no ending, such as .wav or .mp3, so it is not taken for audio."
     if path.suffix.casefold() not in ENDINGS:
-        return f"Its ending {path.suffix or '(none)'} is of no audio that is read here."
-    return "It is empty." if path.stat().st_size == 0 else ""
+        return f"Files that end in {path.suffix} are no audio that is read here."
+    return "The file is empty." if path.stat().st_size == 0 else ""

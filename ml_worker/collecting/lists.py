@@ -15,6 +15,7 @@ size is bounded, a line that cannot be read is told with its number, and the oth
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -34,13 +35,23 @@ MAX_LINE_BYTES = 16_000_000
 MAX_DOCUMENT_BYTES = 200_000_000
 # Discogs-VI-YT has half a million versions.
 MAX_ROWS = 1_000_000
-# As long as the database keeps them.
-MAX_LETTERS = 300
-# Lines that are looked at to tell a format.
-LOOKED_AT = 20
+# Lines that cannot be used are kept with their reasons up to so many, and counted beyond: where there are more, the
+# list is of another format than it is taken for.
+MAX_PROBLEMS = 10_000
+# As long as the database keeps them; and as a place in a list is told.
+MAX_LETTERS, MAX_LETTERS_OF_A_PLACE = 300, 40
+# Lines that are looked at to tell a format, and bytes to tell text from what is none.
+LOOKED_AT, LOOKED_AT_BYTES = 20, 8192
 UNKNOWN_ARTIST = "unknown artist"
 
 BOM = b"\xef\xbb\xbf"
+# How files begin that are no text, or not text as it is read here.
+PACKED = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!\x1a", b"\xd0\xcf\x11\xe0")
+UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# What people and programs write into the cell of a video that there is not.
+NO_VIDEO = ("null", "none", "nan", "n/a", "na", "-", "–", "—", "?")
+# What they write for yes and no; anything else says neither.
+YES, NO = ("1", "true", "yes", "y", "x", "original"), ("0", "false", "no", "n", "cover")
 
 
 class UnreadableList(ValueError):
@@ -74,18 +85,27 @@ class ListedRecording:
 
 @dataclass(frozen=True)
 class Problem:
-    """A line that cannot be used, and why."""
+    """A line that cannot be used, and why; `group` names the entry of a list that is one JSON."""
 
     line: int
     sentence: str
+    group: str = ""
+
+    @property
+    def place(self) -> str:
+        return f"group {self.group}" if self.group else f"line {self.line}"
 
 
 @dataclass
 class ListRead:
-    """What came of reading a list: rows in its order, and the lines that cannot be used."""
+    """What came of reading a list: rows in its order, and the lines that cannot be used.
+
+    `more_problems` counts those that are not kept, as there are too many.
+    """
 
     rows: list[ListedRecording] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    more_problems: int = 0
 
 
 class _Unusable(ValueError):
@@ -105,36 +125,67 @@ def read(file: BinaryIO, format: str = "auto", *, name: str = "", most: int = MA
         most: rows that are read; what comes after is left.
 
     Raises:
-        UnreadableList: the format is unknown, or the file as a whole cannot be read.
+        UnreadableList: the format is unknown, the file as a whole cannot be read, or it names no recording.
     """
+    head = file.read(MAX_LINE_BYTES + 1)
+    refuse_no_text(head)
     if format == "auto":
-        format, file = guessed(file, name)
+        format = guessed(head, name)
     if format not in FORMATS:
         raise UnreadableList(f"There is no format “{format}”. Take one of: auto, {', '.join(FORMATS)}.")
     found = ListRead()
-    for row in FORMATS[format](file):
-        if isinstance(row, Problem):
-            found.problems.append(row)
-        elif len(found.rows) < most:
+    for row in FORMATS[format](_Rejoined(head, file)):
+        if not isinstance(row, Problem):
+            if len(found.rows) == most:
+                break
             found.rows.append(row)
+        elif len(found.problems) < MAX_PROBLEMS:
+            found.problems.append(row)
         else:
-            break
+            found.more_problems += 1
+    if not found.rows and not found.problems:
+        raise UnreadableList("The list names no recording. Was it cut off?")
     return found
 
 
-def guessed(file: BinaryIO, name: str = "") -> tuple[str, BinaryIO]:
-    """(the format by the file's first lines, the file from its start again)."""
-    head = file.read(MAX_LINE_BYTES + 1)
-    whole = _Rejoined(head, file)
+def refuse_no_text(head: bytes) -> None:
+    """Raises UnreadableList for the start of a file that is no text in UTF-8, and says what it seems to be."""
+    if head.startswith(PACKED):
+        raise UnreadableList("The list is packed, or a workbook. Unpack it, or save its sheet as CSV in UTF-8.")
+    if head.startswith(UTF_16):
+        raise UnreadableList("The list is text in UTF-16. Save it as UTF-8.")
+    if b"\0" in head[:LOOKED_AT_BYTES] and not _is_utf8(head[:LOOKED_AT_BYTES]):
+        raise UnreadableList("The list is no text. Lists are CSV, JSON, or lines with tabs between, in UTF-8.")
+    if b"\r" in head and b"\n" not in head:
+        raise UnreadableList("The lines of the list end with CR alone, as on old Macs. Save it with other line ends.")
+
+
+def _is_utf8(start: bytes) -> bool:
+    """Whether bytes are the start of text in UTF-8; the last letter may be cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def guessed(head: bytes, name: str = "") -> str:
+    """The format of a list, by its first lines."""
     first = [line for line in head.removeprefix(BOM).decode("utf-8", "replace").splitlines() if line.strip()]
     first = first[:LOOKED_AT]
     if not first:
         raise UnreadableList("The list is empty.")
-    if first[0].lstrip().startswith("{"):
-        return _which_json(first[0], head, name), whole
-    if any(_looks_like_shs100k(line) for line in first):
-        return "shs100k", whole
-    return "csv", whole
+    start = first[0].lstrip().casefold()
+    if start.startswith(("<!doctype", "<html", "<?xml")):
+        raise UnreadableList("The list is a web page. Fetch the file itself; some sites want you to sign in first.")
+    if start.startswith("["):
+        raise UnreadableList(
+            "The list is JSON, but neither Da-TACOS nor Discogs-VI. Make it a table (CSV) with the columns title and "
+            "artist."
+        )
+    if start.startswith("{"):
+        return _which_json(first[0], head, name)
+    return "shs100k" if any(_looks_like_shs100k(line) for line in first) else "csv"
 
 
 def _which_json(first: str, head: bytes, name: str) -> str:
@@ -192,7 +243,7 @@ def lines_of(file: BinaryIO) -> Iterator[tuple[int, str] | Problem]:
         try:
             text = line.decode("utf-8").strip("\r\n")
         except UnicodeDecodeError:
-            yield Problem(number, "The line is no UTF-8 text.")
+            yield Problem(number, "The line is no text in UTF-8. Save the list as UTF-8.")
             continue
         if text.strip():
             yield number, text
@@ -230,11 +281,16 @@ def _title(value: Any) -> str:
 
 
 def _video(value: Any) -> str:
-    """The video's id; "" of an empty cell."""
+    """The video's id; "" of a cell that is empty or says that there is none."""
     text = _text(value, "video")
+    if text.casefold() in ("", *NO_VIDEO):
+        return ""
     found = video_id_of(text)
-    if text and not found:
-        raise _Unusable(f"“{text[:60]}” is neither a YouTube id nor the address of a YouTube video.")
+    if not found:
+        raise _Unusable(
+            f"“{text[:60]}” is neither a YouTube id nor the address of a YouTube video. Leave it empty where there is "
+            "none."
+        )
     return found
 
 
@@ -247,7 +303,7 @@ def _year(value: Any) -> int | None:
 def _is_yes(value: str) -> bool | None:
     """Yes or no; None where nothing is said."""
     answer = value.strip().casefold()
-    return None if not answer else answer in ("1", "true", "yes", "y", "x", "original")
+    return answer in YES if answer in (*YES, *NO) else None
 
 
 # ---------------------------------------------------------------- formats
@@ -305,7 +361,9 @@ def _mapping(values: Any) -> dict[str, Any]:
     return values[0]
 
 
-def _rows(line: int, values: list[Any], row_of: Callable[[dict[str, Any]], ListedRecording]) -> Iterator[Row]:
+def _rows(
+    line: int, values: list[Any], row_of: Callable[[dict[str, Any]], ListedRecording], group: str = ""
+) -> Iterator[Row]:
     """A row for each value, and a Problem for one that cannot be used."""
     for value in values:
         try:
@@ -313,7 +371,7 @@ def _rows(line: int, values: list[Any], row_of: Callable[[dict[str, Any]], Liste
                 raise _Unusable("A version is no object.")
             yield row_of(value)
         except _Unusable as problem:
-            yield Problem(line, str(problem))
+            yield Problem(line, str(problem), group)
 
 
 def _json(text: str) -> Any:
@@ -330,22 +388,23 @@ def _document(file: BinaryIO) -> dict[str, Any]:
     try:
         found = json.loads(data.removeprefix(BOM))
     except (ValueError, RecursionError) as problem:
-        raise UnreadableList("The list is no JSON. Was it cut off?") from problem
+        raise UnreadableList("The list is no JSON. Was it cut off? Fetch it again.") from problem
     if not isinstance(found, dict):
-        raise UnreadableList("The list is no JSON object of groups.")
+        raise UnreadableList("The list is no JSON object of groups, as Da-TACOS and Discogs-VI are.")
     return found
 
 
 def groups_as_json(file: BinaryIO) -> Iterator[Row]:
     """Rows of a list that is one JSON: the metadata of Da-TACOS, or the light form of Discogs-VI-YT."""
     for number, (group, versions) in enumerate(_document(file).items(), start=1):
+        name = tidy(group)[:MAX_LETTERS_OF_A_PLACE]
         if isinstance(versions, list):
-            yield from _rows(number, versions, lambda version, at=(number, group): _light_version(*at, version))
+            yield from _rows(number, versions, lambda version, at=(number, group): _light_version(*at, version), name)
         elif isinstance(versions, dict):
             values = list(versions.values())
-            yield from _rows(number, values, lambda version, at=(number, group): _performance(*at, version))
+            yield from _rows(number, values, lambda version, at=(number, group): _performance(*at, version), name)
         else:
-            yield Problem(number, f"The group {group[:40]} has no versions.")
+            yield Problem(number, "It holds no versions, as the groups of Da-TACOS and Discogs-VI do.", name)
 
 
 def _light_version(number: int, group: str, version: dict[str, Any]) -> ListedRecording:
@@ -372,7 +431,9 @@ COLUMNS = {
     "work_title": ("work_title", "original_title"),
     "work_artist": ("work_artist", "original_artist"),
 }
-DELIMITERS = "\t;,|"
+DELIMITERS = {"\t": "a tab", ";": "a semicolon", ",": "a comma", "|": "a bar"}
+# Letters of a header that are shown where it names too little.
+HEADER_SHOWN = 80
 
 
 def table(file: BinaryIO) -> Iterator[Row]:
@@ -393,14 +454,15 @@ def table(file: BinaryIO) -> Iterator[Row]:
     missing = [what for what in ("title", "artist") if places[what] is None]
     if missing:
         raise UnreadableList(
-            f"The header names no {' and no '.join(missing)}. A table needs the columns title and artist, and may have "
-            "group, youtube_id (or url), year and original."
+            f"The first line names no {' and no '.join(missing)}: “{tidy(first[1])[:HEADER_SHOWN]}”. A table begins "
+            "with a header, with a comma, semicolon, tab or bar between the names of its columns: title and artist, "
+            "and where it has them group, youtube_id (or url), year and original."
         )
 
     def read_line(number: int, text: str) -> Iterator[Row]:
         cells = _cells(text, delimiter)
         if len(cells) != len(header):
-            raise _Unusable(f"The line has {len(cells)} cells; the header has {len(header)}.")
+            raise _Unusable(_odd_number(len(cells), len(header), DELIMITERS[delimiter]))
         said = {what: "" if place is None else cells[place] for what, place in places.items()}
         title, work_title = _title(said["title"]), _text(said["work_title"], "title")
         yield ListedRecording(
@@ -413,12 +475,18 @@ def table(file: BinaryIO) -> Iterator[Row]:
     return _each(lines, read_line)
 
 
+def _odd_number(cells: int, columns: int, between: str) -> str:
+    number = "1 cell" if cells == 1 else f"{cells} cells"
+    quotes = f" A cell that holds {between} itself stands in quotes." if cells > columns else ""
+    return f"With {between} between, the line has {number}; the header has {columns}.{quotes}"
+
+
 def _cells(line: str, delimiter: str) -> list[str]:
     """The cells of one line; a quoted cell may not go on in the next."""
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True))
     except csv.Error as problem:
-        raise _Unusable("The quotes of the line do not match.") from problem
+        raise _Unusable("The quotes of the line do not match; no cell may go on in the next line.") from problem
 
 
 FORMATS: dict[str, Callable[[BinaryIO], Iterator[Row]]] = {
@@ -440,7 +508,7 @@ class Group:
     Attributes:
         title, artist: the song's.
         original: said by the list, else the earliest, else the first.
-        is_guessed: whether the list did not say which one is the original.
+        is_guessed: whether the list did not say which one is the original, or said so of several.
     """
 
     title: str
@@ -478,6 +546,6 @@ def group_of(rows: list[ListedRecording]) -> Group:
         title=named.work_title or named.title,
         artist=named.work_artist or named.artist or UNKNOWN_ARTIST,
         original=original,
-        is_guessed=original is not None and not said,
+        is_guessed=original is not None and len(said) != 1,
         covers=tuple(row for row in rows if row is not original),
     )

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ml_worker.mining.refine import FRAME_S
 from ml_worker.models import MinedPair, Round, RoundStep
 from ml_worker.work.pairs import Picture
-from recordings.models import CoverFragment, Fragment, Recording
+from recordings.models import CoverFragment, Fragment, Recording, StateChange
 from recordings.storage import put
 from recordings.tests import factories
 
@@ -101,7 +101,11 @@ def evaluation(top1: float = 0.6, before: float | None = None) -> dict[str, Any]
     return {"kinds": kinds, "mined": mined | {"truth": truth}}
 
 
-DECISION = {"promote": True, "gates": [], "words": "short-new: Promoted: nothing fell.", "checkpoint": "short-new"}
+GATES = [
+    {"name": "hums", "sentence": "On hums nothing fell."},
+    {"name": "precision", "sentence": "People judged 0 of its findings."},
+]
+DECISION = {"promote": True, "gates": GATES, "words": "short-new: Promoted: nothing fell.", "checkpoint": "short-new"}
 OUTPUTS = {
     RoundStep.Name.COLLECT: {
         "hums": 12, "songs_with_hums": 4, "new": 3, "cover_fragments": {"matched": 7}, "songs": {"train": 6, "test": 1},
@@ -124,6 +128,9 @@ def make_round(state: str = Round.State.PROMOTED, *, top1: float = 0.6, before: 
         step.inputs, step.started_at = {"job": "a job"}, began + timedelta(minutes=step.place)
         step.finished_at = step.started_at + timedelta(seconds=50)
         step.save()
+        for after, at in (("running", step.started_at), ("done", step.finished_at)):
+            change = StateChange.objects.create(subject="roundstep", subject_id=step.pk, after=after, why="Made up.")
+            StateChange.objects.filter(pk=change.pk).update(at=at)
     words = {"promoted": DECISION["words"], "refused": "short-new: Refused: it fell."}
     made.end(state, words[state])
     return made

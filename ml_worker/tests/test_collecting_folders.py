@@ -102,4 +102,12 @@ def test_names_that_are_no_text_are_told_without_what_is_none(root: Path):
 def test_a_song_without_audio_gives_no_rows(root: Path):
     put(root, "Song/notes.txt")
     found = read_folder(root)
-    assert (found.rows, [problem.place for problem in found.problems]) == ([], ["Song/notes.txt"])
+    assert (found.rows, [problem.place for problem in found.problems]) == ([], ["Song/notes.txt", "Song"])
+    assert "no file of audio" in found.problems[-1].sentence
+
+
+def test_an_empty_folder_is_said_to_be(root: Path):
+    with pytest.raises(UnreadableList, match="is empty"):
+        read_folder(root)
+    (root / "Song").mkdir()
+    assert [problem.place for problem in read_folder(root).problems] == ["Song"]

@@ -147,7 +147,7 @@ def test_a_bad_line_is_told_with_its_number_and_the_others_go_on():
     found = read_text("\n".join(broken))
     assert [row.artist for row in found.rows] == ["Jeff Buckley", "John Cale"]
     assert [line for line, _ in said(found)] == [2, 4, 5, 6]
-    assert "2 cells; the header has 6" in said(found)[0][1]
+    assert said(found)[0][1] == "With a semicolon between, the line has 2 cells; the header has 6."
     assert "title is missing" in said(found)[1][1]
     assert "quotes" in said(found)[2][1]
     assert "https://evil.example/x" in said(found)[3][1]
@@ -156,7 +156,7 @@ def test_a_bad_line_is_told_with_its_number_and_the_others_go_on():
 def test_bytes_that_are_no_text_spoil_their_line_alone():
     data = SHS100K.encode().replace(b"Abbie", b"Abb\xffie")
     found = read(io.BytesIO(data))
-    assert said(found) == [(2, "The line is no UTF-8 text.")]
+    assert said(found) == [(2, "The line is no text in UTF-8. Save the list as UTF-8.")]
     assert len(found.rows) == 2
 
 
@@ -185,11 +185,58 @@ def test_a_document_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch
         ("[1]", "datacos", "no JSON object"),
         ("[" * 100_000, "datacos", "no JSON"),
         ("x", "nonsense", "There is no format"),
+        ('["a"]', "auto", "neither Da-TACOS nor Discogs-VI"),
+        ("<!DOCTYPE html>\n<p>Sign in", "auto", "web page"),
+        ("title,artist\n", "auto", "names no recording"),
+        ("{}", "auto", "names no recording"),
+        ("", "shs100k", "names no recording"),
+        ("title^artist\nA^B\n", "auto", "“title.artist”.*comma, semicolon, tab or bar"),
+        ("title,artist\rA,B\r", "auto", "CR alone"),
     ],
 )
 def test_a_list_of_which_nothing_can_be_read_says_why(text: str, format: str, words: str):
     with pytest.raises(UnreadableList, match=words):
         read_text(text, format)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PK\x03\x04...", "workbook"),
+        ("title,artist\nA,B\n".encode("utf-16"), "UTF-16"),
+        (b"ID3\x03\0\0\xff\xfbsound", "no text"),
+        ("title,ärtist\n".encode("latin-1"), "Save the list as UTF-8"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_for_what_it_is(data: bytes, words: str):
+    with pytest.raises(UnreadableList, match=words):
+        read(io.BytesIO(data))
+
+
+def test_a_cell_that_says_there_is_no_video_is_an_empty_one():
+    found = read_text("title,artist,url\nA,B,NULL\nC,D,n/a\nE,F,-\nG,H,none of it\n")
+    assert [row.youtube_id for row in found.rows] == ["", "", ""]
+    assert [line for line, _ in said(found)] == [5]
+
+
+def test_what_says_neither_yes_nor_no_of_an_original_says_nothing():
+    found = read_text("title,artist,original\nA,B,Yes\nA,C,no\nA,D,perhaps\nA,E,\n")
+    assert [row.is_original for row in found.rows] == [True, False, None, None]
+
+
+def test_the_place_of_a_problem_is_a_line_or_in_one_json_a_group():
+    assert read_text("title,artist\n,B\n").problems[0].place == "line 2"
+    odd = {"C-7": [{"track_title": "A", "youtube_id": "x"}], "C-8": "none"}
+    assert [problem.place for problem in read_text(json.dumps(odd), "discogs-vi-light").problems] == [
+        "group C-7",
+        "group C-8",
+    ]
+
+
+def test_lines_that_cannot_be_used_are_kept_up_to_so_many_and_counted_beyond(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(lists, "MAX_PROBLEMS", 3)
+    found = read_text("title,artist\n" + ",B\n" * 10 + "A,B\n")
+    assert (len(found.rows), len(found.problems), found.more_problems) == (1, 3, 7)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +279,7 @@ def test_no_bytes_end_in_anything_but_rows_problems_or_a_sentence(data: bytes, f
 cells = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 
 
-@given(st.lists(st.tuples(cells, cells), max_size=8))
+@given(st.lists(st.tuples(cells, cells), min_size=1, max_size=8))
 def test_each_line_of_a_list_is_a_row_or_a_problem(pairs: list[tuple[str, str]]):
     lines = [f"1\t2\t{title}\t{artist}\t\tTrue".replace("\n", " ").replace("\r", " ") for title, artist in pairs]
     found = read(io.BytesIO("\n".join(lines).encode()), "shs100k")
@@ -252,6 +299,11 @@ def test_the_lists_word_decides_which_is_the_original():
     group = group_of([row("A", year=1950), row("B", is_original=True, year=1990)])
     assert (group.artist, group.is_guessed) == ("B", False)
     assert [cover.artist for cover in group.covers] == ["A"]
+
+
+def test_of_several_that_the_list_calls_original_the_earliest_is_and_that_is_told():
+    group = group_of([row("A", is_original=True, year=1970), row("B", is_original=True, year=1960), row("C")])
+    assert (group.original.artist, group.is_guessed) == ("B", True)
 
 
 def test_without_a_word_the_earliest_is_the_original_and_that_is_told():

@@ -56,14 +56,13 @@ def everything() -> tuple[int, int, int]:
 def test_a_dry_run_says_what_would_come_and_changes_nothing(covers: Path, capsys):
     told = run(capsys, covers, dry_run=True)
     assert everything() == (0, 0, 0)
-    assert told["songs"] == {"new": 2, "known": 0, "left_out": 0}
-    assert told["recordings"] == {"original": 2, "cover": 2, "to be searched for": 1}
+    assert told["songs"] == {"new": 2, "known": 0, "left_out": 0, "alone": 0}
+    assert told["recordings"] == {"original": 2, "cover": 2, "without a video": 1}
     assert told["originals_guessed"] == 1
-    assert told["problems"] == [
-        {"place": "line 7", "sentence": "“not an id” is neither a YouTube id nor the address of a YouTube video."}
-    ]
+    assert [problem["place"] for problem in told["problems"]] == ["line 7"]
+    assert told["problems"][0]["sentence"].startswith("“not an id” is neither a YouTube id nor the address")
     first = {"title": "Hallelujah", "artist": "Leonard Cohen", "song": None, "is_new": True}
-    assert told["table"][0] == first | {"originals": 1, "covers": 1, "others": {"to be searched for": 1}}
+    assert told["table"][0] == first | {"originals": 1, "covers": 1, "others": {"without a video": 1}}
 
 
 def test_a_list_brings_songs_originals_and_approved_covers_that_wait_to_be_fetched(covers: Path, capsys):
@@ -89,8 +88,8 @@ def test_twice_is_once(covers: Path, capsys):
     before = everything()
     told = run(capsys, covers, search=True)
     assert everything() == before
-    assert (told["done"], told["songs"]) == ({}, {"new": 0, "known": 2, "left_out": 0})
-    assert told["recordings"] == {"to be searched for": 1, "here already": 4}
+    assert (told["done"], told["songs"]) == ({}, {"new": 0, "known": 2, "left_out": 0, "alone": 0})
+    assert told["recordings"] == {"without a video": 1, "here already": 4}
     assert Job.objects.filter(kind=Job.Kind.SEARCH).count() == 1
 
 
@@ -126,9 +125,9 @@ def test_what_is_here_is_found_again_by_its_name_and_by_its_video(covers: Path, 
     third = factories.make_song("A third song")
     factories.make_recording(third, "cover", youtube_id="y8AWFf7EAc4", source="youtube", hz=300.0)
     told = run(capsys, covers)
-    assert told["songs"] == {"new": 0, "known": 2, "left_out": 0}
+    assert told["songs"] == {"new": 0, "known": 2, "left_out": 0, "alone": 0}
     assert told["recordings"] == {
-        "original": 1, "cover": 1, "to be searched for": 1, "here already": 1, "here in another song": 1,
+        "original": 1, "cover": 1, "without a video": 1, "here already": 1, "here in another song": 1,
     }  # fmt: skip
     assert hallelujah.original.youtube_id == "YrLk4vdY28Q"
     assert other.recordings.covers().get().youtube_id == "aaaaaaaaaaa"
@@ -166,7 +165,7 @@ def test_a_video_that_a_list_names_twice_comes_once(capsys, tmp_path: Path):
     file = tmp_path / "twice.csv"
     file.write_text("title,artist,youtube_id\nA,X,aaaaaaaaaaa\nA,Y,bbbbbbbbbbb\nB,X,aaaaaaaaaaa\nA,Z,bbbbbbbbbbb\n")
     told = run(capsys, file)
-    assert told["recordings"] == {"original": 1, "cover": 1, "named twice": 2}
+    assert told["recordings"] == {"original": 1, "cover": 1, "given twice": 2}
     assert Song.objects.count() == 1
 
 
@@ -205,6 +204,24 @@ def test_songs_without_videos_are_left_out_where_no_search_is_asked_for(capsys, 
     assert "songs left out, as none of their videos is named: 1; --search looks for them" in capsys.readouterr().out
     assert run(capsys, file)["done"] == {"original": 1}
     assert Song.objects.get().title == "Heard"
+
+
+def test_new_songs_without_a_cover_are_counted(capsys, tmp_path: Path):
+    file = tmp_path / "list.csv"
+    file.write_text("title,artist,url\nAlone,A,aaaaaaaaaaa\nAlone,B,\nTwo,C,bbbbbbbbbbb\nTwo,D,ccccccccccc\n")
+    assert run(capsys, file, dry_run=True)["songs"]["alone"] == 1
+    assert run(capsys, file, dry_run=True, search=True)["songs"]["alone"] == 0
+    call_command("import_covers", str(file), dry_run=True)
+    assert "new songs without a cover, in which nothing can be mined: 1" in capsys.readouterr().out
+
+
+def test_where_nothing_can_be_used_the_answer_begins_with_that(capsys, tmp_path: Path):
+    file = tmp_path / "list.csv"
+    file.write_text("title,artist,url\n" + "A,B,no video\n" * 30)
+    call_command("import_covers", str(file))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Nothing can be used."
+    assert lines[-2] == "and 10 more that cannot be used; --json tells of the first 10,000"
 
 
 def planned(source: Path, **options: bool) -> cover_lists.Plan:
@@ -250,7 +267,7 @@ def test_a_song_whose_videos_came_with_another_meanwhile_does_not_come_empty(cov
         factories.make_recording(other, "cover", youtube_id=video, source="youtube", hz=300.0 + number)
     cover_lists.bring_in(plan, cover_lists.Terms("covers.csv"))
     assert not Song.objects.filter(title="Yesterday").exists()
-    assert [place for place, _ in plan.problems] == ["line 7", "Yesterday"]
+    assert [place for place, _ in plan.problems] == ["Yesterday", "line 7"]
 
 
 @pytest.fixture
@@ -267,7 +284,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_comes_once_with_its_dry_run_before(folder: Path, capsys):
     told = run(capsys, folder, dry_run=True)
     assert everything() == (0, 0, 0)
-    assert told["recordings"] == {"original": 1, "cover": 1, "named twice": 1}
+    assert told["recordings"] == {"original": 1, "cover": 1, "given twice": 1}
     assert [problem["place"] for problem in told["problems"]] == ["Cohen - Hallelujah/notes.txt"]
     assert run(capsys, folder)["done"] == {"original": 1, "cover": 1}
     rows = Recording.objects.values_list("song__title", "kind", "artist", "source", "state")

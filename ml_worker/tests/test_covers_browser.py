@@ -120,6 +120,18 @@ def test_a_list_is_shown_and_then_brought_in(desk):  # noqa: F811
     expect(page.get_by_role("button", name="Bring it in")).to_be_hidden()
 
 
+def test_lines_that_cannot_be_used_are_all_there_for_download(desk):  # noqa: F811
+    page = desk("/manage/covers/")
+    odd = "title,artist\n" + ",nobody\n" * 150
+    page.set_input_files("#list-file", {"name": "odd.csv", "mimeType": "text/csv", "buffer": odd.encode()})
+    page.get_by_role("button", name="Show what would come").click()
+    expect(page.get_by_role("heading", name="Nothing can be used")).to_be_visible()
+    expect(page.locator("#problems-more")).to_contain_text("The first 100 of 150.")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="All of them as a table (CSV)").click()
+    assert len(download.value.path().read_text().splitlines()) == 151
+
+
 @pytest.mark.parametrize(
     "address", ["/manage/covers/", "/manage/covers/{song}/", "/manage/covers/{song}/?state=filtered"]
 )

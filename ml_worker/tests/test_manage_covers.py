@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from ml_worker import covers_page
+from ml_worker.collecting import lists
 from ml_worker.models import Job
 from ml_worker.tests.test_cover_lists import LIST
 from ml_worker.views import covers
@@ -236,6 +238,21 @@ def test_a_list_is_shown_first_and_then_brought_in(admin: Client):
     candidate = CoverCandidate.objects.first()
     assert (candidate.found_by, candidate.decided_by.get_username()) == ("my.csv", "admin")
     assert send_list(admin, dry_run="false").json()["done"] == {}
+
+
+def test_of_many_lines_that_cannot_be_used_the_first_are_told_and_all_offered(admin: Client, monkeypatch):
+    monkeypatch.setattr(covers, "PROBLEMS_TOLD", 2)
+    monkeypatch.setattr(lists, "MAX_PROBLEMS", 5)
+    data = ("title,artist\n" + ",nobody\n" * 8).encode()
+    told = send_list(admin, data).json()
+    assert (len(told["problems"]), told["problems_in_all"]) == (2, 8)
+    answer = send_list(admin, data, only_problems="true")
+    assert answer["Content-Disposition"].startswith("attachment")
+    rows = list(csv.reader(answer.content.decode().splitlines()))
+    assert rows[0] == ["place", "why"]
+    assert [place for place, _ in rows[1:]] == [f"line {number}" for number in range(2, 7)] + [""]
+    assert rows[-1][1].startswith("3 more")
+    assert not Song.objects.exists()
 
 
 def test_errors_of_a_list_are_sentences(admin: Client, monkeypatch):

@@ -75,13 +75,15 @@ def test_a_past_round_says_what_each_step_did(admin: Client):
         "12 accepted hums of 4 training songs; 3 newly accepted since the round before.",
         "Cover fragments: 7 matched.",
         "short-new was trained.",
-        "The short network, beside short-old: short-new: Promoted",
+        "The short network, beside short-old, goes on to the covers. On hums nothing fell.</p>",
         "2 of 2 songs mined: 30 sure and 4 doubtful findings.",
-        "People were asked about 10 findings; 0 were left.",
+        "People were asked about 10 findings; all were judged.",
         "The short network, frozen benchmark, hums: MRR 0.600, top 1 0.600; MRR was 0.550, +0.050 "
         "(95 % from +0.030 to +0.070).",
-        "30 sure findings of 4 min 0 s; of those that people judged, 9 of 10 were right.",
+        "30 sure findings, 4 min 0 s of sound; people judged 10 of them, 9 as right.",
+        "short-new is promoted.",
         "50.0 s",
+        "after 5 min 50 s of work.",
     ):
         assert words in told
 
@@ -114,7 +116,15 @@ def test_every_kind_of_step_has_words():
     assert set(round_words.SENTENCES) == set(RoundStep.Name.values)
 
 
-@given(st.floats(0, 1e6))
+def test_how_long_a_step_took_tells_work_from_waiting():
+    step = {"duration_s": 12.0, "with_people_s": 7200.0, "attempts": 3, "cut_off": 1}
+    told = round_words.time_in_words(step)
+    assert told == "12.0 s; 2 h 0 min with people; 3 attempts, 1 of them cut off and not counted"
+    before = {"duration_s": None, "with_people_s": None, "attempts": 0, "cut_off": 0}
+    assert round_words.time_in_words(before) == ""
+
+
+@given(st.floats(0.1, 1e6))
 def test_a_duration_names_the_right_unit(seconds: float):
     told = round_words.duration(seconds)
     units = {"s": 1, "min": 60, "h": 3600, "days": 86400}
@@ -152,6 +162,14 @@ def test_plots_have_a_line_for_all_that_is_known_and_a_table_that_says_the_same(
         }
     ]
     assert page(admin).count("The same as a table") == 4
+
+
+def test_a_round_that_did_not_mine_found_neither_much_nor_little():
+    made = make_round("refused")
+    made.steps.filter(name="mine").update(state="skipped")
+    figures = rounds_page.figures_of(Round.objects.get())
+    assert round_plots.found([figures]).rows == [(made.number, [])]
+    assert round_plots.found([figures, figures | {"sure": 3, "doubtful": 0}]).rows[0][1] == ["–", "–"]
 
 
 def test_a_round_without_a_value_leaves_a_gap():

@@ -26,7 +26,7 @@ def boxes(page: Page):
 def test_a_fragment_under_the_focus_shows_its_numbers_and_plays(desk, pair: MinedPair):  # noqa: F811
     page = desk(f"/manage/pairs/{pair.pk}/")
     expect(boxes(page)).to_have_count(4)
-    expect(page.get_by_text("No fragment is looked at.")).to_be_visible()
+    expect(page.get_by_text("Choose a box in the picture")).to_be_visible()
     boxes(page).first.focus()
     aside = page.locator("#fragment")
     expect(aside).to_contain_text("Phrase 1")
@@ -150,7 +150,7 @@ def test_an_open_round_is_followed_as_it_goes_on(desk):  # noqa: F811
 def test_what_the_server_refuses_is_said_at_the_round(desk):  # noqa: F811
     Round.begin("Started by hand.")
     page = desk("/manage/rounds/")
-    refused = {"error": "Round 1 is refused; only a round that is under way can be stopped.", "code": "not_allowed"}
+    refused = {"error": "Round 1 was refused; only one that is under way can be stopped.", "code": "not_allowed"}
     page.route("**/api/manage/rounds/*/stop", lambda route: route.fulfill(status=409, json=refused))
     page.get_by_role("button", name="Stop the round").click()
     expect(page.locator(".round [data-error]")).to_have_text(refused["error"])

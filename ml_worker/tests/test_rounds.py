@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotation.models import ReviewItem
@@ -22,7 +25,7 @@ from ml_worker.running import run, run_here
 from ml_worker.tests import made_rounds, made_rows
 from ml_worker.tests.manage import make_checkpoint
 from ml_worker.work import CannotBeDone, round_steps
-from recordings.models import CoverFragment, Humming
+from recordings.models import CoverFragment, Humming, StateChange
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -221,7 +224,7 @@ def test_a_round_that_no_machine_is_at_stops_at_once_and_is_told_by_whom(steps):
     rounds.stop(begun, person)
     assert (begun.state, rounds_page.failure_of(begun)) == (Round.State.STOPPED, "Stopped by admin.")
     assert not Job.objects.open().exists()
-    with pytest.raises(NotAllowed, match="is stopped"):
+    with pytest.raises(NotAllowed, match="was stopped"):
         rounds.stop(begun)
 
 
@@ -446,15 +449,61 @@ def test_a_round_is_due_after_so_many_newly_accepted_hums(settings):
     assert rounds.due() == ""
 
 
-def test_a_round_is_due_after_some_time_where_there_is_something_new(settings, monkeypatch):
-    settings.ROUND_AFTER_DAYS = 14
+def passed(**time: float) -> None:
+    """As if everything of rounds had happened so much earlier."""
+    earlier = timedelta(**time)
+    Round.objects.update(created_at=F("created_at") - earlier)
+    StateChange.objects.update(at=F("at") - earlier)
+
+
+@pytest.mark.parametrize("ending", ["promoted", "refused"])
+def test_a_round_that_was_decided_has_used_its_material_up(settings, monkeypatch, ending: str):
+    settings.ROUND_AFTER_NEW, settings.ROUND_AFTER_DAYS = 2, 14
     monkeypatch.setattr(rounds, "LEAST_NEW", 1)
-    rounds.stop(rounds.start())
-    accepted_hum(timezone.now())
+    song = accepted_hum(timezone.now()).fragment.song
+    settled_hum(song, timezone.now())
+    assert rounds.due()
+    rounds.start().end(ending, "It was decided.")
     assert rounds.due() == ""
-    Round.objects.update(created_at=timezone.now() - timedelta(days=15))
-    assert rounds.due() == "15 days since round 1, and 1 newly accepted hums and cover fragments."
+    passed(days=15)
     ReviewItem.objects.update(settled_at=timezone.now() - timedelta(days=16))
+    assert rounds.due() == ""
+    settled_hum(song, timezone.now())
+    assert rounds.due() == "15 days since round 1, and 1 newly accepted hums and cover fragments."
+    settled_hum(song, timezone.now())
+    assert rounds.due() == "2 or more newly accepted hums and cover fragments since round 1."
+
+
+@pytest.mark.parametrize("ending", ["stopped", "failed"])
+def test_an_interrupted_round_uses_nothing_up_but_the_schedule_rests_after_it(settings, monkeypatch, ending: str):
+    settings.ROUND_AFTER_NEW, settings.ROUND_AFTER_DAYS = 2, 14
+    monkeypatch.setattr(rounds, "LEAST_NEW", 2)
+    song = accepted_hum(timezone.now()).fragment.song
+    rounds.start().interrupt(ending, "It was interrupted.")
+    settled_hum(song, timezone.now())
+    assert rounds.due() == ""
+    told = rounds_page.schedule()
+    assert told["new"] == 2
+    came_so = {"stopped": "was stopped", "failed": "failed"}[ending]
+    assert told["words"].startswith(f"As round 1 {came_so}, none begins by itself before")
+    passed(days=15)
+    assert rounds.due() == f"15 days since round 1 {came_so}, and 2 newly accepted hums and cover fragments."
+    rounds.start().interrupt(ending, "It was interrupted.")
+    assert rounds.due() == ""
+
+
+def test_training_that_is_taken_up_again_takes_stock_anew(settings):
+    """What was accepted while the round was stopped is trained on, and counts no more."""
+    settings.ROUND_AFTER_NEW = 1
+    begun = rounds.start()
+    begun.step("train").begin({})
+    begun.interrupt("stopped", "It was stopped.")
+    passed(hours=2)
+    accepted_hum(timezone.now() - timedelta(hours=1))
+    begun.take_up("Taken up.")
+    assert rounds.Schedule.now().new() == 1
+    begun.step("train").begin({})
+    begun.end("refused", "It was decided.")
     assert rounds.due() == ""
 
 
@@ -474,6 +523,58 @@ def test_what_is_asked_every_few_seconds_is_little(settings, django_assert_max_n
     rounds.start()
     with django_assert_max_num_queries(3):
         rounds.look_after()
+
+
+# --- how long it took
+
+
+def at(step: RoundStep, *changes: tuple[float, str]) -> None:
+    """The history of a step: so many seconds after its first change it was in these states."""
+    start = timezone.now() - timedelta(hours=1)
+    for (after_s, state), before in zip(changes, ["waiting", *(state for _, state in changes)], strict=False):
+        row = StateChange.objects.create(
+            subject="roundstep", subject_id=step.pk, before=before, after=state, why="It changed."
+        )
+        StateChange.objects.filter(pk=row.pk).update(at=start + timedelta(seconds=after_s))
+
+
+def times_of(step: RoundStep) -> dict[str, Any]:
+    return next(one for one in rounds_page.described(step.round)["steps"] if one["name"] == step.name)
+
+
+def test_a_step_took_as_long_as_a_machine_was_at_it():
+    step = rounds.start().step("double_check")
+    assert times_of(step)["duration_s"] is None
+    at(step, (0, "running"), (10, "people"), (500, "running"), (505, "stopped"), (900, "running"), (907, "done"))
+    told = times_of(step)
+    assert (told["duration_s"], told["with_people_s"], told["cut_off"]) == (22.0, 490.0, 0)
+
+
+def test_an_attempt_of_which_nobody_knows_when_it_ended_is_not_counted():
+    step = rounds.start().step("train")
+    at(step, (0, "running"), (3000, "running"), (3040, "failed"))
+    told = times_of(step)
+    assert (told["duration_s"], told["cut_off"]) == (40.0, 1)
+
+
+def test_a_step_that_runs_is_counted_up_to_now():
+    step = rounds.start().step("train")
+    step.begin({})
+    StateChange.objects.update(at=F("at") - timedelta(seconds=30))
+    assert 30.0 <= times_of(step)["duration_s"] < 60.0
+
+
+def test_the_page_of_all_rounds_costs_the_same_for_many(admin: Client):
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert admin.get("/manage/rounds/").status_code == 200
+        return len(queries)
+
+    rounds.start().end("refused", "It was decided.")
+    few = cost()
+    for _ in range(3):
+        rounds.start().end("refused", "It was decided.")
+    assert cost() == few
 
 
 # --- too little

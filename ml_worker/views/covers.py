@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,7 @@ from annotation.views.pages import admin_page
 from chad_site.celery import nudge
 from chad_site.errors import Refused
 from ml_worker import covers_page
-from ml_worker.collecting.lists import FORMATS, UnreadableList, read
+from ml_worker.collecting.lists import FORMATS, ListRead, UnreadableList, read
 from ml_worker.cover_lists import Terms, bring_in, plan_list
 from ml_worker.jobs_in_words import describe
 from ml_worker.models import Job, MinedPair
@@ -35,10 +36,12 @@ SONGS_A_PAGE = 15
 VIDEOS_A_PAGE = 50
 # A page brings in lists of so many lines and bytes; `manage.py import_covers` takes any.
 MOST_LINES, MOST_BYTES = 2_000, 5_000_000
+# Lines that cannot be used, of one answer; the page offers the rest as a table.
+PROBLEMS_TOLD = 100
 # Somebody looks at the page.
 SEARCH_PRIORITY = 60
 FORMAT_WORDS = {
-    "auto": "found out by itself",
+    "auto": "told from the list itself",
     "shs100k": "SHS100K",
     "datacos": "Da-TACOS",
     "discogs-vi": "Discogs-VI-YT",
@@ -162,7 +165,10 @@ def forget_fetching(candidate: CoverCandidate) -> None:
 
 
 class CoverLists(APIView):
-    """Brings a list in; with `dry_run` says what would come, and changes nothing."""
+    """Brings a list in; with `dry_run` says what would come, and changes nothing.
+
+    Of the lines that cannot be used the answer holds the first; `only_problems` asks for all of them, as a CSV.
+    """
 
     permission_classes = [IsAdmin]
     parser_classes = [MultiPartParser]
@@ -171,6 +177,7 @@ class CoverLists(APIView):
         file = serializers.FileField(error_messages={"required": "Choose a list.", "empty": "The list is empty."})
         format = serializers.ChoiceField(["auto", *FORMATS], default="auto")
         dry_run = serializers.BooleanField(default=True)
+        only_problems = serializers.BooleanField(default=False)
         propose = serializers.BooleanField(default=False)
         search = serializers.BooleanField(default=False)
         licence = serializers.CharField(required=False, allow_blank=True, max_length=200, default="")
@@ -182,7 +189,7 @@ class CoverLists(APIView):
                 )
             return file
 
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         sent = self.Input(data=request.data)
         sent.is_valid(raise_exception=True)
         said = sent.validated_data
@@ -195,12 +202,26 @@ class CoverLists(APIView):
                 f"The list has more than {MOST_LINES:,} recordings. Bring it in with manage.py import_covers.",
                 "too_long", 422,
             )  # fmt: skip
+        if said["only_problems"]:
+            return problems_as_csv(found)
         plan = plan_list(found, propose=said["propose"], search=said["search"])
         if said["dry_run"]:
-            return Response(plan.as_dict() | {"dry_run": True})
+            return Response(plan.as_dict(PROBLEMS_TOLD) | {"dry_run": True})
         terms = Terms(
             said["file"].name[:200], said["propose"], said["search"], said["licence"], person=request.user
         )  # fmt: skip
         done = bring_in(plan, terms)
         nudge()
-        return Response(plan.as_dict() | {"dry_run": False, "done": done}, status=201)
+        return Response(plan.as_dict(PROBLEMS_TOLD) | {"dry_run": False, "done": done}, status=201)
+
+
+def problems_as_csv(found: ListRead) -> HttpResponse:
+    """The lines of a list that cannot be used, as a table for download."""
+    headers = {"Content-Disposition": 'attachment; filename="lines-that-cannot-be-used.csv"'}
+    response = HttpResponse(content_type="text/csv; charset=utf-8", headers=headers)
+    table = csv.writer(response)
+    table.writerow(["place", "why"])
+    table.writerows((problem.place, problem.sentence) for problem in found.problems)
+    if found.more_problems:
+        table.writerow(["", f"{found.more_problems:,} more; with so many, the list is of another format than chosen."])
+    return response

@@ -70,31 +70,35 @@ function songRow({ title, artist, song, is_new: isNew, originals, covers, others
 }
 
 function show(told, title) {
-  const { songs, recordings, table, problems, originals_guessed: guessed } = told;
+  const { songs, recordings, table, problems, problems_in_all: problemsInAll, originals_guessed: guessed } = told;
   byId("plan-title").textContent = title;
   byId("plan-facts").replaceChildren(
     fact("new songs", songs.new), fact("songs known here", songs.known),
     ...Object.entries(recordings).map(([what, number]) => fact(MANY[what] ?? what, number)),
-    fact("lines that cannot be used", problems.length),
+    fact("lines that cannot be used", problemsInAll),
   );
   const notes = [];
   if (songs.left_out) notes.push(`Left out, as the list names no video of them: ${count(songs.left_out, "song")}. Tick the search to have videos looked for.`);
-  if (guessed) notes.push(`The list does not say which recordings are originals: of ${count(guessed, "song")} the earliest is taken, or the first.`);
+  if (songs.alone) notes.push(`${count(songs.alone, "new song comes", "new songs come")} without a cover: nothing can be mined there.`);
+  if (guessed) notes.push(`Of ${count(guessed, "song")} the list marks no original, or several: the earliest is taken, or the first.`);
   byId("plan-note").textContent = notes.join(" ");
   byId("plan-table").tBodies[0].replaceChildren(...table.slice(0, MOST_ROWS).map(songRow));
   byId("plan-more").hidden = table.length <= MOST_ROWS;
   byId("plan-more").textContent = `The first ${MOST_ROWS} of ${table.length} songs.`;
   byId("plan-problems").hidden = !problems.length;
-  byId("plan-problems").querySelector("ul").replaceChildren(...problems.slice(0, MOST_ROWS).map(({ place, sentence }) => element("li", "", `${place}: ${sentence}`)));
+  byId("plan-problems").querySelector("ul").replaceChildren(...problems.map(({ place, sentence }) => element("li", "", `${place}: ${sentence}`)));
+  byId("problems-more").hidden = problemsInAll <= problems.length;
+  byId("problems-more").querySelector("span").textContent = `The first ${problems.length} of ${problemsInAll.toLocaleString("en")}.`;
   plan.hidden = false;
   byId("plan-title").focus();
 }
 
 function comes({ recordings }) {
-  return (recordings.original ?? 0) + (recordings.cover ?? 0) + (form.elements.search.checked ? recordings["to be searched for"] ?? 0 : 0);
+  return (recordings.original ?? 0) + (recordings.cover ?? 0) + (form.elements.search.checked ? recordings["without a video"] ?? 0 : 0);
 }
 
 form.addEventListener("submit", async (event) => {
+  if (event.submitter?.name === "only_problems") return; // a download, which the browser sees to
   event.preventDefault();
   if (!form.elements.file.files.length) {
     wrong(byId("list-error"), "Choose a list.");
@@ -106,7 +110,7 @@ form.addEventListener("submit", async (event) => {
   if (!looked) return;
   byId("list-bring").hidden = comes(looked) === 0;
   wrong(byId("bring-error"), "");
-  show(looked, comes(looked) ? "What would come" : "Nothing new would come");
+  show(looked, comes(looked) ? "What would come" : Object.keys(looked.recordings).length ? "Nothing new would come" : "Nothing can be used");
 });
 
 form.addEventListener("input", () => {

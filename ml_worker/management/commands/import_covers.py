@@ -9,13 +9,16 @@ from django.core.management.base import CommandParser
 
 from chad_site.celery import nudge
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
+from ml_worker.chain import plural
 from ml_worker.collecting.folders import read_folder
-from ml_worker.collecting.lists import FORMATS, UnreadableList, read
+from ml_worker.collecting.lists import FORMATS, MAX_PROBLEMS, UnreadableList, read
 from ml_worker.cover_lists import Plan, Terms, bring_in, plan_folder, plan_list
 from recordings.models import Recording
 
-# Lines that are told of each kind; --json tells them all.
+# Lines that cannot be used are told up to so many; --json tells more.
 PROBLEMS_TOLD = 20
+# What comes in: one of it, and several.
+MANY = {"original": ("original", "originals"), "cover": ("cover", "covers"), "search": ("search", "searches")}
 # Songs of one run; the longest list has fewer.
 MOST_SONGS = 1_000_000
 MOST_LETTERS_OF_A_LICENCE = Recording._meta.get_field("licence").max_length
@@ -84,19 +87,23 @@ def refuse_odd_limit(limit: int | None) -> None:
 
 def in_words(told: dict[str, Any]) -> str:
     """The answer for the person at the shell."""
-    songs, problems = told["songs"], told["problems"]
-    lines = [f"songs: {songs['new']} new, {songs['known']} known"]
+    songs, problems, in_all = told["songs"], told["problems"], told["problems_in_all"]
+    lines = [f"songs: {songs['new']} new, {songs['known']} known"] if told["recordings"] else ["Nothing can be used."]
     if songs["left_out"]:
         lines.append(f"songs left out, as none of their videos is named: {songs['left_out']}; --search looks for them")
+    if songs["alone"]:
+        lines.append(f"new songs without a cover, in which nothing can be mined: {songs['alone']}")
     lines += [f"{what}: {number}" for what, number in told["recordings"].items()]
     if told["originals_guessed"]:
-        lines.append(f"originals that the list does not name as such: {told['originals_guessed']}")
+        guessed = told["originals_guessed"]
+        lines.append(f"songs with no original marked, or several (the earliest is taken, or the first): {guessed}")
     lines += [f"cannot be used, {one['place']}: {one['sentence']}" for one in problems[:PROBLEMS_TOLD]]
-    if len(problems) > PROBLEMS_TOLD:
-        lines.append(f"and {len(problems) - PROBLEMS_TOLD} more that cannot be used; --json tells them all")
+    if in_all > PROBLEMS_TOLD:
+        more = in_all - PROBLEMS_TOLD
+        lines.append(f"and {more:,} more that cannot be used; --json tells of the first {MAX_PROBLEMS:,}")
     if told["dry_run"]:
         lines.append("This was a dry run: nothing has changed.")
     else:
-        came = ", ".join(f"{number} {what}" for what, number in told["done"].items()) or "nothing new"
-        lines.append(f"brought in: {came}")
+        came = ", ".join(f"{number} {plural(number, *MANY[what])}" for what, number in told["done"].items())
+        lines.append(f"brought in: {came or 'nothing new'}")
     return "\n".join(lines)
