@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.fingerprint.fingerprinter import encode, vectors_at
+from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.fingerprint.image import Painter, Source, melody_of
 from ml_worker.fingerprint.network import Encoder
 from ml_worker.retrieval.hum_check import LEAST_VOICE_S, check_hum, hum_signs
@@ -68,6 +69,41 @@ def heard_hum(query: Source) -> Source:
     return hum
 
 
+class HumEncoder:
+    """Turns hums into the fingerprints of one checkpoint, at every tempo.
+
+    Args:
+        checkpoint: makes the fingerprints.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.name = checkpoint.name
+        self.settings = checkpoint.settings
+        self.network: Encoder = checkpoint.encoder()
+        # Windows that a hum may reach over, from its first to its last.
+        self.longest = int(LONGEST_REACH_S / self.settings.hop_s)
+
+    def windows(self, query: Source) -> list[HumWindows]:
+        """The hum's fingerprints at every tempo. Raises NothingHeard as `heard_hum`."""
+        hum = heard_hum(query)
+        return [HumWindows(ratio, *self.windows_at(hum, ratio)) for ratio in TEMPO_RATIOS]
+
+    def windows_at(self, hum: Source, ratio: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The hum's fingerprints at `ratio` times its tempo: (Q, D), zeros where it is silent, and their steps (Q,)."""
+        painter = Painter.of(hum.faster(ratio), has_attack=self.settings.attack)
+        window_s = min(self.settings.window_s, painter.duration_s)
+        last = min(int((painter.duration_s - window_s) / self.settings.hop_s + 1e-6), self.longest - 1)
+        every = -(-(last + 1) // MOST_WINDOWS)
+        steps = np.arange(0, last + 1, every, dtype=np.int64)
+        vectors = vectors_at(self.network, painter, steps * self.settings.hop_s, window_s, self.settings)
+        voiced = painter.voiced_share(steps * self.settings.hop_s, window_s) >= LEAST_VOICED
+        return np.where(voiced[:, None], vectors, 0).astype(np.float32), steps
+
+    def of_target(self, voiced: Voiced) -> Fingerprints:
+        """The fingerprints of a target."""
+        return encode(self.network, voiced.source, self.settings, self.name)
+
+
 class NetworkMatcher:
     """Compares hums with targets by the fingerprints of one checkpoint.
 
@@ -78,13 +114,12 @@ class NetworkMatcher:
 
     def __init__(self, targets: Sequence[Melody], checkpoint: Checkpoint) -> None:
         self.name = checkpoint.name
-        self.settings = checkpoint.settings
-        self.network: Encoder = checkpoint.encoder()
+        self.encoder = HumEncoder(checkpoint)
         voiced = [Voiced.of(target) for target in targets]
-        self.begins_s = np.array([one.begins_s for one in voiced])
-        self.is_voiced = np.array([one.seconds > 0 for one in voiced], dtype=bool)
-        prints = [encode(self.network, one.source, self.settings, self.name) for one in voiced]
-        self.sequences = Sequences(prints, int(LONGEST_REACH_S / self.settings.hop_s))
+        begins_s = np.array([one.begins_s for one in voiced])
+        is_voiced = np.array([one.seconds > 0 for one in voiced], dtype=bool)
+        sequences = Sequences([self.encoder.of_target(one) for one in voiced], self.encoder.longest)
+        self.along = TargetsAlong(sequences, begins_s, is_voiced, self.encoder.settings.hop_s)
 
     def match(self, query: Source, *, from_start: bool = False) -> Matches:
         """How well each target fits: the best mean cosine along any diagonal at any tempo. As `Matcher.match`."""
@@ -92,36 +127,47 @@ class NetworkMatcher:
 
     def windows(self, query: Source) -> list[HumWindows]:
         """The hum's fingerprints at every tempo. Raises NothingHeard as `heard_hum`."""
-        hum = heard_hum(query)
-        return [HumWindows(ratio, *self.windows_at(hum, ratio)) for ratio in TEMPO_RATIOS]
+        return self.encoder.windows(query)
 
     def match_windows(self, windows: Sequence[HumWindows], *, from_start: bool = False) -> Matches:
         """What `match` says of a hum of which the windows are known."""
-        if from_start:
-            return self._matches(windows, self.sequences.along_starts(_queries(windows)))
-        return self.match_both(windows)[0]
+        return self.along.from_start(windows) if from_start else self.along.anywhere_and_from_start(windows)[0]
 
     def match_both(self, windows: Sequence[HumWindows]) -> tuple[Matches, Matches]:
         """What `match_windows` says of a hum that may start anywhere, and of one from the start, by one search."""
+        return self.along.anywhere_and_from_start(windows)
+
+
+@dataclass(frozen=True)
+class TargetsAlong:
+    """Targets whose fingerprints are searched along their diagonals.
+
+    Attributes:
+        sequences: their fingerprints from the first voiced frame on.
+        begins_s: (targets,) the second at which that is.
+        is_voiced: (targets,) whether there is any.
+        hop_s: of the fingerprints.
+    """
+
+    sequences: Sequences
+    begins_s: NDArray[np.float64]
+    is_voiced: NDArray[np.bool_]
+    hop_s: float
+
+    def from_start(self, windows: Sequence[HumWindows]) -> Matches:
+        """How well each target fits a hum that begins where it does."""
+        return self._matches(windows, self.sequences.along_starts(_queries(windows)))
+
+    def anywhere_and_from_start(self, windows: Sequence[HumWindows]) -> tuple[Matches, Matches]:
+        """How well each target fits a hum that may begin anywhere, and one that begins where it does, by one search."""
         anywhere, at_start = self.sequences.along_all(_queries(windows))
         return self._matches(windows, anywhere), self._matches(windows, at_start)
 
     def _matches(self, windows: Sequence[HumWindows], found: Along) -> Matches:
         scores = np.where(self.is_voiced, found.scores, -np.inf)
-        starts_s = self.begins_s + np.where(self.is_voiced, found.places * self.settings.hop_s, 0)
+        starts_s = self.begins_s + np.where(self.is_voiced, found.places * self.hop_s, 0)
         ratios = np.array([one.ratio for one in windows])[found.queries]
         return Matches(scores, starts_s, np.where(self.is_voiced, ratios, 1.0))
-
-    def windows_at(self, hum: Source, ratio: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The hum's fingerprints at `ratio` times its tempo: (Q, D), zeros where it is silent, and their steps (Q,)."""
-        painter = Painter.of(hum.faster(ratio), has_attack=self.settings.attack)
-        window_s = min(self.settings.window_s, painter.duration_s)
-        last = min(int((painter.duration_s - window_s) / self.settings.hop_s + 1e-6), self.sequences.longest - 1)
-        every = -(-(last + 1) // MOST_WINDOWS)
-        steps = np.arange(0, last + 1, every, dtype=np.int64)
-        vectors = vectors_at(self.network, painter, steps * self.settings.hop_s, window_s, self.settings)
-        voiced = painter.voiced_share(steps * self.settings.hop_s, window_s) >= LEAST_VOICED
-        return np.where(voiced[:, None], vectors, 0).astype(np.float32), steps
 
 
 def _queries(windows: Sequence[HumWindows]) -> list[Query]:

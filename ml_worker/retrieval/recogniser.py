@@ -23,7 +23,7 @@ from scipy.special import expit
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.fingerprint.shipped import FOLDER, shipped_kinds, starter_checkpoint
-from ml_worker.retrieval.classical import ClassicalMatcher, Comparison
+from ml_worker.retrieval.classical import ClassicalMatcher, Comparison, Search
 from ml_worker.retrieval.matcher import Matches
 from ml_worker.retrieval.network_matcher import HumWindows, NetworkMatcher
 from ml_worker.retrieval.target_table import StartKind
@@ -95,8 +95,11 @@ class Fusion:
             return 1.0
         return float(expit(figures @ np.array(weights[:-1]) + weights[-1]))
 
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self) | {"figures": FIGURES}, indent=2).encode() + b"\n"
+
     def save(self, path: Path) -> None:
-        path.write_text(json.dumps(asdict(self) | {"figures": FIGURES}, indent=2) + "\n", encoding="utf-8")
+        path.write_bytes(self.to_json())
 
     @classmethod
     def load(cls, path: Path) -> Fusion:
@@ -171,7 +174,7 @@ class Recogniser:
 
     def _mean_of_networks(self, windows: Sequence[Sequence[HumWindows]], from_start: bool) -> Matches:
         networks = zip(self.networks, windows, strict=True)
-        return _mean_of([network.match_windows(of_hum, from_start=from_start) for network, of_hum in networks])
+        return mean_of([network.match_windows(of_hum, from_start=from_start) for network, of_hum in networks])
 
     def candidates(self, query: Melody, *, from_start: bool = False) -> Candidates:
         """What either kind of evidence finds, with all figures of each."""
@@ -181,16 +184,30 @@ class Recogniser:
             network = at_start = self._mean_of_networks(windows, True)
         else:
             both = [network.match_both(of_hum) for network, of_hum in zip(self.networks, windows, strict=True)]
-            network, at_start = (_mean_of(matches) for matches in zip(*both, strict=True))
+            network, at_start = (mean_of(matches) for matches in zip(*both, strict=True))
         search = self.classical.search(query, from_start=from_start)
         among = np.union1d(network.best(CANDIDATES), search.match().best(CANDIDATES))
-        compared_at_start = search.compare(among, from_start=True)
-        compared = compared_at_start if from_start else search.compare(among)
-        figures = figures_of(compared, compared_at_start, network, at_start)
-        return Candidates(among, figures, compared.starts_s, compared.tempo_ratios, network)
+        return candidates_of(search, among, network, at_start, from_start=from_start)
 
 
-def _mean_of(each: Sequence[Matches]) -> Matches:
+def candidates_of(
+    search: Search, among: NDArray[np.int64], network: Matches, at_start: Matches, *, from_start: bool = False
+) -> Candidates:
+    """All figures of some targets.
+
+    Args:
+        search: of the hum among the targets.
+        among: indices of the candidates, rising.
+        network, at_start: what the networks say of the targets, anywhere and from the start.
+        from_start: the hum is known to begin where the target does.
+    """
+    compared_at_start = search.compare(among, from_start=True)
+    compared = compared_at_start if from_start else search.compare(among)
+    figures = figures_of(compared, compared_at_start, network, at_start)
+    return Candidates(among, figures, compared.starts_s, compared.tempo_ratios, network)
+
+
+def mean_of(each: Sequence[Matches]) -> Matches:
     """The mean score of several; places and tempi are the first's."""
     return Matches(np.mean([one.scores for one in each], axis=0), each[0].starts_s, each[0].tempo_ratios)
 

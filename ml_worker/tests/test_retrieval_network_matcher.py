@@ -168,7 +168,7 @@ def test_of_a_very_long_hum_as_much_is_drawn_as_can_be_compared():
 def test_long_and_short_hums_have_a_bounded_number_of_windows(by_windows, seconds):
     hum = heard_hum(steady([60.0, 62.0, 64.0, 65.0] * 30).cut(0, seconds))
     for ratio in (min(TEMPO_RATIOS), 1.0, max(TEMPO_RATIOS)):
-        vectors, steps = by_windows.windows_at(hum, ratio)
+        vectors, steps = by_windows.encoder.windows_at(hum, ratio)
         assert 1 <= len(vectors) == len(steps) <= MOST_WINDOWS
         assert steps[0] == 0
-        assert steps[-1] < by_windows.sequences.longest
+        assert steps[-1] < by_windows.encoder.longest
