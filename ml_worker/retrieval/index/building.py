@@ -198,9 +198,10 @@ def _with_segment(folder: Path, manifest: Manifest, songs: Iterable[Printed], co
     writer.close()
     settings = FirstStage(**manifest.settings)
     segment = Segment.open(part)
-    for checkpoint, codec in zip(manifest.checkpoints, codecs, strict=True):
-        of_one = segment.by_checkpoint[checkpoint]
-        if len(of_one.codes) >= settings.from_windows:
+    # All checkpoints or none: what songs get of them together is compared across segments.
+    if writer.windows[0] >= settings.from_windows:
+        for checkpoint, codec in zip(manifest.checkpoints, codecs, strict=True):
+            of_one = segment.by_checkpoint[checkpoint]
             made = _trained(folder, checkpoint, codec, of_one, settings)
             write_inverted(made, of_one.codes, codec, settings.every, part / f"{checkpoint}.faiss")
     final = segment_folder(folder, name)

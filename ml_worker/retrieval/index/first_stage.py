@@ -32,7 +32,7 @@ class FirstStage:
     """How fingerprints are found again. What the search goes by may be changed without a new index, the rest not.
 
     Attributes:
-        from_windows: an index of fewer fingerprints of a checkpoint has no first stage: all songs are candidates.
+        from_windows: a segment of fewer fingerprints of the first checkpoint has no first stage: all its songs go on.
         lists_a_root: lists of the inverted file, for the square root of the fingerprints; at most `most_lists`.
         most_lists: so many at most: assigning takes as long as there are lists.
         trained_on: fingerprints a list that it is trained on.
@@ -41,6 +41,7 @@ class FirstStage:
         probes: lists that are looked into for each window of a hum.
         neighbours: of each window of a hum that vote.
         diagonal: windows that count as one place.
+        places: with most votes, that are looked at in order.
         candidates: songs that go on.
     """
 
@@ -50,9 +51,10 @@ class FirstStage:
     trained_on: int = 40
     bytes_a_code: int = 16
     every: int = 2
-    probes: int = 16
-    neighbours: int = 128
+    probes: int = 32
+    neighbours: int = 512
     diagonal: int = 4
+    places: int = 6000
     candidates: int = 100
 
     def lists(self, windows: int) -> int:
@@ -66,15 +68,19 @@ class FirstStage:
 
 @dataclass(frozen=True)
 class Votes:
-    """Votes for songs.
+    """Votes for places; all arrays are (P,), the most votes first.
 
     Attributes:
-        songs: (V,) each once.
-        scores: (V,) the sum of the votes of its best place.
+        songs: whose place it is.
+        tempi: at which of the hum's tempi.
+        diagonals: the first window of the segment at which the hum would start, to the nearest `diagonal` below.
+        worth: the sum of its votes.
     """
 
     songs: NDArray[np.int64]
-    scores: NDArray[np.float64]
+    tempi: NDArray[np.int64]
+    diagonals: NDArray[np.int64]
+    worth: NDArray[np.float64]
 
 
 def trained(sample: Vectors, windows: int, settings: FirstStage) -> faiss.Index:
@@ -82,7 +88,8 @@ def trained(sample: Vectors, windows: int, settings: FirstStage) -> faiss.Index:
     import faiss
 
     lists = settings.lists(windows)
-    made = faiss.index_factory(sample.shape[1], f"IVF{lists},PQ{settings.bytes_a_code}", faiss.METRIC_INNER_PRODUCT)
+    # np: no polysemous training, which takes long and is for a search that is not done here.
+    made = faiss.index_factory(sample.shape[1], f"IVF{lists},PQ{settings.bytes_a_code}np", faiss.METRIC_INNER_PRODUCT)
     made.cp.max_points_per_centroid = max(settings.trained_on, 64)
     made.train(sample)
     return made
@@ -106,25 +113,33 @@ def write_inverted(made: faiss.Index, codes: NDArray[np.int8], codec: Codec, eve
     faiss.write_index(made, str(path))
 
 
-def votes(found_in: CodesOf, windows: Sequence[HumWindows], settings: FirstStage) -> Votes:
-    """The songs of one segment for which a hum votes.
+def songs_voted_for(
+    found_in: CodesOf, codec: Codec, windows: Sequence[HumWindows], settings: FirstStage
+) -> NDArray[np.float64]:
+    """How well each song of a segment fits by its best voted place, (songs,), -inf of those without votes.
 
     Args:
         found_in: fingerprints with an inverted file.
         windows: the hum's, projected, at every tempo.
     """
+    scores = np.full(len(found_in.firsts) - 1, -np.inf)
+    found = votes(found_in, windows, settings)
+    np.maximum.at(scores, found.songs, in_order(found, found_in, codec, windows, settings.diagonal))
+    return scores
+
+
+def votes(found_in: CodesOf, windows: Sequence[HumWindows], settings: FirstStage) -> Votes:
+    """The places of a segment for which a hum's windows vote most. Arguments as of `songs_voted_for`."""
     import faiss
 
     assert found_in.inverted is not None
     heard = [np.any(one.vectors, axis=1) for one in windows]
     vectors = np.concatenate([one.vectors[is_heard] for one, is_heard in zip(windows, heard, strict=True)])
-    if not len(vectors):
-        return Votes(np.zeros(0, np.int64), np.zeros(0))
     steps = np.concatenate([one.steps[is_heard] for one, is_heard in zip(windows, heard, strict=True)])
     tempi = np.repeat(np.arange(len(windows)), [int(is_heard.sum()) for is_heard in heard])
     search = faiss.SearchParametersIVF(nprobe=settings.probes)
     similarities, numbers = found_in.inverted.search(vectors, settings.neighbours, params=search)
-    return counted(similarities, numbers, steps, tempi, found_in.firsts, settings.diagonal)
+    return counted(similarities, numbers, steps, tempi, found_in.firsts, settings)
 
 
 def counted(
@@ -133,36 +148,58 @@ def counted(
     steps: NDArray[np.int64],
     tempi: NDArray[np.int64],
     firsts: NDArray[np.int64],
-    diagonal: int,
+    settings: FirstStage,
 ) -> Votes:
-    """The votes of neighbours.
+    """The votes of neighbours for places.
 
     A neighbour's vote is how much nearer it is than the farthest of its window: what all are near to says nothing. Of
     one window at one place the best vote counts.
 
     Args:
-        similarities, numbers: (R, K), of each window of a hum its neighbours, the nearest first; -1 where there is none.
+        similarities, numbers: (R, K), of each window of a hum its neighbours, the nearest first; -1: there is none.
         steps, tempi: (R,), which window of the hum it is, and at which tempo.
         firsts: (songs + 1,).
-        diagonal: windows that count as one place.
     """
     found = numbers >= 0
     farthest = np.min(similarities, axis=1, where=found, initial=np.inf, keepdims=True)
-    worth = np.where(found, similarities - np.where(np.isfinite(farthest), farthest, 0), 0).astype(np.float64)
-    row = np.broadcast_to(np.arange(len(numbers))[:, None], numbers.shape)[found]
-    number, worth = numbers[found], worth[found]
-    songs = np.searchsorted(firsts, number, side="right") - 1
-    places = (number - steps[row] - firsts[songs] + firsts[-1]) // diagonal  # never below 0
-    # One number for song, tempo and place, and one for these and the window.
-    per_song = int((2 * firsts[-1]) // diagonal + 1)
-    spots = (songs * (int(tempi.max()) + 1) + tempi[row]) * per_song + places
+    worth = (similarities - np.where(np.isfinite(farthest), farthest, 0))[found].astype(np.float64)
+    row = row_of(numbers, found)
+    songs = np.searchsorted(firsts, numbers[found], side="right") - 1
+    # Before a song's start a hum may begin, too; so that no number is below 0 all are moved by the longest.
+    longest = int(steps.max(initial=0))
+    diagonals = (numbers[found] - steps[row] + longest) // settings.diagonal
+    per_tempo = int(firsts[-1] + longest) // settings.diagonal + 1
+    spots = (songs * (int(tempi.max(initial=0)) + 1) + tempi[row]) * per_tempo + diagonals
     order = np.lexsort((-worth, row, spots))
-    spots, row, worth, songs = spots[order], row[order], worth[order], songs[order]
-    is_best = np.append(True, (spots[1:] != spots[:-1]) | (row[1:] != row[:-1]))
-    spots, worth, songs = spots[is_best], worth[is_best], songs[is_best]
-    begins = np.flatnonzero(np.append(True, spots[1:] != spots[:-1]))
-    sums, of_song = np.add.reduceat(worth, begins), songs[begins]
-    voted = np.unique(of_song)
-    best = np.zeros(len(voted))
-    np.maximum.at(best, np.searchsorted(voted, of_song), sums)
-    return Votes(voted, best)
+    spots, row, worth = spots[order], row[order], worth[order]
+    is_best = np.append(True, (spots[1:] != spots[:-1]) | (row[1:] != row[:-1]))[: len(spots)]
+    order, spots, worth = order[is_best], spots[is_best], worth[is_best]
+    begins = np.flatnonzero(np.append(True, spots[1:] != spots[:-1])[: len(spots)])
+    sums = np.add.reduceat(worth, begins) if len(begins) else worth
+    best = np.argsort(-sums, kind="stable")[: settings.places]
+    at = order[begins[best]]
+    return Votes(songs[at], tempi[row_of(numbers, found)[at]], diagonals[at] * settings.diagonal - longest, sums[best])
+
+
+def row_of(numbers: NDArray[np.int64], found: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The row of each neighbour that was found."""
+    return np.broadcast_to(np.arange(len(numbers))[:, None], numbers.shape)[found]
+
+
+def in_order(
+    found: Votes, found_in: CodesOf, codec: Codec, windows: Sequence[HumWindows], diagonal: int
+) -> NDArray[np.float64]:
+    """The best mean cosine of each place, (P,), over the diagonals that it stands for, all windows in their order."""
+    scores = np.zeros(len(found.songs))
+    shifts = np.arange(-1, diagonal + 1)
+    for tempo in np.unique(found.tempi):
+        at = np.flatnonzero(found.tempi == tempo)
+        one = windows[int(tempo)]
+        wanted = found.diagonals[at][:, None, None] + shifts[:, None] + one.steps
+        first, last = (found_in.firsts[found.songs[at] + more][:, None, None] for more in (0, 1))
+        inside = (wanted >= first) & (wanted < last)
+        codes = found_in.codes[np.where(inside, wanted, first)]
+        cosines = np.einsum("psqa,qa->psq", codes.astype(np.float32), one.vectors * codec.step, optimize=True)
+        heard = max(1, int(np.any(one.vectors, axis=1).sum()))
+        scores[at] = np.where(inside, cosines, 0).sum(axis=2).max(axis=1) / heard
+    return scores

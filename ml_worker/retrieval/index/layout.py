@@ -10,7 +10,7 @@ from typing import Any, Self
 from ml_worker.fingerprint.checkpoint import write_whole
 
 # Readers refuse what a later version has written.
-VERSION = 1
+VERSION = 2
 MANIFEST = "manifest.json"
 
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
-from ml_worker.retrieval.target_table import HOP_S
 
+# Twice the hop of the weighing's table, which halves the files; seconds.
+HOP_S = 0.04
 # A pitch is kept to so many steps a semitone; 0 is no voice.
 STEPS_A_SEMITONE = 100
 # How strongly a note begins is kept to so many steps.
@@ -17,7 +18,7 @@ LARGEST_ATTACK = 255
 
 
 class StoredLine(NamedTuple):
-    """A melody on the weighing's hop.
+    """A melody on HOP_S.
 
     Attributes:
         pitch: uint16 (T,), steps of semitones (69 * STEPS_A_SEMITONE = 440 Hz), 0 where unvoiced.

@@ -35,7 +35,7 @@ class OpenSet:
 
     @classmethod
     def measured(cls, foreign: Sequence[float], songs: int, false_accepts: float = FALSE_ACCEPTS) -> Self:
-        """The line that so many of the foreign hums' probabilities cross, with an order statistic that errs to the safe side.
+        """The line that so many of the foreign hums' probabilities cross; it errs to the safe side.
 
         Raises:
             ValueError: there are too few hums to tell.

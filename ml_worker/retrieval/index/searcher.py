@@ -17,7 +17,7 @@ from ml_worker.fingerprint.checkpoint import Checkpoint
 from ml_worker.retrieval.classical import ClassicalMatcher
 from ml_worker.retrieval.hum_line import hum_lines
 from ml_worker.retrieval.index.codec import Codec
-from ml_worker.retrieval.index.first_stage import FirstStage, votes
+from ml_worker.retrieval.index.first_stage import FirstStage, songs_voted_for
 from ml_worker.retrieval.index.layout import IndexUnusable, Manifest, codec_path, segment_folder, stamp
 from ml_worker.retrieval.index.open_set import OpenSet
 from ml_worker.retrieval.index.second_stage import scored
@@ -195,18 +195,17 @@ class Searcher:
         unvoted: list[Place] = []
         voted: list[tuple[float, Place]] = []
         for number, (segment, live) in enumerate(zip(self.segments, self._live, strict=True)):
-            if all(one.inverted is None for one in segment.by_checkpoint.values()):
+            if any(one.inverted is None for one in segment.by_checkpoint.values()):
                 unvoted += [Place(number, int(song)) for song in np.flatnonzero(live)]
                 continue
             scores = np.zeros(len(segment))
-            for name, of_one in zip(self.manifest.checkpoints, windows, strict=True):
-                of_checkpoint = segment.by_checkpoint[name]
-                if of_checkpoint.inverted is not None:
-                    found = votes(of_checkpoint, of_one, self.settings)
-                    scores[found.songs] += found.scores / max(1, sum(len(one.steps) for one in of_one))
-            scores[~live] = 0
+            for name, codec, of_one in zip(self.manifest.checkpoints, self.codecs, windows, strict=True):
+                fits = songs_voted_for(segment.by_checkpoint[name], codec, of_one, self.settings)
+                # Who had no vote fits no better than the least of those that had.
+                scores += np.where(np.isfinite(fits), fits, np.min(fits, where=np.isfinite(fits), initial=1.0))
+            scores[~live] = -np.inf
             best = np.argsort(-scores)[: self.settings.candidates]
-            voted += [(float(scores[song]), Place(number, int(song))) for song in best if scores[song] > 0]
+            voted += [(float(scores[song]), Place(number, int(song))) for song in best if live[song]]
         voted.sort(key=lambda one: -one[0])
         return sorted(unvoted + [place for _, place in voted[: self.settings.candidates]])
 
@@ -273,8 +272,8 @@ def check_checkpoints(folder: Path, manifest: Manifest, checkpoints: Sequence[Ch
     names = [checkpoint.name for checkpoint in checkpoints]
     if list(manifest.checkpoints) != names:
         raise IndexUnusable(
-            f"The index {folder.name} is of {' and '.join(manifest.checkpoints)}, and {' and '.join(names)} are in use. "
-            "Build it anew."
+            f"The index {folder.name} is of {' and '.join(manifest.checkpoints)}, and {' and '.join(names)} are in "
+            "use. Build it anew."
         )
 
 

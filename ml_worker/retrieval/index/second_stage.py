@@ -1,7 +1,7 @@
 """The second stage: candidates' fingerprints along their diagonals under a hum's, at every tempo.
 
-The score is that of the exact search (`NetworkMatcher`), on decoded codes: the best mean cosine of the hum's windows and
-those of a song in the same order, which for unit vectors is the correlation of both sequences.
+The score is that of the exact search (`NetworkMatcher`), on decoded codes: the best mean cosine of the hum's windows
+and those of a song in the same order, which for unit vectors is the correlation of both sequences.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A segment: some songs of an index, written once and memory-mapped ever after.
 
 Files of a segment: `songs.json` (keys, and how much there is), `lines.npy` (each song's first frame in `pitch.bin` and
-`attack.bin`), and of each checkpoint NAME: `NAME.codes.bin`, `NAME.firsts.npy` (each song's first window), `NAME.begins.npy`
-(the second of its first window) and, where there are many songs, `NAME.faiss` (the inverted file).
+`attack.bin`), and of each checkpoint NAME: `NAME.codes.bin`, `NAME.firsts.npy` (each song's first window),
+`NAME.begins.npy` (the second of its first window) and, where there are many songs, `NAME.faiss` (the inverted file).
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.retrieval.index.layout import IndexUnusable
-from ml_worker.retrieval.index.lines import StoredLine
-from ml_worker.retrieval.target_table import HOP_S
+from ml_worker.retrieval.index.lines import HOP_S, StoredLine
 
 if TYPE_CHECKING:
     import faiss

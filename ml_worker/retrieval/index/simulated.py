@@ -1,20 +1,21 @@
 """A simulated catalogue of any size, for measuring the index. Everything is synthetic, and is called so.
 
 A song is a medley of four minutes: passages of real tunes (`melodies/*` of ../shared/data and the starter catalogue;
-composed ones where those are not there), each transposed, stretched and varied note by note, with rests between them and
-passages that come again, heard as a tracker hears a voice in an accompaniment. So no two songs have a melody in common
-for longer than a passage.
+composed ones where those are not there), each transposed, stretched and varied note by note, with rests between them
+and passages that come again, heard as a tracker hears a voice in an accompaniment. So no two songs have a melody in
+common for longer than a passage.
 
-Fingerprints of 90,000 such songs would take two cores an hour and a half. So only some songs are `unlike`; the others are
-these once more in another mirror: fingerprints whose signs are turned on some of their principal axes, which keeps their
-lengths, their mean, their spread and how they follow each other, and takes them elsewhere. Hums are of songs as they are.
+Fingerprints of 90,000 such songs would take two cores an hour and a half. So only some songs are `unlike`; the others
+are these once more in another mirror: fingerprints whose signs are turned on some of their principal axes, which keeps
+their lengths, their mean, their spread and how they follow each other, and takes them elsewhere. Hums are of songs as
+they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +58,16 @@ HUM_S = 8.0
 @cache
 def pool() -> list[Sequence[TimedNote]]:
     """The tunes that passages are taken from."""
-    catalogue = [as_written(tune).notes() for tune in starter_tunes()]
+    catalogue = catalogue_pool()
     if (DATA / "melodies").exists():
         return catalogue + [score.notes for archive in ARCHIVES for score in scores_of(archive)]
     return catalogue + [score.notes for score in compose_tunes(COMPOSED, seed=SEED)]
+
+
+@cache
+def catalogue_pool() -> list[Sequence[TimedNote]]:
+    """Those of the starter catalogue alone."""
+    return [as_written(tune).notes() for tune in starter_tunes()]
 
 
 def notes_of(number: int) -> Notes:
@@ -139,7 +146,7 @@ class Catalogue:
     songs: int
 
     def make(self, first: int = 0, step: int = 1) -> None:
-        """Makes the blocks of fingerprints that are not there yet: from the first, every so manieth (several processes)."""
+        """Makes the blocks of fingerprints that are not there yet: from the first, every so manieth."""
         for block in range(first, -(-self.unlike // BLOCK), step):
             if not self._block(block).exists():
                 self._make(block)
@@ -150,7 +157,7 @@ class Catalogue:
             yield from self._mirrored(mirror, min(self.unlike, self.songs - mirror * self.unlike))
 
     def _mirrored(self, mirror: int, songs: int) -> Iterator[Printed]:
-        turns = [turn(axes, mirror) for axes in self.axes()]
+        turns = [turn(axes, mirror) for axes in self.axes]
         for number in range(songs):
             kept = self._open(number // BLOCK)
             at = number % BLOCK
@@ -162,7 +169,7 @@ class Catalogue:
             line = kept.line(at)
             yield Printed(str(mirror * self.unlike + number), vectors, begins_s, _inverted(line) if mirror else line)
 
-    @cache  # noqa: B019 - there are one or two of these in a process
+    @cached_property
     def axes(self) -> list[NDArray[np.float32]]:
         """The principal axes of each checkpoint's fingerprints, (D, D), the strongest first."""
         kept = self._open(0)
@@ -189,9 +196,14 @@ class Catalogue:
         writer.close()
         part.rename(self._block(block))
 
-    @cache  # noqa: B019
     def _open(self, block: int) -> Segment:
-        return Segment.open(self._block(block))
+        if block not in self._opened:
+            self._opened[block] = Segment.open(self._block(block))
+        return self._opened[block]
+
+    @cached_property
+    def _opened(self) -> dict[int, Segment]:
+        return {}
 
 
 def _kept(kept: Segment, name: str, at: int) -> Vectors:
