@@ -11,8 +11,19 @@ import pytest
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.shipped import starter_checkpoint
-from ml_worker.retrieval.index import Entry, IndexUnusable, Searcher, build, forget, grow, simulated
+from ml_worker.retrieval.index import (
+    Entry,
+    IndexUnusable,
+    Searcher,
+    build,
+    calibrate,
+    forget,
+    grow,
+    needs_another_line,
+    simulated,
+)
 from ml_worker.retrieval.index.building import build_printed, printed
+from ml_worker.retrieval.index.calibration import foreign_hums, told_here
 from ml_worker.retrieval.index.first_stage import FirstStage
 from ml_worker.retrieval.index.layout import Manifest, segment_folder
 from ml_worker.retrieval.index.simulated import catalogue_pool, hum, song
@@ -192,3 +203,19 @@ def test_nothing_is_written_over_and_no_key_comes_twice(built, tmp_path, checkpo
         build(tmp_path / "none", [], checkpoints)
     assert not (tmp_path / "twice").exists()
     assert not (tmp_path / "none").exists()
+
+
+def test_the_line_is_drawn_by_hums_of_tunes_that_are_nowhere(folder, checkpoints, entries):
+    searcher = Searcher.open(folder, checkpoints)
+    assert needs_another_line(searcher)
+    open_set = calibrate(folder, checkpoints, hums=12, false_accepts=0.1)
+    with_line = searcher.renewed()
+    assert with_line.open_set == open_set
+    assert (open_set.hums, open_set.songs) == (12, SONGS)
+    assert not needs_another_line(with_line)
+    told = told_here(with_line, foreign_hums(12))
+    assert sum(with_line.open_set.is_here(one) for one in told) <= 1
+    assert with_line.find(phrase(entries[1])).is_here
+    # The index may still grow and forget.
+    grow(folder, [Entry("new", song(SONGS + 1).melody.cut(0, 60))], checkpoints)
+    assert with_line.renewed().open_set == open_set

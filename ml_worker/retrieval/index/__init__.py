@@ -13,7 +13,19 @@ songs with their codes, their pitch lines and an inverted file. A segment is nev
 """
 
 from ml_worker.retrieval.index.building import Entry, build, forget, grow
+from ml_worker.retrieval.index.calibration import calibrate, needs_another_line
 from ml_worker.retrieval.index.layout import IndexUnusable
 from ml_worker.retrieval.index.searcher import Answer, Found, Searcher
 
-__all__ = ["Answer", "Entry", "Found", "IndexUnusable", "Searcher", "build", "forget", "grow"]
+__all__ = [
+    "Answer",
+    "Entry",
+    "Found",
+    "IndexUnusable",
+    "Searcher",
+    "build",
+    "calibrate",
+    "forget",
+    "grow",
+    "needs_another_line",
+]

@@ -21,7 +21,7 @@ from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint, write_whole
 from ml_worker.retrieval.index.codec import Codec, Vectors
 from ml_worker.retrieval.index.first_stage import FirstStage, sample_size, trained, write_inverted
-from ml_worker.retrieval.index.layout import Manifest, coarse_path, codec_path, segment_folder
+from ml_worker.retrieval.index.layout import Manifest, coarse_path, codec_path, fusion_path, segment_folder
 from ml_worker.retrieval.index.lines import StoredLine
 from ml_worker.retrieval.index.segment import CodesOf, Segment, SegmentWriter
 from ml_worker.retrieval.network_matcher import HumEncoder, Voiced
@@ -86,9 +86,8 @@ def build(
         ValueError: there are no songs, or none with a voice, or a key comes twice.
     """
     names = [checkpoint.name for checkpoint in checkpoints]
-    build_printed(folder, printed(entries, checkpoints, progress), names, settings=settings or FirstStage())
-    if fusion is not None:
-        write_whole(folder / "fusion.json", fusion.to_json())
+    songs = printed(entries, checkpoints, progress)
+    build_printed(folder, songs, names, settings=settings or FirstStage(), fusion=fusion)
 
 
 def build_printed(
@@ -97,6 +96,7 @@ def build_printed(
     names: Sequence[str],
     *,
     settings: FirstStage,
+    fusion: Fusion | None = None,
     songs_a_segment: int = SONGS_A_SEGMENT,
 ) -> None:
     """The same of songs whose fingerprints are made already; `names` are the checkpoints'."""
@@ -114,7 +114,8 @@ def build_printed(
     manifest = Manifest(tuple(names), settings=settings.as_dict())
     for some in _in_segments(chain(first, stream), songs_a_segment):
         manifest = _with_segment(part, manifest, some, codecs)
-    first.clear()
+    if fusion is not None:
+        write_whole(fusion_path(part), fusion.to_json())
     manifest.save(part)
     os.replace(part, folder)
 

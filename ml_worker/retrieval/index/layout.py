@@ -81,6 +81,11 @@ def codec_path(folder: Path, checkpoint: str) -> Path:
     return folder / f"{checkpoint}.codec.npz"
 
 
+def fusion_path(folder: Path) -> Path:
+    """How the best are weighed; not there where they are not."""
+    return folder / "fusion.json"
+
+
 def coarse_path(folder: Path, checkpoint: str) -> Path:
     """The inverted file's trained part, without songs."""
     return folder / f"{checkpoint}.trained.faiss"

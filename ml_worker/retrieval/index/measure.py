@@ -248,10 +248,8 @@ def main() -> None:
         if asked.one:
             print(json.dumps(asdict(measured(asked.folder, songs, unlike, asked.hums, asked.exact, FirstStage()))))
             continue
-        one = measured_apart(
-            ["--songs", str(songs), "--unlike", str(unlike), "--hums", str(asked.hums), "--exact", str(asked.exact)]
-            + ["--folder", str(asked.folder)]
-        )
+        numbers = {"songs": songs, "unlike": unlike, "hums": asked.hums, "exact": asked.exact, "folder": asked.folder}
+        one = measured_apart([f"--{name}={value}" for name, value in numbers.items()])
         print(
             *(
                 f"{name}: {value:.3f}" if isinstance(value, float) else f"{name}: {value}"

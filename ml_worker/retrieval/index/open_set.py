@@ -48,10 +48,6 @@ class OpenSet:
         line = float(np.nextafter(falling[int(len(falling) * false_accepts) - 1], 2))
         return cls(line, len(foreign), songs)
 
-    def probability(self, here: float) -> float:
-        """The probability as it is told."""
-        return here
-
     def is_here(self, here: float) -> bool:
         return here >= self.line
 

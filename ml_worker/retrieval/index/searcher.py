@@ -18,7 +18,7 @@ from ml_worker.retrieval.classical import ClassicalMatcher
 from ml_worker.retrieval.hum_line import hum_lines
 from ml_worker.retrieval.index.codec import Codec
 from ml_worker.retrieval.index.first_stage import FirstStage, songs_voted_for
-from ml_worker.retrieval.index.layout import IndexUnusable, Manifest, codec_path, segment_folder, stamp
+from ml_worker.retrieval.index.layout import IndexUnusable, Manifest, codec_path, fusion_path, segment_folder, stamp
 from ml_worker.retrieval.index.open_set import OpenSet
 from ml_worker.retrieval.index.second_stage import scored
 from ml_worker.retrieval.index.segment import Segment
@@ -124,7 +124,7 @@ class Searcher:
     ) -> Self:
         try:
             codecs = [Codec.from_bytes(codec_path(folder, name).read_bytes()) for name in manifest.checkpoints]
-            weights = folder / "fusion.json"
+            weights = fusion_path(folder)
             fusion = Fusion.load(weights) if weights.exists() else None
         except (OSError, ValueError, KeyError) as problem:
             raise IndexUnusable(f"The index {folder.name} is damaged ({problem}). Build it anew.") from problem
@@ -253,7 +253,6 @@ class Searcher:
             self._found(melody, places[at], matches, int(at), float(logits[at]), here * float(shares[at]))
             for at in order[:top]
         ]
-        here = self.open_set.probability(here)
         return Answer(found, here, self.open_set.is_here(here))
 
     def _found(

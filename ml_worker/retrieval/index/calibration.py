@@ -1,0 +1,89 @@
+"""Where an index draws the line between tunes that are in it and others: measured on hums of tunes that are nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count, islice
+from pathlib import Path
+
+import numpy as np
+
+from ml_worker.audio.melody import Melody
+from ml_worker.catalogue.composer import compose
+from ml_worker.fingerprint.checkpoint import Checkpoint
+from ml_worker.fingerprint.data import part_from_a_note
+from ml_worker.fingerprint.evaluation import as_melody
+from ml_worker.fingerprint.settings import Singing
+from ml_worker.fingerprint.shipped import notes_of
+from ml_worker.fingerprint.sung import sing
+from ml_worker.retrieval.index.layout import Manifest
+from ml_worker.retrieval.index.open_set import FALSE_ACCEPTS, OpenSet
+from ml_worker.retrieval.index.searcher import Searcher
+from ml_worker.retrieval.matcher import NothingHeard
+
+Progress = Callable[[float, str], None]
+
+# Composed tunes of these seeds are hummed for nothing else: for the line, and for measuring what crosses it.
+LINE_SEED, MEASURED_SEED = 980_000_000_000, 985_000_000_000
+# Hums that the line is drawn by, and how long they are, seconds.
+FOREIGN, HUM_S = 300, (5.0, 13.0)
+# An index that has grown by this share needs another line: the more songs, the better the best wrong one.
+GROWN = 0.2
+
+
+def foreign_hums(number: int, seed: int = LINE_SEED) -> Iterator[Melody]:
+    """So many simulated hums of composed tunes that are in no catalogue; always the same."""
+    return islice(_composed_hums(seed), number)
+
+
+def _composed_hums(seed: int) -> Iterator[Melody]:
+    for number in count(seed):
+        rng = np.random.default_rng([number, 1])
+        part = part_from_a_note(notes_of(compose(number).notes), rng.uniform(*HUM_S), rng)
+        yield as_melody(sing(part, Singing(), rng).sampled)
+
+
+def told_here(searcher: Searcher, hums: Iterator[Melody], progress: Progress | None = None) -> list[float]:
+    """How sure the searcher is of each hum that its tune is there; of those in which it hears nothing, not at all."""
+    told = []
+    for number, melody in enumerate(hums):
+        if progress and number % 20 == 0:
+            progress(number / FOREIGN, f"Hums of tunes that are not in it: {number}")
+        try:
+            told.append(searcher.find(melody, top=1).here)
+        except NothingHeard:
+            told.append(0.0)
+    return told
+
+
+def calibrate(
+    folder: Path,
+    checkpoints: Sequence[Checkpoint],
+    *,
+    hums: int = FOREIGN,
+    false_accepts: float = FALSE_ACCEPTS,
+    progress: Progress | None = None,
+) -> OpenSet:
+    """Measures the line of an index and keeps it there. Searchers that are open see it at their next `renewed`.
+
+    Args:
+        hums: that it is drawn by.
+        false_accepts: the share of them that may cross it.
+        progress: told the share that is done, and a message.
+
+    Raises:
+        ValueError: there are too few hums for so small a share.
+        IndexUnusable: there is no index, or it is of other checkpoints.
+    """
+    searcher = Searcher.open(folder, checkpoints)
+    told = told_here(searcher, foreign_hums(hums), progress)
+    open_set = OpenSet.measured(told, len(searcher.keys), false_accepts)
+    replace(Manifest.load(folder), open_set=open_set.as_dict()).save(folder)
+    return open_set
+
+
+def needs_another_line(searcher: Searcher) -> bool:
+    """Whether the line was never measured, or for far fewer songs."""
+    open_set = searcher.open_set
+    return open_set.hums == 0 or len(searcher.keys) > open_set.songs * (1 + GROWN)
