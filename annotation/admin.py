@@ -15,6 +15,8 @@ from annotation.models import (
     Removal,
     Reviewer,
     ReviewItem,
+    Search,
+    SearchMark,
     Skip,
     Slot,
     Study,
@@ -181,3 +183,19 @@ class StudyWorkAdmin(RowsAdmin):
 
 # The admin's own sign-in guesses passwords no faster than the other one.
 admin.site.login = limits.sign_ins(admin.site.login)  # type: ignore[method-assign]
+
+
+@admin.register(Search)
+class SearchAdmin(RowsAdmin):
+    list_display = ("id", "owner", "partial", "state", "code", "created_at", "finished_at")
+    list_filter = ("state", "partial", "created_at")
+    search_fields = ("id", "hum", "owner__username")
+    list_select_related = ("owner",)
+
+
+@admin.register(SearchMark)
+class SearchMarkAdmin(RowsAdmin):
+    list_display = ("search", "song", "right", "humming", "at")
+    list_filter = ("right", "at")
+    search_fields = ("song__title",)
+    list_select_related = ("search", "song", "humming")

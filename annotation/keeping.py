@@ -21,6 +21,7 @@ from annotation.models import (
     PassedOver,
     Reviewer,
     ReviewItem,
+    Search,
     Skip,
     Slot,
     Verdict,
@@ -139,11 +140,12 @@ def _stands_against(take: Humming, account: AbstractBaseUser) -> bool:
 
 
 def _move_words(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
-    """Consents, skips and words on songs; where the account has its own, that one stands."""
+    """Consents, skips, words on songs and searches; where the account has its own, that one stands."""
     known = Consent.objects.filter(person=account).values_list("version", flat=True)
     Consent.objects.filter(person=guest).exclude(version__in=list(known)).update(person=account)
     _move_where_new(Skip.objects.filter(person=guest), account, "fragment_id")
     _move_where_new(Familiarity.objects.filter(person=guest), account, "song_id")
+    Search.objects.filter(owner=guest).update(owner=account)
 
 
 def _move_work(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:

@@ -13,7 +13,18 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from annotation import removing, studies
-from annotation.models import Control, Familiarity, Guest, Lease, Participation, PassedOver, ReviewItem, Skip, Slot
+from annotation.models import (
+    Control,
+    Familiarity,
+    Guest,
+    Lease,
+    Participation,
+    PassedOver,
+    ReviewItem,
+    Search,
+    Skip,
+    Slot,
+)
 from chad_site.errors import NotAllowed
 from recordings.models import HumCheck, Humming, ReleasedVersion
 
@@ -119,6 +130,8 @@ def _forget_words(person: AbstractBaseUser) -> None:
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()
     PassedOver.objects.filter(person=person).delete()
+    # Nobody's from now on: hums and rows are deleted within minutes, whatever the storage says now.
+    Search.objects.filter(owner=person).update(owner=None, visitor="")
     for participation in Participation.objects.filter(person=person).select_related("study"):
         # The platform's ids name the person there; that somebody took part, and how much was done, is paid for.
         participation.participant_id = studies.forgotten_id(participation.study, participation.participant_id)

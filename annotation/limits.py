@@ -163,6 +163,25 @@ class Verdicts(PersonLimit):
     scope = "verdicts"
 
 
+class OpenLimit(PersonLimit):
+    """A limit of calls that are open to everybody: by person, and by address of who is not signed in."""
+
+    def key(self, request: Request) -> object:
+        return super().key(request) or address_of(request)
+
+
+class Searches(OpenLimit):
+    """How many hums one person, or one address, may search for."""
+
+    scope = "searches"
+
+
+class SearchCalls(OpenLimit):
+    """Every other call about searches."""
+
+    scope = "search-calls"
+
+
 class NewGuests(PersonLimit):
     """How many guests may arrive from one address: a school behind one router, not a script."""
 

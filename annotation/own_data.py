@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 import zipfile
@@ -23,6 +24,8 @@ from annotation.models import (
     PassedOver,
     Removal,
     Reviewer,
+    Search,
+    SearchMark,
     Skip,
     Verdict,
 )
@@ -35,9 +38,10 @@ READ_ME = _(
     """Everything that CHAD keeps of you, as of {now}.
 
 data.json     your account, what you agreed to, your takes with what was found in them, the phrases that were lent to
-              you, what you skipped and which songs you said you know, what you judged in the double-check, and what you
-              withdrew
+              you, what you skipped and which songs you said you know, what you judged in the double-check, what you
+              withdrew, and which songs you searched for by humming
 takes/        your takes as they were recorded, one WAV file each, named by the id that data.json gives
+searches/     the hums of your searches that are not deleted yet, as you sent them
 """
 )
 
@@ -55,6 +59,10 @@ def archive(person: AbstractBaseUser) -> IO[bytes]:
                         entry.write(chunk)
             except FileNotFoundError:
                 zipped.writestr(f"takes/{take.pk}.missing.txt", str(_("The audio of this take is lost.")))
+        for search in Search.objects.filter(owner=person).exclude(audio="").iterator():
+            # One that is just being deleted is as good as deleted.
+            with contextlib.suppress(FileNotFoundError), search.audio.open() as stored:
+                zipped.writestr(f"searches/{search.pk}", stored.read())
     file.seek(0)
     return file
 
@@ -90,6 +98,21 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
             "session_id",
             "started_at",
             "completed_at",
+        ),
+        "searches": _rows(
+            Search.objects.filter(owner=person),
+            "id",
+            "hum",
+            "partial",
+            "state",
+            "sentence",
+            "created_at",
+            "curve",
+            "answer",
+            "took",
+        ),
+        "search_marks": _rows(
+            SearchMark.objects.filter(search__owner=person), "search", "song__title", "right", "humming", "at"
         ),
         "removals": _rows(Removal.objects.filter(person=person), "kind", "subject_id", "why", "touched", "at"),
     }

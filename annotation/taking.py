@@ -26,6 +26,7 @@ DAMAGED = _("The take was damaged on its way here. It is safe in this browser; s
 NOT_WAV = _("Takes are WAV files, not %(format)s. Please hum it again.")
 TOO_LONG = _("A take lasts at most %(seconds)d seconds. Please hum it again.")
 ACCOUNT_CLOSED = _("The account that hummed this was closed, so the take cannot be added to it.")
+HUMMED_ALREADY = _("You have hummed this phrase already; that take is kept.")
 CONSENT_FIRST = _("Please read and agree to what happens with your hums first.")
 EMPTY = _("The recording is empty. Check the microphone and hum it again.")
 
@@ -86,28 +87,57 @@ def save_take(sent: SentTake, lease: Lease) -> tuple[Humming, bool]:
         humming.audio.delete(save=False)
         twin = Humming.objects.filter(pk=sent.id).first()
         if twin is None:
-            raise TakeRefused(_("You have hummed this phrase already; that take is kept."), "hummed_already") from None
+            raise TakeRefused(HUMMED_ALREADY, "hummed_already") from None
         return _same_take(twin, sent, lease), False
     return humming, True
 
 
+def save_found(sent: SentTake, fragment: Fragment, singer: AbstractBaseUser) -> Humming:
+    """Stores a hum that was searched for as a take of a fragment that it holds: the same rules, without a lease.
+
+    Raises:
+        TakeRefused: it cannot be a take, or its singer has hummed this fragment already.
+    """
+    sample_rate, frames = _read_header(sent.audio)
+    humming = Humming(
+        id=sent.id,
+        fragment=fragment,
+        singer=singer,
+        audio_sha256=sent.sha256,
+        sample_rate=sample_rate,
+        frames=frames,
+        capture=sent.capture,
+    )
+    humming.audio.save("take.wav", sent.audio, save=False)
+    try:
+        _store(humming, None)
+    except (TakeRefused, IntegrityError) as problem:
+        humming.audio.delete(save=False)
+        if isinstance(problem, TakeRefused):
+            raise
+        raise TakeRefused(HUMMED_ALREADY, "hummed_already") from None
+    return humming
+
+
 @transaction.atomic
-def _store(humming: Humming, lease: Lease) -> None:
-    # The holder is asked anew: a guest may have become somebody with an account meanwhile.
+def _store(humming: Humming, lease: Lease | None) -> None:
     people = get_user_model().objects.select_for_update(no_key=True)
-    list(people.filter(pk=lease.person_id))
+    list(people.filter(pk=lease.person_id if lease else humming.singer_id))
     Slot.lock(humming.fragment_id)
-    lease = Lease.objects.select_for_update(of=("self",)).get(pk=lease.pk)
-    if not get_user_model().objects.filter(pk=lease.person_id, is_active=True).exists():
+    if lease:
+        # The holder is asked anew: a guest may have become somebody with an account meanwhile.
+        lease = Lease.objects.select_for_update(of=("self",)).get(pk=lease.pk)
+        humming.singer_id = lease.person_id
+    if not get_user_model().objects.filter(pk=humming.singer_id, is_active=True).exists():
         raise TakeRefused(ACCOUNT_CLOSED, "account_closed")
-    humming.singer_id = lease.person_id
     _put_under_consent(humming)
     humming.save(force_insert=True)
     if Slot.put(humming, lease) is None:
         humming.surplus = True
         humming.save(update_fields=["surplus"])
-    lease.close(Lease.Outcome.TAKEN)
-    StudyWork.bind_take(humming)
+    if lease:
+        lease.close(Lease.Outcome.TAKEN)
+        StudyWork.bind_take(humming)
 
 
 def _put_under_consent(humming: Humming) -> None:

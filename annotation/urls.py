@@ -2,7 +2,18 @@ from django.contrib.auth.views import LogoutView
 from django.urls import path, register_converter
 
 from annotation import limits
-from annotation.views import account, hum_api, manage, manage_review_api, manage_studies, pages, review_api, studies
+from annotation.views import (
+    account,
+    hum_api,
+    manage,
+    manage_review_api,
+    manage_studies,
+    pages,
+    review_api,
+    search_api,
+    search_schema,
+    studies,
+)
 
 
 class Side:
@@ -28,6 +39,7 @@ urlpatterns = [
     path("account/data", account.download, name="own-data"),
     path("account/leave/", account.leave, name="leave"),
     path("account/training/", account.training_wish, name="training-wish"),
+    path("find/", pages.find, name="find"),
     path("hum/", pages.hum, name="hum"),
     path("hum/songs/", pages.known_songs, name="known-songs"),
     path("takes/", pages.takes, name="takes"),
@@ -48,6 +60,13 @@ urlpatterns = [
     path("api/hums/<uuid:take_id>/curve", hum_api.TakeCurve.as_view(), name="take-curve"),
     path("api/hums/<uuid:take_id>/withdrawal", hum_api.Withdrawal.as_view(), name="withdrawal"),
     path("api/hums/<uuid:take_id>/withdraw", hum_api.WithdrawTake.as_view(), name="withdraw-take"),
+    path("api/", search_schema.explained, name="api"),
+    path("api/v1/schema", search_schema.Schema.as_view(), name="schema"),
+    path("api/v1/searches", search_api.Searches.as_view(), name="searches"),
+    path("api/v1/searches/<uuid:search_id>", search_api.OneSearch.as_view(), name="search"),
+    path("api/v1/searches/<uuid:search_id>/curves/<int:rank>", search_api.Curves.as_view(), name="search-curves"),
+    path("api/v1/searches/<uuid:search_id>/listen/<int:rank>", search_api.Listen.as_view(), name="search-listen"),
+    path("api/v1/searches/<uuid:search_id>/mark", search_api.Mark.as_view(), name="mark-search"),
     path("manage/double-check/", manage.double_check, name="agreement"),
     path("manage/items/", manage.review_items, name="review-items"),
     path("manage/items/<uuid:item_id>/", manage.review_item, name="review-item"),

@@ -1,4 +1,4 @@
-"""Celery: two queues, `ordinary` for what a person waits for and `heavy` for training and mining."""
+"""Celery: a queue `search`, and two of jobs: `ordinary`, for what a person waits for, and `heavy`."""
 
 from __future__ import annotations
 
@@ -30,12 +30,22 @@ def nudge() -> None:
         call_for_work(queue)
 
 
+def nudge_searches() -> None:
+    """Tells the processes that search to look now."""
+    send("ml_worker.answer_searches", [], "search")
+
+
 def call_for_work(queue: str) -> None:
     """Tells the workers of a queue to look for work.
 
     A hint only: the rows are in the database, so a broker that is away costs seconds, never work.
     """
+    send("ml_worker.work", [queue], queue)
+
+
+def send(task: str, arguments: list[str], queue: str) -> None:
+    """One message, or a line in the log where the broker is away."""
     try:
-        app.send_task("ml_worker.work", [queue], queue=queue, retry=False, expires=CALL_EXPIRES_S)
+        app.send_task(task, arguments, queue=queue, retry=False, expires=CALL_EXPIRES_S)
     except OperationalError as problem:
         log.warning("The broker is away (%s); pending work waits for the schedule.", problem)

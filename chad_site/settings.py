@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "csp",
+    "drf_spectacular",
     "recordings",
     "annotation",
     "ml_worker",
@@ -133,9 +134,23 @@ CELERY_BEAT_SCHEDULE = {
     }
     for queue in ("ordinary", "heavy")
 }
+# Searches: a look every other second takes again what a killed process had, and keeps the index in use open.
+CELERY_BEAT_SCHEDULE["searches"] = {
+    "task": "ml_worker.answer_searches",
+    "schedule": 2.0,
+    "options": {"queue": "search", "expires": 2},
+}
+CELERY_BEAT_SCHEDULE["old searches"] = {
+    "task": "ml_worker.forget_searches",
+    "schedule": 300.0,
+    "options": {"queue": "ordinary", "expires": 300},
+}
 CELERY_BEAT_SCHEDULE["tidy"] = {"task": "ml_worker.tidy", "schedule": 86_400.0, "options": {"queue": "ordinary"}}
 # How many jobs that nobody waits for (covers, say) may run at once on the workers of the ordinary queue.
 UNHURRIED_JOBS = env.int("CHAD_UNHURRIED_JOBS", default=1)
+
+# Where the index of songs lies: memory-mapped by every process that searches, so a disk of their own machine is best.
+INDEX_FOLDER = CHAD_HOME / "index"
 
 # --- storage: a folder, or S3 (and what speaks its protocol) when a bucket is named
 
@@ -168,6 +183,11 @@ STORAGES = {
 # a song of an hour as FLAC 400 MB.
 MAX_TAKE_BYTES = 40_000_000
 MAX_IMPORT_BYTES = 700_000_000
+# The largest hum that is searched for: 15 s of stereo at 192 kHz and 24 bit are 17 MB.
+MAX_SEARCH_BYTES = 20_000_000
+# All hums of searches together, which are kept for an hour: beyond that the oldest go at once. A hum from the page has
+# 0.7 MB.
+MOST_SEARCH_STORE_BYTES = env.int("CHAD_SEARCH_STORE_BYTES", default=2_000_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5_000_000  # form fields; files stream to disk
 FILE_UPLOAD_PERMISSIONS = 0o600
 
@@ -215,9 +235,24 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["chad_site.parsers.SafeJSONParser"],
     "DEFAULT_THROTTLE_CLASSES": ["annotation.limits.Calls"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "chad_site.errors.as_sentence",
     # Whose address counts: the proxy's word on it where there is one, else the connection's own.
     "NUM_PROXIES": 1 if BEHIND_TLS else 0,
+}
+
+# --- the public calls as OpenAPI, at /api/v1/schema
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "CHAD",
+    "DESCRIPTION": "Hum, and find the song.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["annotation.views.search_schema.only_public"],
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "AUTHENTICATION_WHITELIST": [],
+    "COMPONENT_SPLIT_REQUEST": True,
 }
 
 # --- limits: how often (annotation/limits.py); "off" for none
@@ -230,6 +265,9 @@ LIMITS = {
     "study": env("CHAD_STUDY_RATE", default="60/hour"),
     # by the name that is tried; more than twice what one address may try, so that nobody alone keeps a name out
     "sign-in-name": env("CHAD_SIGN_IN_NAME_RATE", default="150/10min"),
+    # by person, and by address of who is not signed in: a hum makes some five searches, a school has one address
+    "searches": env("CHAD_SEARCH_RATE", default="300/min"),
+    "search-calls": env("CHAD_SEARCH_CALL_RATE", default="3000/min"),
     # by person
     "calls": env("CHAD_CALL_RATE", default="600/min"),
     "tasks": env("CHAD_TASK_RATE", default="60/min"),

@@ -13,6 +13,7 @@ from ml_worker.models import (
     Round,
     RoundFinding,
     RoundStep,
+    SearchIndex,
     StandingChange,
 )
 from recordings.rows_admin import RowsAdmin
@@ -110,3 +111,9 @@ class FingerprintSetAdmin(RowsAdmin):
     list_filter = ("checkpoint", "created_at")
     search_fields = ("analysis__recording__song__title", "checkpoint__name")
     list_select_related = ("analysis__recording__song", "checkpoint")
+
+
+@admin.register(SearchIndex)
+class SearchIndexAdmin(RowsAdmin):
+    list_display = ("created_at", "state", "songs", "windows", "bytes", "growths", "built_at", "problem")
+    list_filter = ("state", "created_at")

@@ -44,6 +44,7 @@ STATION_OF = {
     Job.Kind.CROWD: "double-check",
     Job.Kind.REASK: "double-check",
     Job.Kind.ROUND: "training",
+    Job.Kind.INDEX: "songs",
 }
 
 

@@ -121,6 +121,8 @@ def about(kind: str, subject: str, row: Model | None) -> About:
         return About(row.person.get_username(), reverse("agreement"))
     if kind in (Job.Kind.CONTROLS, Job.Kind.CROWD):
         return About("the double-check", reverse("agreement"))
+    if kind == Job.Kind.INDEX:
+        return About("all songs that can be found by humming", reverse("find"))
     if kind == Job.Kind.AVAILABLE:
         return About("the fetched videos", reverse("covers"))
     if kind == Job.Kind.TRAIN:

@@ -1,6 +1,6 @@
 """What lower parts wait for, made into jobs: a recording without audio, one without an analysis, a hum without a check,
-a reviewer whose verdicts are doubted; and, now and then, control items to be made, reviewers to be measured and videos
-to be looked at.
+a reviewer whose verdicts are doubted, songs that the index lacks; and, now and then, control items to be made,
+reviewers to be measured and videos to be looked at.
 
 It is asked every few seconds, so what it asks stays small however much there is. A subject whose last job failed is
 not tried again by itself: a person reads the sentence and starts it anew.
@@ -17,7 +17,7 @@ from django.utils import timezone
 from annotation.double_check.control_items import MOST, doubtful, wanted
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker import rounds
-from ml_worker.models import Job
+from ml_worker.models import Checkpoint, Job, SearchIndex, findable
 from recordings.models import AvailabilityCheck, CoverFragment, Humming, Recording
 
 # Somebody is looking at the screen.
@@ -30,6 +30,10 @@ DOUBTED = 40
 SOON = 20
 # Control items are made, and reviewers measured, not more often than this.
 NOW_AND_THEN = timedelta(minutes=10)
+# Songs that come one after the other come into the index together: each time makes one more part to look into.
+SONGS_COME_TOGETHER = timedelta(seconds=30)
+# An index of so many songs waits longer for more of them: NOW_AND_THEN.
+LARGE_INDEX = 1000
 # A video site that was out of reach is left alone for so long.
 REST = timedelta(hours=1)
 
@@ -66,6 +70,10 @@ def make_jobs() -> None:
         Job.ask(Job.Kind.CONTROLS, priority=SOON)
     if measuring_is_due():
         Job.ask(Job.Kind.CROWD, priority=SOON)
+    index = SearchIndex.in_use()
+    if index_is_due(index):
+        # Whoever searches waits for the first one. A later one may take long, and the one before serves meanwhile.
+        Job.ask(Job.Kind.INDEX, priority=SOON if is_short_work(index) else Job.UNHURRIED)
     if looking_is_due():
         Job.ask(Job.Kind.AVAILABLE, priority=Job.UNHURRIED)
     rounds.look_after()
@@ -121,6 +129,38 @@ def measuring_is_due() -> bool:
     if measured_at:
         new = new.filter(at__gt=measured_at)
     return new.exists() and not asked_since(Job.Kind.CROWD, a_while_ago)
+
+
+def index_is_due(index: SearchIndex | None) -> bool:
+    """Songs that can be found are not in the index, or are in it and may not be found, or other checkpoints are in use.
+
+    Where building it failed, a person reads the sentence and starts it anew.
+
+    Args:
+        index: the one in use; None where there is none.
+    """
+    is_large = index is not None and index.songs >= LARGE_INDEX
+    if asked_since(Job.Kind.INDEX, timezone.now() - (NOW_AND_THEN if is_large else SONGS_COME_TOGETHER)):
+        return False
+    failed = Job.objects.filter(state=Job.State.FAILED, kind=Job.Kind.INDEX)
+    if index and index.built_at:
+        failed = failed.filter(created_at__gt=index.built_at)
+    if failed.exists():
+        return False
+    return index_lacks_something(index)
+
+
+def index_lacks_something(index: SearchIndex | None) -> bool:
+    """Whether the index in use is not as it would be if it were brought up to date now."""
+    if index is None:
+        return findable().exists()
+    is_of_others = index.checkpoints != Checkpoint.objects.names_in_use()
+    return is_of_others or index.new_recordings().exists() or index.gone_entries().exists()
+
+
+def is_short_work(index: SearchIndex | None) -> bool:
+    """The first index, and what comes to the one in use."""
+    return index is None or index.checkpoints == Checkpoint.objects.names_in_use()
 
 
 def looking_is_due() -> bool:

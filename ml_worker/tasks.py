@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
+from typing import TYPE_CHECKING
 
 from celery import shared_task
 from django.conf import settings
@@ -11,12 +13,15 @@ from django.core.management import call_command
 from django.db.models import QuerySet
 
 from annotation import leaving, limits
-from annotation.models import Guest
+from annotation.models import Guest, Search
 from chad_site.celery import call_for_work
 from ml_worker import pending
-from ml_worker.models import Job
+from ml_worker.models import Job, SearchIndex
 from ml_worker.polite import kinds_that_wait
 from ml_worker.running import run
+
+if TYPE_CHECKING:
+    from ml_worker.finding import Finder
 
 
 @shared_task(name="ml_worker.tidy")
@@ -43,6 +48,30 @@ def work(queue: str) -> None:
     run(job, tried_again=True)
     if claimable(queue).waiting().exists():
         call_for_work(queue)
+
+
+@shared_task(name="ml_worker.answer_searches")
+def answer_searches() -> None:
+    """Answers the searches that wait. Called every other second, too, so that the index in use is open by then."""
+    # Only processes of the queue `search` load what that needs.
+    from ml_worker.finding import answer_all
+
+    answer_all(finder(), this_worker())
+
+
+@cache
+def finder() -> Finder:
+    """This process's."""
+    from ml_worker.finding import Finder
+
+    return Finder()
+
+
+@shared_task(name="ml_worker.forget_searches")
+def forget_searches() -> None:
+    """Every few minutes: hums that were searched for are deleted after an hour, and old indexes at once."""
+    Search.forget_over()
+    SearchIndex.sweep()
 
 
 def claimable(queue: str) -> QuerySet[Job]:

@@ -7,6 +7,7 @@ from annotation.models.guests import Guest
 from annotation.models.removals import Removal
 from annotation.models.review import PassedOver, ReviewItem
 from annotation.models.reviewers import Reviewer
+from annotation.models.searches import Search, SearchMark
 from annotation.models.slots import Lease, Skip, Slot
 from annotation.models.studies import Participation, Study, StudyWork
 from annotation.models.verdicts import Verdict
@@ -23,6 +24,8 @@ __all__ = [
     "Removal",
     "ReviewItem",
     "Reviewer",
+    "Search",
+    "SearchMark",
     "Skip",
     "Slot",
     "Study",

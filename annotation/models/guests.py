@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from annotation.models.slots import Lease
 from annotation.models.studies import Participation
+from recordings.models import Humming
 
 # A guest has no password: the browser's cookie alone says who it is, so it lasts long.
 GUEST_SESSION = timedelta(days=365)
@@ -24,11 +25,16 @@ IDLE_AFTER = timedelta(days=30)
 
 class GuestQuerySet(models.QuerySet["Guest"]):
     def idle(self) -> Self:
-        """Agreed long ago, was never handed a phrase and is in no study: nothing on any device can come from them."""
+        """Agreed long ago, was never handed a phrase, gave no hum of a search and is in no study.
+
+        Nothing on any device can come from them.
+        """
         before = timezone.now() - IDLE_AFTER
         leases = Lease.objects.filter(person=OuterRef("person"))
         studies = Participation.objects.filter(person=OuterRef("person"))
-        return self.filter(created_at__lt=before).exclude(Exists(leases)).exclude(Exists(studies))
+        takes = Humming.objects.filter(singer=OuterRef("person"))
+        idle = self.filter(created_at__lt=before).exclude(Exists(leases)).exclude(Exists(studies))
+        return idle.exclude(Exists(takes))
 
 
 class Guest(models.Model):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.decorators import login_required, user_passes_test
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -76,11 +78,23 @@ def growth_in_words(totals: dict[str, int]) -> str:
 @require_safe
 def hum(request: HttpRequest) -> HttpResponse:
     """For everyone: who is not signed in becomes a guest by agreeing."""
-    agreed = request.user.is_authenticated and Consent.given_by(request.user)
-    before = Consent.latest_of(request.user) if request.user.is_authenticated and not agreed else None
-    consent = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "since": CONSENT_SINCE}
-    consent |= {"needed": not agreed, "before": before}
-    return render(request, "hum.html", {"consent": consent})
+    return render(request, "hum.html", {"consent": consent_for(request.user)})
+
+
+@ensure_csrf_cookie
+@never_cache
+@require_safe
+def find(request: HttpRequest) -> HttpResponse:
+    """For everyone, without agreeing: only who gives a hum to the collection is asked."""
+    return render(request, "find.html", {"consent": consent_for(request.user)})
+
+
+def consent_for(person: Person) -> dict[str, Any]:
+    """The text to agree to, whether this person has yet to, and their older agreement where they have one."""
+    agreed = person.is_authenticated and Consent.given_by(person)
+    before = Consent.latest_of(person) if person.is_authenticated and not agreed else None
+    text = {"text": CONSENT_TEXT, "version": CONSENT_VERSION, "since": CONSENT_SINCE}
+    return text | {"needed": not agreed, "before": before}
 
 
 @login_required

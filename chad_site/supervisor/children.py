@@ -31,6 +31,13 @@ QUICK = ((signal.SIGTERM, 5.0),)
 WEB = ((signal.SIGTERM, 7.0), (signal.SIGQUIT, 2.0))
 WORKER = ((signal.SIGTERM, 6.0), (signal.SIGQUIT, 2.0))
 
+# Threads of each web process. Some of them wait for the answer of a search (annotation/views/search_api.py says how
+# many at most); the others go on.
+WEB_THREADS = 24
+# A process that searches answers one hum at a time on one thread: two hums beside one another are done sooner than one
+# after the other on two.
+ONE_THREAD = ("OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1")
+
 Plan = tuple[tuple[int, float], ...]
 
 
@@ -56,10 +63,16 @@ def redis_part(places: Places) -> Part:
     return Part("redis", "Redis", redis.command(places))
 
 
-def worker_part(queue: str, processes: int) -> Part:
-    quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+def worker_part(queue: str, processes: int, level: str = "INFO") -> Part:
+    quiet = ["--without-gossip", "--without-mingle", "--loglevel", level]
     command = celery("worker", "-Q", queue, "-c", str(processes), "-n", f"{queue}@%h", *quiet)
     return Part(f"worker-{queue}", f"The worker for {queue} jobs", command, WORKER)
+
+
+def search_part(processes: int) -> Part:
+    """The worker that answers searches. It is called every other second, which is no news for its log."""
+    part = worker_part("search", processes, "WARNING")
+    return Part(part.name, "The worker for searches", ["/usr/bin/env", *ONE_THREAD, *part.command], part.plan)
 
 
 def scheduler_part() -> Part:
@@ -67,8 +80,8 @@ def scheduler_part() -> Part:
 
 
 def web_part(where: Address) -> Part:
-    options = ["--bind", where.bind, "--workers", "2", "--threads", "4", "--timeout", "120", "--graceful-timeout", "5"]
-    options += ["--no-control-socket", "--access-logfile", "-"]
+    options = ["--bind", where.bind, "--workers", "2", "--threads", str(WEB_THREADS)]
+    options += ["--timeout", "120", "--graceful-timeout", "5", "--no-control-socket", "--access-logfile", "-"]
     return Part("web", "The web server", python("-m", "gunicorn", "chad_site.wsgi:application", *options), WEB)
 
 

@@ -17,6 +17,8 @@ PYTHON = (3, 11)
 DEFAULT_PORT = 8000
 # A first start writes the database (60 MB) and the starter catalogue; below this it would soon fail. In megabytes.
 LEAST_FREE_MB = 1000
+# Processes that answer searches, unless somebody asks for more: each takes 0.6 GB.
+MOST_SEARCH_PROCESSES = 2
 
 
 class Unfit(RuntimeError):
@@ -57,6 +59,14 @@ def least_free_megabytes() -> int:
     wanted = os.environ.get("CHAD_MIN_FREE_MB") or str(LEAST_FREE_MB)
     if not wanted.isdecimal():
         raise Unfit(f"CHAD_MIN_FREE_MB is {wanted!r}; it should be a number of megabytes.")
+    return int(wanted)
+
+
+def search_processes() -> int:
+    """How many processes answer searches: CHAD_SEARCH_PROCESSES, else one a core, at most two."""
+    wanted = os.environ.get("CHAD_SEARCH_PROCESSES") or str(min(os.cpu_count() or 1, MOST_SEARCH_PROCESSES))
+    if not wanted.isdecimal() or int(wanted) == 0:
+        raise Unfit(f"CHAD_SEARCH_PROCESSES is {wanted!r}; it should be a number of processes, from 1 on.")
     return int(wanted)
 
 

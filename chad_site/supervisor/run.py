@@ -69,6 +69,7 @@ class Supervisor:
         self.lifeline = Lifeline.new(lock)
         self.own_database = not os.environ.get("DATABASE_URL")
         self.own_broker = not os.environ.get("CELERY_BROKER_URL")
+        self.search_processes = preflight.search_processes()
         self.children: list[Child] = []
         self.step: subprocess.Popen[bytes] | None = None
         self.asked = False
@@ -117,6 +118,7 @@ class Supervisor:
             children.web_part(self.where),
             children.worker_part("ordinary", 2),
             children.worker_part("heavy", 1),
+            children.search_part(self.search_processes),
             children.scheduler_part(),
         ):
             self.start_child(part)

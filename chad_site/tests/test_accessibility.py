@@ -6,6 +6,7 @@ tested by annotation/tests/test_hum_by_keys.py.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib.resources import files
@@ -20,6 +21,7 @@ from annotation import taking
 from annotation.models import Reviewer, ReviewItem, Verdict
 from annotation.roles import make_reviewer
 from annotation.tests.desks import make_control
+from annotation.tests.finding import SearchServer, answer
 from annotation.tests.hum_stage import (
     DESKTOP,
     PHONE,
@@ -156,6 +158,52 @@ def test_the_humming_page_in_every_state(open_browser: OpenBrowser) -> None:
     for address in ("/takes/", "/account/", "/sign-up/"):
         page.goto(address)
         look_at(page, f"{address} of a guest")
+
+
+def test_the_finding_page_in_every_state(open_browser: OpenBrowser) -> None:
+    server = SearchServer()
+    context = open_browser()
+    server.serve(context)
+    page = context.new_page()
+
+    def hum(state: str, seconds: float = 1.2) -> None:
+        page.locator("#act").click()
+        page.locator("#find[data-state=humming]").wait_for()
+        page.evaluate("(seconds) => madeMicrophone.heard(seconds)", seconds)
+        page.locator("#act").click()
+        page.locator(f"#find[data-state={state}]").wait_for()
+
+    page.goto("/find/")
+    look_at(page, "finding, ready")
+    page.evaluate("madeMicrophone.error = 'NotAllowedError'")
+    page.locator("#act").click()
+    expect(page.locator("#notices .notice")).to_be_visible()
+    look_at(page, "finding, without a microphone")
+    page.evaluate("madeMicrophone.error = null")
+    page.locator("#act").click()
+    expect(page.locator("#found li")).to_have_count(3)
+    look_at(page, "finding, with songs so far")
+    page.get_by_role("button", name="Cancel").click()
+    server.slow = True
+    hum("searching")
+    look_at(page, "finding, searching")
+    server.slow = False
+    page.locator("#find[data-state=answered]").wait_for()
+    expect(page.locator("#both")).to_have_attribute("aria-label", re.compile("Your hum"))
+    look_at(page, "finding, answered")
+    page.keyboard.press("y")
+    page.get_by_role("button", name="Give this hum").click()
+    look_at(page, "finding, asked to agree")
+    page.get_by_role("button", name="I agree, with AI training").click()
+    expect(page.locator("#marked")).to_contain_text("Your hum is kept")
+    look_at(page, "finding, with a hum that was given")
+    server.whole = answer([0.1, 0.05], here=0.2)
+    hum("answered")
+    page.get_by_text("What came nearest").click()
+    look_at(page, "finding, not in the catalogue")
+    server.whole = {"state": "refused", "code": "silent", "sentence": "We could not hear you."}
+    hum("ready")
+    look_at(page, "finding, refused")
 
 
 def test_the_pages_of_who_is_signed_in(open_browser: OpenBrowser, alice) -> None:

@@ -22,7 +22,7 @@ from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from annotation.models import Consent, Guest, Lease, ReviewItem, Slot, Study, Verdict
+from annotation.models import Consent, Guest, Lease, ReviewItem, Search, Slot, Study, Verdict
 from annotation.roles import make_reviewer
 from annotation.tickets import ticket_for
 from ml_worker.models import Checkpoint, Job, Round
@@ -88,6 +88,13 @@ def world() -> World:
     rows["round"] = Round.begin("Started by hand.")
     rows["pair"] = make_pair("same")
     rows["checkpoint"] = make_checkpoint(standing=Checkpoint.Standing.CANDIDATE)
+    found = {"recording": str(original.pk), "probability": 0.9, "start_s": 1.0, "end_s": 5.0, "tempo_ratio": 1.0}
+    rows["search"] = Search.objects.create(
+        owner=people["singer"],
+        state=Search.State.DONE,
+        answer={"here": 0.9, "is_here": True, "found": [{**found, "score": 1.0, "transposition": 0.0}]},
+        curve={"hop_s": 0.02, "pitch": [60.0]},
+    )
     return World(people, rows)
 
 
@@ -127,6 +134,14 @@ def a_take(rows: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def a_hum(rows: dict[str, Any]) -> dict[str, Any]:
+    return {"audio": SimpleUploadedFile("hum.wav", factories.audio_file(factories.tone(5.0)), "audio/wav")}
+
+
+def first(name: str) -> Arguments:
+    return lambda rows: [rows[name].pk, 1]
+
+
 def a_list(rows: dict[str, Any]) -> dict[str, Any]:
     return {"file": SimpleUploadedFile("covers.csv", b"title,artist\nA song,Somebody\n")}
 
@@ -161,6 +176,7 @@ class Row:
 
 
 ANYONE = (200, 200, 200, 200, 200)
+ITS_PERSON = (404, 200, 404, 404, 404)
 SIGNED_IN_PAGE = (302, 200, 200, 200, 200)
 REVIEW_PAGE = (302, 403, 403, 200, 200)
 ADMIN_PAGE = (302, 403, 403, 403, 200)
@@ -190,6 +206,7 @@ TABLE = [
     Row("sign-out", "POST", (302, 302, 302, 302, 302), form=True),
     # the singer
     Row("hum", "GET", ANYONE),
+    Row("find", "GET", ANYONE),
     Row("known-songs", "GET", SIGNED_IN_PAGE),
     Row("takes", "GET", SIGNED_IN_PAGE),
     Row("account", "GET", SIGNED_IN_PAGE),
@@ -213,6 +230,14 @@ TABLE = [
     Row("withdraw-take", "POST", (401, 204, 404, 404, 404), of("take")),
     Row("fragment-audio", "GET", (401, 200, 200, 200, 200), of("fragment")),
     Row("fragment-curve", "GET", (401, 200, 200, 200, 200), of("fragment")),
+    # who searches by humming: everybody, and each sees what is their own
+    Row("api", "GET", ANYONE),
+    Row("schema", "GET", ANYONE),
+    Row("searches", "POST", (201, 201, 201, 201, 201), body=a_hum, form=True),
+    Row("search", "GET", ITS_PERSON, of("search")),
+    Row("search-curves", "GET", ITS_PERSON, first("search")),
+    Row("search-listen", "GET", ITS_PERSON, first("search")),
+    Row("mark-search", "POST", ITS_PERSON, of("search"), lambda rows: {"song": str(rows["song"].pk), "right": True}),
     # a participant of a study: the link alone lets nobody in, and the code is for who has done the work
     Row("study", "GET", (400, 400, 400, 400, 400), a_token),
     Row("study", "POST", (400, 400, 400, 400, 400), a_token, form=True),

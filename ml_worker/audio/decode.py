@@ -103,6 +103,7 @@ class Decoded:
         codec: the decoder ("pcm_s16le", "opus").
         bit_depth: bits a sample of a lossless codec; None where the codec is lossy.
         warnings: sentences about what was missing or mended; empty for a sound file.
+        is_cut: there is more in the file than was asked for.
     """
 
     sound: Sound
@@ -110,6 +111,7 @@ class Decoded:
     codec: str
     bit_depth: int | None
     warnings: tuple[str, ...] = ()
+    is_cut: bool = False
 
     @property
     def sample_rate(self) -> int:
@@ -144,19 +146,26 @@ def decode_with_report(
     max_bytes: int = MAX_BYTES,
     track: int = 0,
     max_rate: int | None = None,
+    only_first: bool = False,
 ) -> Decoded:
-    """As decode, with what the file was and what had to be mended. `track` chooses among several audio tracks."""
+    """As decode, with what the file was and what had to be mended.
+
+    Args:
+        track: which of several audio tracks.
+        only_first: of a longer recording the first `max_s` are taken; what comes after them is not looked at.
+    """
     with _opened(source, max_bytes) as file, _container(file) as container:
         stream = _audio_stream(container, track)
-        reading = _Reading(max_s, max_rate)
+        reading = _Reading(max_s, max_rate, only_first)
         reading.read(container, stream)
-        promised_s = _promised_s(file, container, stream)
+        promised_s = None if reading.is_cut else _promised_s(file, container, stream)
         return Decoded(
             sound=reading.sound(promised_s),
             format=container.format.name,
             codec=stream.codec_context.name,
             bit_depth=_bit_depth(stream.codec_context.name, stream.codec_context.extradata),
             warnings=tuple(reading.warnings(promised_s)),
+            is_cut=reading.is_cut,
         )
 
 
@@ -224,9 +233,11 @@ class _Reading:
     as they are written, so memory follows what is really there, and nothing is copied at the end.
     """
 
-    def __init__(self, max_s: float, max_rate: int | None) -> None:
+    def __init__(self, max_s: float, max_rate: int | None, only_first: bool = False) -> None:
         self.max_s = max_s
         self.max_rate = max_rate
+        self.only_first = only_first
+        self.is_cut = False
         # Of the file; what is kept may have a lower rate.
         self.sample_rate = 0
         self.frames = 0
@@ -251,6 +262,8 @@ class _Reading:
                 break
             self._take(self._silence_for_lost(frame))
             self._take(_as_float(frame))
+            if self.is_cut:
+                break
         if self._resampler is not None:
             self._keep(np.zeros((len(self._buffer), 0), dtype=np.float32), last=True)
 
@@ -310,6 +323,9 @@ class _Reading:
     def _keep(self, block: Samples, last: bool = False) -> None:
         if self._resampler is not None:
             block = self._resampler.resample_chunk(np.ascontiguousarray(block.T), last=last).T
+        if self.only_first and self.kept + block.shape[1] > self._buffer.shape[1]:
+            self.is_cut = True
+            block = block[:, : self._buffer.shape[1] - self.kept]
         end = self.kept + block.shape[1]
         if end > self._buffer.shape[1]:
             raise UnusableAudio(self._too_much())

@@ -13,6 +13,7 @@ from ml_worker.models.checkpoints import (
 from ml_worker.models.jobs import HEARTBEAT, MAX_ATTEMPTS, STALE_AFTER, Job, JobQuerySet
 from ml_worker.models.pairs import MinedPair, MinedPairQuerySet, picture_name
 from ml_worker.models.rounds import Round, RoundFinding, RoundStep
+from ml_worker.models.search_index import IndexedRecording, SearchIndex, findable
 
 __all__ = [
     "COMPARED",
@@ -23,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "CheckpointQuerySet",
     "FingerprintSet",
+    "IndexedRecording",
     "Job",
     "JobQuerySet",
     "MinedPair",
@@ -30,7 +32,9 @@ __all__ = [
     "Round",
     "RoundFinding",
     "RoundStep",
+    "SearchIndex",
     "StandingChange",
+    "findable",
     "fingerprints_name",
     "picture_name",
     "weights_name",

@@ -29,6 +29,10 @@ def weights_name(checkpoint: Checkpoint, filename: str) -> str:
     return f"checkpoints/{checkpoint.name}.safetensors"
 
 
+# The kinds of checkpoints that there are, see fingerprint/settings.py.
+KINDS = ("short", "long")
+
+
 class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     def shipped(self) -> Self:
         """Those that came with CHAD."""
@@ -47,6 +51,12 @@ class CheckpointQuerySet(models.QuerySet["Checkpoint"]):
     def latest(self, kind: str = "short") -> Checkpoint | None:
         """The one that is used, of its kind."""
         return self.usable(kind).first()
+
+    def names_in_use(self) -> list[str]:
+        """Of the checkpoints that searches use: of each kind the one that is used, short before long."""
+        promoted = self.filter(standing=Checkpoint.Standing.PROMOTED, kind__in=KINDS)
+        latest = promoted.order_by("kind", "is_shipped", Coalesce("promoted_at", "created_at").desc()).distinct("kind")
+        return [name for _, name in sorted(latest.values_list("kind", "name"), key=lambda row: KINDS.index(row[0]))]
 
     def to_mine_with(self) -> Checkpoint | None:
         """The checkpoint that mining uses; None for the plain pitch curves."""

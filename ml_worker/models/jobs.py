@@ -61,6 +61,7 @@ class Job(models.Model):
         CROWD = "crowd", "measure the reviewers"
         REASK = "reask", "ask anew what a reviewer judged"
         ROUND = "round", "a round of the loop"
+        INDEX = "index", "build the index of songs"
 
     class State(models.TextChoices):
         WAITING = "waiting"

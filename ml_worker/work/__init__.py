@@ -46,5 +46,6 @@ FUNCTIONS: dict[str, Work] = {
         "crowd",
         "reask",
         "round",
+        "index",
     )
 }
