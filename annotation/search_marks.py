@@ -20,8 +20,8 @@ from chad_site.errors import Refused
 from recordings.models import Fragment, Humming
 from recordings.storage import sha256_of
 
-# A hum is a take of a fragment with which it shares this much of the fragment, or of itself; share.
-LEAST_SHARED = 0.5
+# A hum is a take of a fragment of which it covers this share: of less the check would say that it was cut off.
+LEAST_COVERED = 0.85
 TAKEN_BACK = "Its singer did not want the hum to be kept after all."
 
 NOT_YET = _("This search has no answer yet. Mark the song when it is there.")
@@ -115,16 +115,14 @@ def _keep(
 
 
 def fragment_at(place: Place) -> Fragment | None:
-    """The live fragment of the recording that shares most with the place; None where none shares enough."""
-    hummed_s = place.end_s - place.start_s
+    """The live fragment of the recording of which the hum covers most; None where it covers none far enough."""
 
-    def shared_s(fragment: Fragment) -> float:
-        return min(fragment.end_s, place.end_s) - max(fragment.start_s, place.start_s)
+    def covered(fragment: Fragment) -> float:
+        shared_s = min(fragment.end_s, place.end_s) - max(fragment.start_s, place.start_s)
+        return shared_s / fragment.duration_s
 
-    best = max(place.recording.fragments.live(), key=shared_s, default=None)
-    if best is None or shared_s(best) < LEAST_SHARED * min(best.duration_s, hummed_s):
-        return None
-    return best
+    best = max(place.recording.fragments.live(), key=covered, default=None)
+    return best if best is not None and covered(best) >= LEAST_COVERED else None
 
 
 def _take(search: Search, place: Place, audio: File) -> taking.SentTake:

@@ -32,6 +32,8 @@ SOON = 20
 NOW_AND_THEN = timedelta(minutes=10)
 # Songs that come one after the other come into the index together: each time makes one more part to look into.
 SONGS_COME_TOGETHER = timedelta(seconds=30)
+# No songs came for so long: the line between tunes that are there and others can be drawn, which takes a minute or two.
+SETTLED = timedelta(minutes=3)
 # An index of so many songs waits longer for more of them: NOW_AND_THEN.
 LARGE_INDEX = 1000
 # A video site that was out of reach is left alone for so long.
@@ -72,8 +74,10 @@ def make_jobs() -> None:
         Job.ask(Job.Kind.CROWD, priority=SOON)
     index = SearchIndex.in_use()
     if index_is_due(index):
-        # Whoever searches waits for the first one. A later one may take long, and the one before serves meanwhile.
-        Job.ask(Job.Kind.INDEX, priority=SOON if is_short_work(index) else Job.UNHURRIED)
+        # Whoever searches waits for the first one. A later one may take long, and the one before serves meanwhile; and
+        # so does the line that is drawn when nothing is lacking.
+        is_short = is_short_work(index) and index_lacks_something(index)
+        Job.ask(Job.Kind.INDEX, priority=SOON if is_short else Job.UNHURRIED, line=True)
     if looking_is_due():
         Job.ask(Job.Kind.AVAILABLE, priority=Job.UNHURRIED)
     rounds.look_after()
@@ -147,7 +151,12 @@ def index_is_due(index: SearchIndex | None) -> bool:
         failed = failed.filter(created_at__gt=index.built_at)
     if failed.exists():
         return False
-    return index_lacks_something(index)
+    return index_lacks_something(index) or line_is_due(index)
+
+
+def line_is_due(index: SearchIndex | None) -> bool:
+    """The index has had its songs for a while, and its line is to be drawn."""
+    return bool(index and index.lacks_line and index.built_at and index.built_at < timezone.now() - SETTLED)
 
 
 def index_lacks_something(index: SearchIndex | None) -> bool:

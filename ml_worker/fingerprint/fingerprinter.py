@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -84,6 +84,39 @@ def recording_features(network: Encoder, painter: Painter) -> Tensor:
         skipped = (first - seen_first) // network.stride
         found.append(features[:, :, skipped : skipped + -(-(last - first) // network.stride)])
     return torch.cat(found, dim=2)
+
+
+def features_together(network: Encoder, painters: Sequence[Painter]) -> list[Tensor]:
+    """`recording_features` of several short recordings, each as if it went on in silence, by one pass for all.
+
+    Where one is longer than a piece each goes by itself.
+    """
+    columns = [column_count(painter.duration_s + 2 * LEAD_S) for painter in painters]
+    if max(columns) > PIECE_COLUMNS:
+        return [recording_features(network, painter) for painter in painters]
+    together = -(-max(columns) // network.stride) * network.stride
+    images = [painter.paint(np.array([-LEAD_S]), together, painter.middle_pitch()) for painter in painters]
+    device = next(network.parameters()).device
+    with torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"):
+        features = network.features(torch.from_numpy(np.concatenate(images)).to(device))
+    return [of_one[None, :, : -(-own // network.stride)] for of_one, own in zip(features, columns, strict=True)]
+
+
+def vectors_together(
+    network: Encoder,
+    painters: Sequence[Painter],
+    starts_s: Sequence[NDArray[np.floating]],
+    windows_s: Sequence[float],
+    settings: Settings,
+) -> list[NDArray[np.float32]]:
+    """`vectors_at` of several short recordings at once; what they see beyond their silence is silence, too."""
+    each = zip(painters, starts_s, windows_s, strict=True)
+    if settings.centred == "window":
+        return [vectors_at(network, *one, settings) for one in each]
+    with torch.inference_mode():
+        features = features_together(network, painters)
+        found = zip(features, starts_s, windows_s, strict=True)
+        return [windows_of(network, of_one, starts, window_s) for of_one, starts, window_s in found]
 
 
 def pieces(columns: int, stride: int, reach: int) -> Iterator[tuple[int, int, int, int]]:

@@ -30,6 +30,8 @@ class Migration(migrations.Migration):
                 ('bytes', models.BigIntegerField(default=0)),
                 ('songs_built', models.PositiveIntegerField(default=0, help_text='Those that it began with')),
                 ('growths', models.PositiveIntegerField(default=0, help_text='How often songs were added since')),
+                ('line', models.FloatField(blank=True, help_text='From this probability on a tune is told to be there; 1 % of others are', null=True)),
+                ('line_songs', models.PositiveIntegerField(default=0, help_text='Songs that it had when the line was drawn')),
                 ('problem', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('built_at', models.DateTimeField(blank=True, help_text='When it last got its songs', null=True)),

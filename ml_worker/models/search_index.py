@@ -18,6 +18,8 @@ from recordings.models import Analysis, Recording
 
 # A folder outlives its index by this: processes that search look for a new one every other second.
 STILL_OPEN = timedelta(minutes=1)
+# The more songs, the better the best wrong one fits a hum: with so many times as many another line is drawn.
+LINE_HOLDS = 1.5
 
 
 def new_folder() -> str:
@@ -49,6 +51,12 @@ class SearchIndex(models.Model):
     bytes = models.BigIntegerField(default=0)
     songs_built = models.PositiveIntegerField(default=0, help_text="Those that it began with")
     growths = models.PositiveIntegerField(default=0, help_text="How often songs were added since")
+    line = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="From this probability on a tune is told to be there; 1 % of others are",
+    )
+    line_songs = models.PositiveIntegerField(default=0, help_text="Songs that it had when the line was drawn")
     problem = models.TextField(blank=True)
     job = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="indexes")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -85,6 +93,11 @@ class SearchIndex(models.Model):
     def gone_entries(self) -> QuerySet[IndexedRecording]:
         """What is in it and may not be found any more."""
         return self.entries.exclude(recording__in=findable().values("pk"))
+
+    @property
+    def lacks_line(self) -> bool:
+        """Whether the line between tunes that are there and others is to be drawn, for the first time or anew."""
+        return self.songs > self.line_songs * LINE_HOLDS
 
     # --- its states
 

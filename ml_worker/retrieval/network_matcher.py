@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint
-from ml_worker.fingerprint.fingerprinter import encode, vectors_at
+from ml_worker.fingerprint.fingerprinter import encode, vectors_together
 from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.fingerprint.image import Painter, Source, melody_of
 from ml_worker.fingerprint.network import Encoder
@@ -85,19 +85,26 @@ class HumEncoder:
 
     def windows(self, query: Source) -> list[HumWindows]:
         """The hum's fingerprints at every tempo. Raises NothingHeard as `heard_hum`."""
-        hum = heard_hum(query)
-        return [HumWindows(ratio, *self.windows_at(hum, ratio)) for ratio in TEMPO_RATIOS]
+        return self.windows_at(heard_hum(query), TEMPO_RATIOS)
 
-    def windows_at(self, hum: Source, ratio: float) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The hum's fingerprints at `ratio` times its tempo: (Q, D), zeros where it is silent, and their steps (Q,)."""
-        painter = Painter.of(hum.faster(ratio), has_attack=self.settings.attack)
-        window_s = min(self.settings.window_s, painter.duration_s)
+    def windows_at(self, hum: Source, ratios: Sequence[float]) -> list[HumWindows]:
+        """The hum's fingerprints at each ratio times its tempo; zeros where it is silent."""
+        painters = [Painter.of(hum.faster(ratio), has_attack=self.settings.attack) for ratio in ratios]
+        windows_s = [min(self.settings.window_s, painter.duration_s) for painter in painters]
+        steps = [self._steps(painter, window_s) for painter, window_s in zip(painters, windows_s, strict=True)]
+        starts_s = [of_one * self.settings.hop_s for of_one in steps]
+        vectors = vectors_together(self.network, painters, starts_s, windows_s, self.settings)
+        found = []
+        for at, ratio in enumerate(ratios):
+            voiced = painters[at].voiced_share(starts_s[at], windows_s[at]) >= LEAST_VOICED
+            heard = np.where(voiced[:, None], vectors[at], 0).astype(np.float32)
+            found.append(HumWindows(ratio, heard, steps[at]))
+        return found
+
+    def _steps(self, painter: Painter, window_s: float) -> NDArray[np.int64]:
+        """At which hops windows are compared, (Q,)."""
         last = min(int((painter.duration_s - window_s) / self.settings.hop_s + 1e-6), self.longest - 1)
-        every = -(-(last + 1) // MOST_WINDOWS)
-        steps = np.arange(0, last + 1, every, dtype=np.int64)
-        vectors = vectors_at(self.network, painter, steps * self.settings.hop_s, window_s, self.settings)
-        voiced = painter.voiced_share(steps * self.settings.hop_s, window_s) >= LEAST_VOICED
-        return np.where(voiced[:, None], vectors, 0).astype(np.float32), steps
+        return np.arange(0, last + 1, -(-(last + 1) // MOST_WINDOWS), dtype=np.int64)
 
     def of_target(self, voiced: Voiced) -> Fingerprints:
         """The fingerprints of a target."""

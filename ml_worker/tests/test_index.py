@@ -19,7 +19,6 @@ from ml_worker.retrieval.index import (
     calibrate,
     forget,
     grow,
-    needs_another_line,
     simulated,
 )
 from ml_worker.retrieval.index.building import build_printed, printed
@@ -207,12 +206,11 @@ def test_nothing_is_written_over_and_no_key_comes_twice(built, tmp_path, checkpo
 
 def test_the_line_is_drawn_by_hums_of_tunes_that_are_nowhere(folder, checkpoints, entries):
     searcher = Searcher.open(folder, checkpoints)
-    assert needs_another_line(searcher)
+    assert searcher.open_set.hums == 0
     open_set = calibrate(folder, checkpoints, hums=12, false_accepts=0.1)
     with_line = searcher.renewed()
     assert with_line.open_set == open_set
     assert (open_set.hums, open_set.songs) == (12, SONGS)
-    assert not needs_another_line(with_line)
     told = told_here(with_line, foreign_hums(12))
     assert sum(with_line.open_set.is_here(one) for one in told) <= 1
     assert with_line.find(phrase(entries[1])).is_here

@@ -167,8 +167,17 @@ def test_of_a_very_long_hum_as_much_is_drawn_as_can_be_compared():
 @pytest.mark.parametrize("seconds", [1.5, 10, 60])
 def test_long_and_short_hums_have_a_bounded_number_of_windows(by_windows, seconds):
     hum = heard_hum(steady([60.0, 62.0, 64.0, 65.0] * 30).cut(0, seconds))
-    for ratio in (min(TEMPO_RATIOS), 1.0, max(TEMPO_RATIOS)):
-        vectors, steps = by_windows.encoder.windows_at(hum, ratio)
-        assert 1 <= len(vectors) == len(steps) <= MOST_WINDOWS
-        assert steps[0] == 0
-        assert steps[-1] < by_windows.encoder.longest
+    for one in by_windows.encoder.windows_at(hum, (min(TEMPO_RATIOS), 1.0, max(TEMPO_RATIOS))):
+        assert 1 <= len(one.vectors) == len(one.steps) <= MOST_WINDOWS
+        assert one.steps[0] == 0
+        assert one.steps[-1] < by_windows.encoder.longest
+
+
+def test_all_tempi_in_one_pass_give_what_each_gives_by_itself(by_windows):
+    """But for what lies beyond a hum's end: silence in the one, nothing in the other."""
+    hum = heard_hum(steady([60.0, 62.0, 64.0, 65.0, 67.0] * 4).cut(0, 9))
+    together = by_windows.encoder.windows_at(hum, TEMPO_RATIOS)
+    for one, ratio in zip(together, TEMPO_RATIOS, strict=True):
+        (alone,) = by_windows.encoder.windows_at(hum, (ratio,))
+        assert np.array_equal(one.steps, alone.steps)
+        assert (one.vectors * alone.vectors).sum(axis=1).min() > 0.9

@@ -15,6 +15,7 @@ from ml_worker.finding import BUILDING, Finder, NoIndex, why_there_is_none
 from ml_worker.models import Checkpoint, IndexedRecording, Job, SearchIndex
 from ml_worker.models.search_index import STILL_OPEN
 from ml_worker.pending import index_lacks_something
+from ml_worker.retrieval.index.open_set import OpenSet
 from ml_worker.tests.made_index import indexed, made_songs, opened
 from ml_worker.tests.made_starter import untrained
 from ml_worker.work import index as work
@@ -103,6 +104,31 @@ def test_an_index_that_doubled_is_built_anew():
     assert (after.pk != before.pk, after.songs, after.growths) == (True, 2, 0)
     before.refresh_from_db()
     assert before.state == SearchIndex.State.RETIRED
+
+
+def test_the_line_is_drawn_when_no_songs_come_any_more(monkeypatch):
+    made_songs([1, 2, 3])
+    indexed()
+    assert SearchIndex.in_use().lacks_line
+    assert not is_due(), "songs may be coming"
+    drawn = []
+
+    def draw(folder, weights, *, progress):
+        drawn.append(folder)
+        return OpenSet(line=0.7, hums=300, songs=3)
+
+    monkeypatch.setattr(work, "calibrate", draw)
+    indexed()
+    assert drawn == [], "who only wants the songs up to date does not wait for it"
+    later()
+    assert is_due()
+    pending.make_jobs()
+    assert Job.objects.filter(kind=Job.Kind.INDEX, priority=Job.UNHURRIED).exists()
+    assert "from 0.70 on" in indexed().message
+    index = SearchIndex.in_use()
+    assert (drawn, index.line, index.line_songs, index.lacks_line) == ([index.path], 0.7, 3, False)
+    later()
+    assert not is_due()
 
 
 def test_a_song_that_was_taken_down_goes_and_comes_back_with_it():

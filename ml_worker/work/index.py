@@ -20,7 +20,7 @@ from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint as Weights
 from ml_worker.fingerprint.checkpoint import UnusableCheckpoint
 from ml_worker.models import Checkpoint, IndexedRecording, SearchIndex, findable
-from ml_worker.retrieval.index import Entry, IndexUnusable, Searcher, build, forget, grow
+from ml_worker.retrieval.index import Entry, IndexUnusable, Searcher, build, calibrate, forget, grow
 from ml_worker.retrieval.recogniser import starter_fusion
 from ml_worker.work import CannotBeDone
 from ml_worker.work.audio_files import bytes_of, melody_of
@@ -45,11 +45,16 @@ NO_SONGS = "There is no song to build an index of yet: import one, and wait unti
 
 
 def do(job: Job, report: Progress) -> Outcome:
-    return bring_up_to_date(job, report, again=bool(job.arguments.get("again")))
+    wanted = job.arguments
+    return bring_up_to_date(job, report, again=bool(wanted.get("again")), line=bool(wanted.get("line")))
 
 
-def bring_up_to_date(job: Job, report: Progress, *, again: bool = False) -> Outcome:
-    """Grows the index in use, or builds one; `again`: in any case.
+def bring_up_to_date(job: Job, report: Progress, *, again: bool = False, line: bool = False) -> Outcome:
+    """Grows the index in use, or builds one.
+
+    Args:
+        again: builds one in any case.
+        line: where nothing is new, draws the line between tunes that are there and others, if it is lacking.
 
     Raises:
         CannotBeDone: there are no songs, or the folder cannot be written.
@@ -63,6 +68,8 @@ def bring_up_to_date(job: Job, report: Progress, *, again: bool = False) -> Outc
     try:
         if index is None:
             return built(job, weights, report)
+        if line and index.lacks_line and not lacks_songs(index):
+            return line_drawn(index, weights, report)
         return grown(index, weights, report)
     except OSError as problem:
         raise CannotBeDone(
@@ -149,6 +156,23 @@ def grown(index: SearchIndex, weights: Sequence[Weights], report: Progress) -> O
     came, went = (counted(len(which)) for which in (songs, gone))
     words = f"{came} came, {went} went; the index has {index.songs} now.{songs.unread_in_words()}"
     return words, {"songs": index.songs, "came": len(songs), "went": len(gone)}
+
+
+def lacks_songs(index: SearchIndex) -> bool:
+    """Whether songs are to come or to go."""
+    return index.new_recordings().exists() or index.gone_entries().exists()
+
+
+def line_drawn(index: SearchIndex, weights: Sequence[Weights], report: Progress) -> Outcome:
+    """The line between tunes that are in the index and others, measured on hums of tunes that are nowhere."""
+    open_set = calibrate(index.path, weights, progress=report)
+    index.line, index.line_songs = open_set.line, open_set.songs
+    index.save(update_fields=["line", "line_songs"])
+    words = (
+        f"Of {open_set.hums} hums of tunes that are not among {counted(open_set.songs)} one in a hundred seems to be. "
+        f"A tune is told to be there from {open_set.line:.2f} on."
+    )
+    return words, {"songs": index.songs, "line": index.line}
 
 
 @transaction.atomic

@@ -13,7 +13,7 @@ songs with their codes, their pitch lines and an inverted file. A segment is nev
 """
 
 from ml_worker.retrieval.index.building import Entry, build, forget, grow
-from ml_worker.retrieval.index.calibration import calibrate, needs_another_line
+from ml_worker.retrieval.index.calibration import calibrate
 from ml_worker.retrieval.index.layout import IndexUnusable
 from ml_worker.retrieval.index.searcher import Answer, Found, Searcher
 
@@ -27,5 +27,4 @@ __all__ = [
     "calibrate",
     "forget",
     "grow",
-    "needs_another_line",
 ]

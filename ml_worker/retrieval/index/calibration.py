@@ -28,8 +28,6 @@ Progress = Callable[[float, str], None]
 LINE_SEED, MEASURED_SEED = 980_000_000_000, 985_000_000_000
 # Hums that the line is drawn by, and how long they are, seconds.
 FOREIGN, HUM_S = 300, (5.0, 13.0)
-# An index that has grown by this share needs another line: the more songs, the better the best wrong one.
-GROWN = 0.2
 
 
 def foreign_hums(number: int, seed: int = LINE_SEED) -> Iterator[Melody]:
@@ -81,9 +79,3 @@ def calibrate(
     open_set = OpenSet.measured(told, len(searcher.keys), false_accepts)
     replace(Manifest.load(folder), open_set=open_set.as_dict()).save(folder)
     return open_set
-
-
-def needs_another_line(searcher: Searcher) -> bool:
-    """Whether the line was never measured, or for far fewer songs."""
-    open_set = searcher.open_set
-    return open_set.hums == 0 or len(searcher.keys) > open_set.songs * (1 + GROWN)
