@@ -21,7 +21,7 @@ run: environment  ## set up and run everything; PORT=8000 and CHAD_HOME=var say 
 	@exec .venv/bin/python -m chad_site.supervisor
 
 test: environment  ## set up and run every test; ARGS="-k hum" chooses
-	@exec .venv/bin/python -m pytest $(ARGS)
+	@exec .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: environment  ## run the benchmarks; ONLY=name chooses one
 	@exec .venv/bin/python manage.py bench $(ONLY)

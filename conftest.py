@@ -15,7 +15,8 @@ from hypothesis import settings
 from chad_site.tests import own_home
 
 own_home.make()
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads do not spin beside the tests' own services
+# Tests are small, and run side by side: more threads in each would only wait for each other.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 own_home.set_up_django()
 
 # A slow machine is no failure.
@@ -27,4 +28,6 @@ pytest_plugins = (
     "chad_site.tests.browser",
     "chad_site.tests.nothing_skipped",
     "chad_site.tests.limits",
+    "chad_site.tests.latecomers",
+    "chad_site.tests.side_by_side",
 )

@@ -46,8 +46,11 @@ def set_up_django() -> None:
     """Loads the settings, now that the environment names the home."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "chad_site.settings"
     import django
+    from django.conf import settings
 
     django.setup()
+    # Static files are looked up as they are asked for. Else every client of a test would go through all of them first.
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 def remove(home: Path, owner: int) -> None:

@@ -101,11 +101,12 @@ WHOLE_FILE = "import pytest\npytest.skip('needs the shared data, which is not he
 OTHER = "import pytest\ndef test_other(): pytest.skip('only for root')\n"
 
 
-def outcomes(folder: Path, ci: str) -> str:
+def outcomes(folder: Path, ci: str, processes: int) -> str:
     """The closing line of a pytest of its own, with the project's hooks, where Chromium and the data are missing."""
     for number, text in enumerate((IN_BROWSER, ON_DATA, WHOLE_FILE, OTHER)):
         (folder / f"test_{number}.py").write_text(text)
     plugins = ["-p", "chad_site.tests.nothing_skipped", "-p", "chad_site.tests.browser", "-p", "no:django"]
+    plugins += ["-n", str(processes)]
     options = ["-c", os.devnull, "--rootdir", folder, "-W", "ignore", "--continue-on-collection-errors"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *plugins, folder], cwd=REPOSITORY, capture_output=True, text=True,
@@ -115,11 +116,16 @@ def outcomes(folder: Path, ci: str) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def test_without_chromium_and_data_a_developer_gets_skips(tmp_path):
-    assert " 4 skipped in" in outcomes(tmp_path, ci="")
+alone_and_side_by_side = pytest.mark.parametrize("processes", [0, 2])
 
 
-def test_without_chromium_and_data_ci_fails(tmp_path):
+@alone_and_side_by_side
+def test_without_chromium_and_data_a_developer_gets_skips(tmp_path, processes):
+    assert " 4 skipped in" in outcomes(tmp_path, "", processes)
+
+
+@alone_and_side_by_side
+def test_without_chromium_and_data_ci_fails(tmp_path, processes):
     """Only the skip that has nothing to do with either stays one."""
-    last = outcomes(tmp_path, ci="true")
+    last = outcomes(tmp_path, "true", processes)
     assert "1 failed, 1 skipped, 2 errors in" in last

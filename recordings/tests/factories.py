@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,12 @@ def audio_file(
     return file.getvalue()
 
 
+@lru_cache(maxsize=64)
+def tone_file(seconds: float, hz: float, kind: str) -> bytes:
+    """The bytes of a sound file of a tone; tests ask for the same few again and again."""
+    return audio_file(tone(seconds, hz), kind=kind)
+
+
 def make_person(username: str = "alice", **fields: Any) -> AbstractBaseUser:
     """A person. Without a password, as hashing one is slow on purpose: tests sign in by force_login or name one."""
     fields = {"email": f"{username}@example.org", **fields}
@@ -68,7 +75,7 @@ def make_recording(
     song: Song | None = None, kind: str = "original", *, seconds: float = 12.0, hz: float = 220.0, **fields: Any
 ) -> Recording:
     """A recording that is ready, with a tone as its audio."""
-    data = audio_file(tone(seconds, hz), kind="FLAC")
+    data = tone_file(seconds, hz, "FLAC")
     fields = {"source": Recording.Source.FILE, "state": Recording.State.READY, **fields}
     recording = Recording(song=song or make_song(), kind=kind, **fields)
     put(recording.audio, "audio.flac", data)
@@ -87,6 +94,7 @@ def make_analysis(recording: Recording, hz: float = 220.0, **fields: Any) -> Ana
     return analysis
 
 
+@lru_cache(maxsize=64)
 def melody_file(frames: int, hz: float) -> bytes:
     """A melody of one long note, 10 ms a frame."""
     file = io.BytesIO()
@@ -111,7 +119,7 @@ def make_humming(
     **fields: Any,
 ) -> Humming:
     """A take with its check; `wav` is its file, a tone of 5.5 s otherwise."""
-    wav = audio_file(tone(5.5, 110.0)) if wav is None else wav
+    wav = tone_file(5.5, 110.0, "WAV") if wav is None else wav
     info = soundfile.info(io.BytesIO(wav))
     humming = Humming(
         **{"id": uuid.uuid4(), "consent_version": "2026-11", **fields},
