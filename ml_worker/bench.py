@@ -49,4 +49,5 @@ BENCHMARKS = {
     "qbh": Benchmark(
         "hums recognised by the model and by the classical baseline (real and simulated)", "ml_worker.retrieval.measure"
     ),
+    "search": Benchmark("from a hum to its song: index, whole way, open set (simulated)", "ml_worker.search_bench"),
 }

@@ -123,6 +123,15 @@ def test_an_inverted_file_finds_what_all_songs_would(tmp_path, checkpoints, entr
         assert voted.find(phrase(entry), top=1).found[0].key == everything.find(phrase(entry), top=1).found[0].key
 
 
+def test_an_answer_does_not_depend_on_the_search_before_it(tmp_path, checkpoints, entries):
+    build(tmp_path / "index", entries, checkpoints, settings=TINY, fusion=starter_fusion())
+    searcher = Searcher.open(tmp_path / "index", checkpoints)
+    for entry in (entries[0], entries[0], entries[7]):
+        answer = searcher.find(phrase(entry), top=5)
+        alone = Searcher.open(tmp_path / "index", checkpoints).find(phrase(entry), top=5)
+        assert (answer.found, answer.here) == (alone.found, alone.here)
+
+
 def test_what_comes_is_found_and_what_is_forgotten_is_not(folder, checkpoints, entries):
     searcher = Searcher.open(folder, checkpoints)
     assert searcher.renewed() is searcher

@@ -22,10 +22,11 @@ from ml_worker.retrieval.index.layout import IndexUnusable, Manifest, codec_path
 from ml_worker.retrieval.index.open_set import OpenSet
 from ml_worker.retrieval.index.second_stage import scored
 from ml_worker.retrieval.index.segment import Segment
+from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.matcher import Matches
-from ml_worker.retrieval.network_matcher import HumEncoder, HumWindows
+from ml_worker.retrieval.network_matcher import HumEncoder, HumWindows, heard_hum
 from ml_worker.retrieval.recogniser import Candidates, Fusion, candidates_of, mean_of
-from ml_worker.retrieval.target_table import HOP_S
+from ml_worker.retrieval.target_table import HOP_S, Line
 
 # Songs that are weighed by all evidence; the others keep the networks' order behind them.
 WEIGHED = 60
@@ -102,6 +103,7 @@ class Searcher:
         self.open_set = OpenSet.from_dict(manifest.open_set)
         self._stamp = stamp(folder)
         self._live = _live(manifest, segments)
+        self._compared: tuple[Sequence[Place], ClassicalMatcher] | None = None
 
     @classmethod
     def open(cls, folder: Path, checkpoints: Sequence[Checkpoint], *, settings: FirstStage | None = None) -> Self:
@@ -170,7 +172,8 @@ class Searcher:
         """
         took: dict[str, float] = {}
         with _timed(took, "network"):
-            windows = [encoder.windows(melody) for encoder in self.encoders]
+            hum = heard_hum(melody)
+            windows = [encoder.windows_at(hum, TEMPO_RATIOS) for encoder in self.encoders]
             projected = [
                 [HumWindows(one.ratio, codec.project(one.vectors), one.steps) for one in of_one]
                 for codec, of_one in zip(self.codecs, windows, strict=True)
@@ -230,18 +233,27 @@ class Searcher:
         """The answer: the best of the second stage weighed with the classical comparison, the others behind them."""
         order = anywhere.best(len(places))
         if self.fusion is None:
+            line = hum_lines(melody)[0]
             found = [
-                self._found(melody, places[at], anywhere, int(at), float(anywhere.scores[at]), 0.0) for at in order
+                self._found(line, places[at], anywhere, int(at), float(anywhere.scores[at]), 0.0) for at in order[:top]
             ]
-            return Answer(found[:top], 1.0, True)
+            return Answer(found, 1.0, True)
         among = np.sort(order[:WEIGHED])
-        lines = [self.segments[places[at].segment].line(places[at].song).melody() for at in among]
-        search = ClassicalMatcher(lines).search(melody)
+        compared = [places[at] for at in among]
+        search = self._matcher(compared).search(melody)
         every = np.arange(len(among))
         weighed = candidates_of(search, every, _some(anywhere, among), _some(at_start, among))
-        return self._answer(melody, [places[at] for at in among], weighed, top)
+        return self._answer(search.heard[0].line, compared, weighed, top)
 
-    def _answer(self, melody: Melody, places: Sequence[Place], weighed: Candidates, top: int) -> Answer:
+    def _matcher(self, places: Sequence[Place]) -> ClassicalMatcher:
+        """The classical comparison with some songs. The last one is kept: of a few songs all are compared each time."""
+        last = self._compared
+        if last is None or last[0] != places:
+            lines = [self.segments[place.segment].line(place.song).melody() for place in places]
+            last = self._compared = (places, ClassicalMatcher(lines))
+        return last[1]
+
+    def _answer(self, line: Line, places: Sequence[Place], weighed: Candidates, top: int) -> Answer:
         assert self.fusion is not None
         logits = weighed.figures @ self.fusion.scaled(False)
         shares = np.exp(logits - logits.max(initial=-np.inf))
@@ -250,17 +262,14 @@ class Searcher:
         here = self.fusion.is_here(weighed.figures[order[0]], False) if len(order) else 0.0
         matches = Matches(logits, weighed.starts_s, weighed.tempo_ratios)
         found = [
-            self._found(melody, places[at], matches, int(at), float(logits[at]), here * float(shares[at]))
+            self._found(line, places[at], matches, int(at), float(logits[at]), here * float(shares[at]))
             for at in order[:top]
         ]
         return Answer(found, here, self.open_set.is_here(here))
 
-    def _found(
-        self, melody: Melody, place: Place, matches: Matches, at: int, score: float, probability: float
-    ) -> Found:
+    def _found(self, line: Line, place: Place, matches: Matches, at: int, score: float, probability: float) -> Found:
         segment = self.segments[place.segment]
         start_s, ratio = float(matches.starts_s[at]), float(matches.tempo_ratios[at])
-        line = hum_lines(melody)[0]
         end_s = min(start_s + len(line.pitch) * HOP_S / ratio, segment.duration_s(place.song))
         sung = _transposition(line.pitch, line.voiced, segment.line(place.song).melody(), start_s, ratio)
         return Found(segment.keys[place.song], score, probability, start_s, end_s, ratio, sung)
