@@ -481,7 +481,7 @@ def test_leaving_gives_everything_back(open_desk: OpenDesk) -> None:
     prefetched(page)
     assert ReviewItem.objects.exclude(leased_to=None).count() == 2
     page.goto("/")
-    for _ in range(50):
+    for _ in range(WAIT_MS // 100):
         if not ReviewItem.objects.exclude(leased_to=None).exists():
             break
         page.wait_for_timeout(100)

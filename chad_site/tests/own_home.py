@@ -66,9 +66,10 @@ def remove_abandoned() -> None:
     for home in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
             old = home.owner() == Path("/proc/self").owner() and time.time() - home.stat().st_mtime > ABANDONED_AFTER_S
-        except (OSError, KeyError):
+            abandoned = old and unused(home)
+        except (OSError, KeyError):  # another process was first
             continue
-        if old and unused(home):
+        if abandoned:
             shutil.rmtree(home, ignore_errors=True)
 
 

@@ -9,8 +9,8 @@ import os
 
 import pytest
 
-# What one process needs at most, with its database, browser and workers, in megabytes.
-PROCESS_MB = 3000
+# What one process needs at its most, with its database, browser and workers, in megabytes: where two of its own train.
+PROCESS_MB = 2500
 # Where Linux says how much memory programs may still have.
 MEMORY = "/proc/meminfo"
 

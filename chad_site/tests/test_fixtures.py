@@ -17,7 +17,9 @@ import soundfile
 from chad_site.celery import app, nudge
 from chad_site.embedded import chad_home
 from chad_site.embedded.places import REPOSITORY, Places
+from chad_site.tests.latecomers import Door
 from chad_site.tests.services import Worker, wait_until
+from chad_site.tests.side_by_side import PROCESS_MB, free_memory_mb, processes
 
 TONE_HZ = 440.0
 SAMPLE_RATE = 44100
@@ -129,3 +131,49 @@ def test_without_chromium_and_data_ci_fails(tmp_path, processes):
     """Only the skip that has nothing to do with either stays one."""
     last = outcomes(tmp_path, "true", processes)
     assert "1 failed, 1 skipped, 2 errors in" in last
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory_mb", "expected"),
+    [(2, 8000, 2), (8, 3 * PROCESS_MB, 3), (1, 8000, 0), (2, PROCESS_MB, 0), (4, 100, 0)],
+)
+def test_there_are_as_many_processes_as_cores_and_memory_allow(cores, memory_mb, expected):
+    """And none beside the first where there would be only one."""
+    assert processes(cores, memory_mb) == expected
+
+
+def test_free_memory_is_what_programs_may_have():
+    assert free_memory_mb("MemTotal: 9000000 kB\nMemFree:   1 kB\nMemAvailable:    8000000 kB\n") == 8000
+
+
+def answered(door: Door) -> tuple[str, list[bytes]]:
+    """The status and body of the answer to a request."""
+    statuses: list[str] = []
+    body = door({}, lambda status, headers: statuses.append(status))
+    return statuses[0], list(body)
+
+
+def test_who_is_inside_when_the_door_closes_is_waited_for_and_who_comes_later_is_not_let_in():
+    reached, may_answer = threading.Event(), threading.Event()
+
+    def application(environ, start_response):
+        reached.set()
+        may_answer.wait()
+        start_response("200 OK", [])
+        return [b"here"]
+
+    door = Door(application)
+    door.is_open = True
+    answers = []
+    visitor = threading.Thread(target=lambda: answers.append(answered(door)), daemon=True)
+    visitor.start()
+    reached.wait()
+    closing = threading.Thread(target=door.close, daemon=True)
+    closing.start()
+    wait_until(lambda: not door.is_open, "The door closes")
+    assert answered(door)[0].startswith("503")
+    assert closing.is_alive()
+    may_answer.set()
+    for thread in (visitor, closing):
+        thread.join()
+    assert answers == [("200 OK", [b"here"])]

@@ -25,7 +25,6 @@ def weights(tmp_path_factory) -> Path:
     from demucs.htdemucs import HTDemucs
 
     torch.manual_seed(0)
-    torch.set_num_threads(2)
     arguments = {"sources": SOURCES, "channels": 8, "depth": 4, "t_layers": 1, "segment": 2}
     folder = tmp_path_factory.mktemp("weights")
     model = HTDemucs(**arguments)
