@@ -8,6 +8,7 @@ from chad_site.celery import nudge
 from ml_worker.models import (
     Checkpoint,
     FingerprintSet,
+    IndexedRecording,
     Job,
     MinedPair,
     Round,
@@ -115,5 +116,13 @@ class FingerprintSetAdmin(RowsAdmin):
 
 @admin.register(SearchIndex)
 class SearchIndexAdmin(RowsAdmin):
-    list_display = ("created_at", "state", "songs", "windows", "bytes", "growths", "built_at", "problem")
+    list_display = ("created_at", "state", "songs", "windows", "bytes", "growths", "line", "built_at", "problem")
     list_filter = ("state", "created_at")
+
+
+@admin.register(IndexedRecording)
+class IndexedRecordingAdmin(RowsAdmin):
+    list_display = ("index", "recording", "analysis")
+    list_filter = ("index",)
+    search_fields = ("recording__song__title",)
+    list_select_related = ("index", "recording__song")
