@@ -31,6 +31,7 @@ import numpy as np
 import soundfile
 from django.conf import settings
 
+from annotation.views.search_schema import LONGEST_WAIT_S
 from chad_site.commands import BadInput
 from chad_site.embedded.places import REPOSITORY
 from chad_site.tests.processes import processes_of
@@ -71,7 +72,7 @@ SEED = 987_000_000_000
 # The starter catalogue is heard and indexed within this, and looked after so often; seconds.
 READY_LIMIT_S, LOOK_EVERY_S = 1800.0, 3.0
 # An answer is waited for so long at a time, and asked for again after this; seconds.
-WAIT_S, AGAIN_S = 10, 0.25
+WAIT_S, AGAIN_S = LONGEST_WAIT_S, 0.25
 # A call, and the end of the instance, take no longer than this; seconds.
 CALL_LIMIT_S, ENDS_WITHIN_S = 60.0, 60.0
 SEARCHES, OPEN = "/api/v1/searches", ("waiting", "searching")

@@ -243,7 +243,9 @@ def _swift_detector(process: int) -> SwiftF0:
     """One detector for each process: its threads do not survive a fork."""
     from swift_f0 import SwiftF0
 
-    return SwiftF0(spin=False)
+    # Where a process is to compute on so many threads, onnxruntime, which asks nobody, does too.
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return SwiftF0(threads=int(wanted) if wanted.isdigit() and int(wanted) else None, spin=False)
 
 
 # ------------------------------------------------------------------------------------------------------------- CREPE

@@ -73,11 +73,13 @@ def warp(
     hum = query[:: round(WARP_HOP_S / HOP_S)]
     heard = voiced[:: round(WARP_HOP_S / HOP_S)]
     windows = _windows(table_pitch, len(hum), frames, ends, ratios)
-    tries = [_paths(hum, heard, windows - (keys + np.float32(shift))[:, None], beyond_st) for shift in KEYS_ST]
-    costs = np.stack([cost for cost, _ in tries])
+    # All keys at once: the work on small arrays is mostly that of calling NumPy.
+    in_keys = np.concatenate([windows - (keys + np.float32(shift))[:, None] for shift in KEYS_ST])
+    costs, counts = _paths(hum, heard, in_keys, beyond_st)
+    costs, counts = costs.reshape(len(KEYS_ST), len(frames)), counts.reshape(len(KEYS_ST), len(frames), 2)
     chosen = np.argmin(costs, axis=0)
     place = np.arange(len(frames))
-    agrees, inside = np.stack([counts for _, counts in tries])[chosen, place].T
+    agrees, inside = counts[chosen, place].T
     distances = (costs[chosen, place] - beyond_st * (len(hum) - inside)) / np.maximum(inside, 1)
     return Warps(distances, inside / len(hum), agrees / max(1, int(heard.sum())))
 
