@@ -113,6 +113,7 @@ def test_what_crosses_the_line_is_counted_over_all_hums():
     assert rows["foreign hums told to be there"]["baseline"] == 0.75  # at one half
     assert rows["right song first, told to be there"]["here"] == 0.25
     assert rows["right song first, told to be there"]["baseline"] == 0.5
+    assert rows["right song first, at 1 % in hindsight"]["here"] == 0.25  # only 0.9 is above all four
     assert rows["right song first, whatever is told"]["here"] == 0.75
 
 
