@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from django.db import OperationalError, connections
+from django.db import OperationalError
 from django.utils.translation import gettext_noop
 
 from annotation.models import Search
@@ -27,8 +23,10 @@ from ml_worker.models import Job, SearchIndex, findable
 from ml_worker.retrieval.hum_check import check_hum
 from ml_worker.retrieval.hum_line import hum_lines
 from ml_worker.retrieval.index import Answer, IndexUnusable, Searcher
+from ml_worker.retrieval.index.searcher import timed
 from ml_worker.retrieval.matcher import NothingHeard
 from ml_worker.retrieval.target_table import HOP_S
+from ml_worker.running import heartbeat
 from ml_worker.work.audio_files import bytes_of
 from ml_worker.work.index import weights_of
 
@@ -204,7 +202,7 @@ def answer(search: Search, index: InUse) -> None:
     """Writes the answer of a claimed search, or why there is none."""
     took = {"waiting": round((search.claimed_at - search.created_at).total_seconds(), 3)}
     try:
-        with heartbeat(search):
+        with heartbeat(search, HEARTBEAT):
             found, curve = found_for(search, index, took)
     except HumLost:
         search.refuse(LOST, "lost", rounded(took))
@@ -239,33 +237,5 @@ def found_for(search: Search, index: InUse, took: dict[str, float]) -> tuple[dic
     return told, curve_of(hum.melody)
 
 
-@contextmanager
-def timed(took: dict[str, float], step: str) -> Iterator[None]:
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        took[step] = time.perf_counter() - began
-
-
 def rounded(took: dict[str, float]) -> dict[str, float]:
     return {step: round(seconds, 3) for step, seconds in took.items()}
-
-
-@contextmanager
-def heartbeat(search: Search) -> Iterator[None]:
-    """Says every second that this process lives, from a thread of its own."""
-    over = threading.Event()
-
-    def beat() -> None:
-        while not over.wait(HEARTBEAT.total_seconds()):
-            search.beat()
-        connections.close_all()
-
-    thread = threading.Thread(target=beat, name=f"heartbeat of {search.pk}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

@@ -7,7 +7,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import Any, Protocol
 
 from django.db import OperationalError, connections, transaction
 
@@ -40,17 +41,25 @@ def run(job: Job, *, tried_again: bool = False) -> Job:
     return job
 
 
+class Beating(Protocol):
+    """A row that is told again and again that its worker lives."""
+
+    pk: Any
+
+    def beat(self) -> None: ...
+
+
 @contextmanager
-def heartbeat(job: Job) -> Iterator[None]:
-    """Says every few seconds that the job's worker lives, from a thread of its own."""
+def heartbeat(row: Beating, every: timedelta = HEARTBEAT) -> Iterator[None]:
+    """Says again and again that the row's worker lives, from a thread of its own."""
     over = threading.Event()
 
     def beat() -> None:
-        while not over.wait(HEARTBEAT.total_seconds()):
-            job.beat()
+        while not over.wait(every.total_seconds()):
+            row.beat()
         connections.close_all()
 
-    thread = threading.Thread(target=beat, name=f"heartbeat of {job.pk}", daemon=True)
+    thread = threading.Thread(target=beat, name=f"heartbeat of {row.pk}", daemon=True)
     thread.start()
     try:
         yield

@@ -163,7 +163,8 @@ def counted(
     found = numbers >= 0
     farthest = np.min(similarities, axis=1, where=found, initial=np.inf, keepdims=True)
     worth = (similarities - np.where(np.isfinite(farthest), farthest, 0))[found].astype(np.float64)
-    row = row_of(numbers, found)
+    of_row = np.broadcast_to(np.arange(len(numbers))[:, None], numbers.shape)[found]
+    row = of_row
     songs = np.searchsorted(firsts, numbers[found], side="right") - 1
     # Before a song's start a hum may begin, too; so that no number is below 0 all are moved by the longest.
     longest = int(steps.max(initial=0))
@@ -178,12 +179,7 @@ def counted(
     sums = np.add.reduceat(worth, begins) if len(begins) else worth
     best = np.argsort(-sums, kind="stable")[: settings.places]
     at = order[begins[best]]
-    return Votes(songs[at], tempi[row_of(numbers, found)[at]], diagonals[at] * settings.diagonal - longest, sums[best])
-
-
-def row_of(numbers: NDArray[np.int64], found: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The row of each neighbour that was found."""
-    return np.broadcast_to(np.arange(len(numbers))[:, None], numbers.shape)[found]
+    return Votes(songs[at], tempi[of_row[at]], diagonals[at] * settings.diagonal - longest, sums[best])
 
 
 def in_order(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,20 +171,20 @@ class Searcher:
             NothingHeard: there is no melody in it. Its text is a sentence.
         """
         took: dict[str, float] = {}
-        with _timed(took, "network"):
+        with timed(took, "network"):
             hum = heard_hum(melody)
             windows = [encoder.windows_at(hum, TEMPO_RATIOS) for encoder in self.encoders]
             projected = [
                 [HumWindows(one.ratio, codec.project(one.vectors), one.steps) for one in of_one]
                 for codec, of_one in zip(self.codecs, windows, strict=True)
             ]
-        with _timed(took, "first stage"):
+        with timed(took, "first stage"):
             places = self._candidates(projected)
         if not places:
             return Answer([], 0.0, False, took)
-        with _timed(took, "second stage"):
+        with timed(took, "second stage"):
             anywhere, at_start = self._along(places, projected)
-        with _timed(took, "weighing"):
+        with timed(took, "weighing"):
             answer = self._weighed(melody, places, anywhere, at_start, top)
         return Answer(answer.found, answer.here, answer.is_here, took)
 
@@ -311,7 +311,10 @@ def _transposition(
 
 
 @contextmanager
-def _timed(took: dict[str, float], name: str):  # noqa: ANN202 - a context manager
+def timed(took: dict[str, float], name: str) -> Iterator[None]:
+    """Keeps how long a step took, seconds, also where it fails."""
     began = time.perf_counter()
-    yield
-    took[name] = time.perf_counter() - began
+    try:
+        yield
+    finally:
+        took[name] = time.perf_counter() - began
