@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,11 +75,19 @@ def celery_worker(transactional_db: None, redis_server: str, lifeline: Lifeline,
     from chad_site.celery import app
 
     app.control.purge()
-    log = tmp_path / "worker.log"
     part = children.worker_part("ordinary,heavy", 1)
     environment = os.environ | {"CHAD_DATABASE_NAME": str(connection.settings_dict["NAME"])}
+    with started_worker(part, part.command, lifeline, environment, tmp_path / "worker.log") as worker:
+        yield worker
+
+
+@contextmanager
+def started_worker(
+    part: children.Part, command: list[str], lifeline: Lifeline, environment: dict[str, str], log: Path
+) -> Iterator[Worker]:
+    """A worker of the supervisor's, ready, and ended afterwards."""
     with log.open("ab") as file:
-        process = lifeline.guarded(part.command, part.plan, environment, file.fileno())
+        process = lifeline.guarded(command, part.plan, environment, file.fileno())
     worker = Worker(process, log)
     try:
         wait_until(lambda: " ready." in worker.said() or process.poll() is not None, "The worker is ready")

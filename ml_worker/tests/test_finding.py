@@ -28,7 +28,7 @@ from annotation.tests.test_slots import together
 from chad_site.celery import app, nudge_searches
 from chad_site.supervisor import children
 from chad_site.supervisor.children import Lifeline
-from chad_site.tests.services import Worker, wait_until
+from chad_site.tests.services import Worker, started_worker, wait_until
 from ml_worker import finding
 from ml_worker.audio.sound import Sound
 from ml_worker.finding import Finder, answer_all
@@ -296,20 +296,11 @@ def search_worker(
 ) -> Iterator[Worker]:
     """The worker that answers searches, as the supervisor starts it."""
     app.control.purge()
-    log = tmp_path / "search.log"
     part = children.search_part(1)
     # It says little: the line by which the test knows that it is ready is one of those.
     command = ["INFO" if word == "WARNING" else word for word in part.command]
-    with log.open("ab") as file:
-        process = lifeline.guarded(command, part.plan, environment, file.fileno())
-    worker = Worker(process, log)
-    try:
-        wait_until(lambda: " ready." in worker.said() or process.poll() is not None, "The worker is ready")
-        assert process.poll() is None, worker.said()
+    with started_worker(part, command, lifeline, environment, tmp_path / "search.log") as worker:
         yield worker
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.mark.slow
