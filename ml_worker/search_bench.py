@@ -30,34 +30,29 @@ from typing import Any, NamedTuple
 import numpy as np
 import soundfile
 from django.conf import settings
+from numpy.typing import NDArray
 
 from annotation.views.search_schema import LONGEST_WAIT_S
 from chad_site.commands import BadInput
 from chad_site.embedded.places import REPOSITORY
 from chad_site.tests.processes import processes_of
-from ml_worker.audio.melody import Melody
-from ml_worker.audio.trackers import track_melody
 from ml_worker.catalogue import singer, tunes
 from ml_worker.catalogue.performance import as_written
-from ml_worker.catalogue.render import render_original
 from ml_worker.catalogue.tune import Tune
 from ml_worker.fingerprint.data import part_from_a_note
-from ml_worker.fingerprint.evaluation import as_melody
-from ml_worker.fingerprint.settings import Singing
 from ml_worker.fingerprint.shipped import notes_of, starter_checkpoint
-from ml_worker.fingerprint.sung import sing
-from ml_worker.retrieval.index import Entry, Searcher, build, calibrate
+from ml_worker.judging.measure.data import DATA
 from ml_worker.retrieval.index import measure as index_measure
-from ml_worker.retrieval.index.calibration import HUM_S as FOREIGN_S
-from ml_worker.retrieval.index.calibration import MEASURED_SEED, foreign_hums, told_here
+from ml_worker.retrieval.index.cost_plot import cost_plot
 from ml_worker.retrieval.index.measure import Measured, measured_apart
-from ml_worker.retrieval.index.open_set import FALSE_ACCEPTS, UNMEASURED
-from ml_worker.retrieval.matcher import NothingHeard
-from ml_worker.retrieval.recogniser import starter_fusion
+from ml_worker.retrieval.index.measure_open_set import Indexes, hindsight_level
+from ml_worker.retrieval.index.open_set import FALSE_ACCEPTS, MIDDLING_S, UNMEASURED, OpenSet, Told
 
 Row = dict[str, Any]
 
 SIZES = "1000"
+# Where more than one size was measured, its times are drawn here, beside the indexes.
+COSTS = "cost.svg"
 # Seconds of a hum, and how many are searched for one after the other.
 HUM_S, ALONE = 8.0, 30
 # So many people search at once, so often.
@@ -65,8 +60,8 @@ PEOPLE, ROUNDS = 20, 3
 # What is wanted: seconds from the end of the upload to the answer, alone and of 19 in 20 people among others; of the
 # index, seconds of both stages, and what it finds of the exhaustive search's ten best.
 WANTED_ALONE_S, WANTED_CROWD_S, WANTED_STAGES_S, WANTED_RECALL = 1.5, 3.0, 0.5, 0.97
-# Hums of the open set, of either kind.
-OPEN_SET_HUMS = 300
+# Foreign hums that the line was not drawn by.
+OPEN_SET_HUMS = 1000
 # Everything is drawn from this.
 SEED = 987_000_000_000
 # The starter catalogue is heard and indexed within this, and looked after so often; seconds.
@@ -105,8 +100,25 @@ def spread(what: str, condition: str, seconds: Sequence[float], *, wanted: float
 
 def index_rows() -> Iterator[Row]:
     folder = Path(settings.CHAD_HOME) / "bench" / "search"
-    for songs in asked_sizes(os.environ.get("CHAD_BENCH_SONGS") or SIZES):
-        yield from rows_of_index(measured_apart(arguments_of(songs, folder)))
+    every = []
+    for songs in sorted(asked_sizes(os.environ.get("CHAD_BENCH_SONGS") or SIZES)):
+        every.append(measured_apart(arguments_of(songs, folder)))
+        yield from rows_of_index(every[-1])
+    if len(every) > 1:
+        (folder / COSTS).write_text(picture_of(every), encoding="utf-8")
+
+
+def picture_of(every: Sequence[Measured]) -> str:
+    """The seconds of a search by the songs of the index, as SVG."""
+    stages = ("first stage", "second stage", "both stages")
+    series = {name: [(one.songs, one.stages[name][0]) for one in every] for name in stages}
+    exhaustive = [(one.songs, one.exact_s) for one in every if one.exact_s]
+    return cost_plot(
+        series | ({"exhaustive search": exhaustive} if exhaustive else {}),
+        title="A hum of 8 s among simulated songs, median",
+        x="songs of four minutes",
+        y="seconds",
+    )
 
 
 def asked_sizes(said: str) -> list[int]:
@@ -343,70 +355,50 @@ def ticks_of(pid: int) -> int:
 
 
 def open_set_rows() -> list[Row]:
-    checkpoints = [starter_checkpoint("short"), starter_checkpoint("long")]
     with TemporaryDirectory(prefix="chad-bench-") as home:
-        folder = Path(home) / "index"
-        build(folder, starter_songs(), checkpoints, fusion=starter_fusion())
-        calibrate(folder, checkpoints)
-        searcher = Searcher.open(folder, checkpoints)
-        foreign = told_here(searcher, foreign_hums(OPEN_SET_HUMS, MEASURED_SEED))
-        own = [best_of(searcher, *hum) for hum in own_hums(OPEN_SET_HUMS)]
-    return rows_of_open_set(foreign, own, searcher.open_set.line)
+        indexes = Indexes(Path(home), DATA, [starter_checkpoint("short"), starter_checkpoint("long")])
+        open_set = OpenSet.measured(indexes.for_line("starter"), len(tunes()))
+        return rows_of_open_set(indexes.foreign("starter", OPEN_SET_HUMS), *indexes.own("starter"), open_set)
 
 
-class Best(NamedTuple):
-    """How sure a searcher is that a hum's tune is there, and whether the first song is the right one."""
-
-    here: float
-    is_right: bool
-
-
-def rows_of_open_set(foreign: Sequence[float], own: Sequence[Best], line: float) -> list[Row]:
+def rows_of_open_set(foreign: Told, own: Told, is_right: NDArray[np.bool_], line: OpenSet) -> list[Row]:
     """What crosses the line that was drawn, against the one that is taken where none was drawn.
 
     Args:
-        foreign: how sure the searcher was of hums of tunes that are nowhere.
+        foreign: what the index told of hums of tunes that are nowhere.
         own: of hums of its songs.
+        is_right: (own,) whether the right one was found first.
+        line: that was drawn.
     """
-    condition = f"{len(foreign)} foreign hums, {len(own)} of the starter catalogue (simulated)"
-    false, undrawn = (share_above(foreign, at) for at in (line, UNMEASURED))
-    kept, undrawn_kept = (share_above([one.here for one in own if one.is_right], at) for at in (line, UNMEASURED))
-    right = float(np.mean([one.is_right for one in own]))
+    condition = f"{len(foreign.here)} foreign hums, {len(own.here)} of the starter catalogue (simulated)"
+    false, kept = (line.over(told.here, told.voice_s) for told in (foreign, own))
+    undrawn, undrawn_kept = (told.here >= UNMEASURED for told in (foreign, own))
     # The line that one in a hundred of these very hums crosses: nobody has it beforehand.
-    hindsight = float(np.nextafter(np.quantile(foreign, 1 - FALSE_ACCEPTS, method="higher"), 2))
-    ideal = share_above([one.here for one in own if one.is_right], hindsight) * right
+    ideal = kept >= hindsight_level(false, FALSE_ACCEPTS)
+    least, most = line.false_accepts
     return [
-        row("foreign hums told to be there", condition, "share", false, baseline=undrawn, wanted=FALSE_ACCEPTS),
-        row("right song first, told to be there", condition, "share", kept * right, baseline=undrawn_kept * right),
-        row("right song first, at 1 % in hindsight", condition, "share", ideal),
-        row("right song first, whatever is told", condition, "share", right),
-        row("the line", condition, "probability", line, baseline=UNMEASURED),
+        row(
+            "foreign hums told to be there",
+            condition,
+            "share",
+            share(false >= 0),
+            baseline=share(undrawn),
+            wanted=FALSE_ACCEPTS,
+        ),
+        row("  at least, as the line tells", condition, "share", least),
+        row("  at most, as the line tells", condition, "share", most),
+        row(
+            "right song first, told to be there",
+            condition,
+            "share",
+            share((kept >= 0) & is_right),
+            baseline=share(undrawn_kept & is_right),
+        ),
+        row("right song first, at 1 % in hindsight", condition, "share", share(ideal & is_right)),
+        row("right song first, whatever is told", condition, "share", share(is_right)),
+        row(f"the line, of {MIDDLING_S:.0f} s of voice", condition, "probability", line.line, baseline=UNMEASURED),
     ]
 
 
-def share_above(values: Sequence[float], line: float) -> float:
-    """The share from the line on; 0 of nothing."""
-    return float(np.mean([value >= line for value in values])) if len(values) else 0.0
-
-
-def starter_songs() -> Iterator[Entry]:
-    """The starter catalogue, as the tracker hears its singer."""
-    for tune in tunes():
-        yield Entry(tune.slug, track_melody(render_original(tune).lead))
-
-
-def own_hums(number: int) -> Iterator[tuple[str, Melody]]:
-    """Simulated hums of the starter catalogue as `foreign_hums` are of other tunes: the tune's slug, and the melody."""
-    catalogue = tunes()
-    for at in range(number):
-        tune, rng = catalogue[at % len(catalogue)], np.random.default_rng([SEED, at, 1])
-        part = part_from_a_note(notes_of(as_written(tune).notes()), rng.uniform(*FOREIGN_S), rng)
-        yield tune.slug, as_melody(sing(part, Singing(), rng).sampled)
-
-
-def best_of(searcher: Searcher, key: str, hum: Melody) -> Best:
-    try:
-        answer = searcher.find(hum, top=1)
-    except NothingHeard:
-        return Best(0.0, False)
-    return Best(answer.here, answer.found[0].key == key)
+def share(flags: NDArray[np.bool_]) -> float:
+    return float(np.mean(flags))

@@ -19,7 +19,7 @@ from ml_worker.retrieval.hum_check import LEAST_VOICE_S, check_hum, hum_signs
 from ml_worker.retrieval.hum_line import hum_spans
 from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.matcher import Matches
-from ml_worker.retrieval.sequences import LEAST_VOICED, Along, Query, Sequences
+from ml_worker.retrieval.sequences import LEAST_VOICED, Along, AllPlaces, Query, Sequences
 
 # Most windows of a hum that are compared; a longer hum is looked at less often, as neighbours say nearly the same.
 MOST_WINDOWS = 16
@@ -163,14 +163,19 @@ class TargetsAlong:
 
     def from_start(self, windows: Sequence[HumWindows]) -> Matches:
         """How well each target fits a hum that begins where it does."""
-        return self._matches(windows, self.sequences.along_starts(_queries(windows)))
+        return self.matches(windows, self.sequences.along_starts(_queries(windows)))
 
     def anywhere_and_from_start(self, windows: Sequence[HumWindows]) -> tuple[Matches, Matches]:
         """How well each target fits a hum that may begin anywhere, and one that begins where it does, by one search."""
         anywhere, at_start = self.sequences.along_all(_queries(windows))
-        return self._matches(windows, anywhere), self._matches(windows, at_start)
+        return self.matches(windows, anywhere), self.matches(windows, at_start)
 
-    def _matches(self, windows: Sequence[HumWindows], found: Along) -> Matches:
+    def every_place(self, windows: Sequence[HumWindows]) -> AllPlaces:
+        """How well the hum at each tempo fits every place of every target; for few targets, as all of it is kept."""
+        return self.sequences.every_place(_queries(windows))
+
+    def matches(self, windows: Sequence[HumWindows], found: Along) -> Matches:
+        """What was found along the targets, in seconds and tempi."""
         scores = np.where(self.is_voiced, found.scores, -np.inf)
         starts_s = self.begins_s + np.where(self.is_voiced, found.places * self.hop_s, 0)
         ratios = np.array([one.ratio for one in windows])[found.queries]

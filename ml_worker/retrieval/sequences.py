@@ -67,6 +67,33 @@ def heard(prints: Fingerprints) -> Vectors:
     return np.where((prints.voiced_share >= LEAST_VOICED)[:, None], prints.vectors, 0)
 
 
+class AllPlaces(NamedTuple):
+    """How well queries fit every place of some targets, which lie end to end with silence between them.
+
+    Attributes:
+        scores: (queries, W), -1 in the silence.
+        chances: (queries,) the score of a place by chance.
+        starts, lengths: (targets,) windows; a target's first, and how many it has.
+    """
+
+    scores: Vectors
+    chances: NDArray[np.float32]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    def best(self) -> Along:
+        """The best place of each target."""
+        scores = self.scores.max(axis=0)
+        bounds = zip(self.starts, self.starts + np.maximum(self.lengths, 1), strict=True)
+        places = np.array([first + np.argmax(scores[first:last]) for first, last in bounds], dtype=np.int64)
+        return Along(scores[places], places - self.starts, self.scores[:, places].argmax(axis=0))
+
+    def at_start(self) -> Along:
+        """The first place of each target."""
+        scores = self.scores[:, self.starts]
+        return Along(scores.max(axis=0), np.zeros_like(self.starts), scores.argmax(axis=0))
+
+
 def overhung(means: NDArray, shares: NDArray, chance: float) -> NDArray:
     """The scores of places of which only a share of the query's windows lies inside the target, (P,).
 
@@ -142,22 +169,17 @@ class Sequences:
 
     def along_all(self, queries: Sequence[Query]) -> tuple[Along, Along]:
         """The best diagonal of each target over all queries: of all, and of those that start with its first window."""
-        weighings = self._weighings(queries)
         anywhere, at_start = [], []
-        for part in self._parts():
-            left = part.left()
-            best = np.full(len(left), -1, np.float32)
-            which = np.zeros(len(left), np.int64)
-            for number, sums in enumerate(_sums(part, queries)):
-                scores = weighings[number].scores(sums, left)
-                better = scores > best
-                np.copyto(best, scores, where=better)
-                np.copyto(which, number, where=better)
-            bounds = zip(part.starts, part.starts + np.maximum(part.lengths, 1), strict=True)
-            places = np.array([first + np.argmax(best[first:last]) for first, last in bounds], dtype=np.int64)
-            anywhere.append(Along(best[places], places - part.starts, which[places]))
-            at_start.append(Along(best[part.starts], np.zeros_like(places), which[part.starts]))
+        for places in self._places(queries):
+            anywhere.append(places.best())
+            at_start.append(places.at_start())
         return _joined(anywhere), _joined(at_start)
+
+    def every_place(self, queries: Sequence[Query]) -> AllPlaces:
+        """How well each query fits every place of every target; for few targets, as all of it is kept."""
+        parts = list(self._places(queries))
+        scores = np.concatenate([part.scores for part in parts], axis=1)
+        return AllPlaces(scores, parts[0].chances, self._stack.starts, self._stack.lengths)
 
     def along_starts(self, queries: Sequence[Query]) -> Along:
         """The best over all queries of the diagonals that start with a target's first window."""
@@ -172,6 +194,16 @@ class Sequences:
             best = np.argmax(scores, axis=0)
             found.append(Along(np.max(scores, axis=0), np.zeros_like(best), best))
         return _joined(found)
+
+    def _places(self, queries: Sequence[Query]) -> Iterator[AllPlaces]:
+        """Every place of some targets at a time."""
+        weighings = self._weighings(queries)
+        chances = np.array([weighing.chance for weighing in weighings], np.float32)
+        for part in self._parts():
+            left = part.left()
+            every = zip(weighings, _sums(part, queries), strict=True)
+            scores = np.stack([weighing.scores(sums, left) for weighing, sums in every])
+            yield AllPlaces(scores, chances, part.starts, part.lengths)
 
     def _parts(self) -> Iterator[Stack]:
         """Neighbouring targets, about BLOCK windows at a time."""

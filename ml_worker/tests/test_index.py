@@ -23,11 +23,13 @@ from ml_worker.retrieval.index import (
 )
 from ml_worker.retrieval.index.building import build_printed, printed
 from ml_worker.retrieval.index.calibration import foreign_hums, told_here
-from ml_worker.retrieval.index.first_stage import FirstStage
 from ml_worker.retrieval.index.layout import Manifest, segment_folder
+from ml_worker.retrieval.index.searcher import Shard
+from ml_worker.retrieval.index.second_stage import along, fits
+from ml_worker.retrieval.index.settings import FirstStage
 from ml_worker.retrieval.index.simulated import catalogue_pool, hum, song
 from ml_worker.retrieval.matcher import NothingHeard
-from ml_worker.retrieval.recogniser import Recogniser, starter_fusion
+from ml_worker.retrieval.recogniser import starter_fusion
 
 SONGS = 24
 
@@ -41,7 +43,7 @@ def few_tunes():
 
 
 # So few that the inverted file is made of a handful of songs.
-TINY = FirstStage(from_windows=500, most_lists=16, bytes_a_code=8, candidates=12)
+TINY = FirstStage(from_windows=500, most_lists=16, bytes_a_code=8, neighbours=256, candidates=12)
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +96,16 @@ def test_each_song_is_found_where_it_was_hummed_and_how(built, checkpoints, entr
 
 def test_few_songs_are_found_as_by_the_exact_search(built, checkpoints, entries):
     searcher = Searcher.open(built, checkpoints)
-    exact = Recogniser([entry.melody for entry in entries], checkpoints)
     searcher.fusion = None
+    songs = list(printed(entries, checkpoints))
+    alongs = [
+        along([one.vectors[n] for one in songs], np.array([one.begins_s[n] for one in songs]), encoder)
+        for n, encoder in enumerate(searcher.encoders)
+    ]
     for number in range(5):
         hummed = hum(number, SONGS).melody
         try:
-            wanted = exact.match(hummed)
+            wanted = fits(alongs, [encoder.windows(hummed) for encoder in searcher.encoders]).together
         except NothingHeard:
             continue
         found = searcher.find(hummed, top=5).found
@@ -111,6 +117,23 @@ def test_few_songs_are_found_as_by_the_exact_search(built, checkpoints, entries)
         assert found[0].start_s == pytest.approx(starts_s[found[0].key], abs=0.5)
 
 
+def test_shards_together_find_what_the_whole_does(tmp_path, checkpoints, entries):
+    songs = list(printed(entries, checkpoints))
+    names = [checkpoint.name for checkpoint in checkpoints]
+    folder = tmp_path / "index"
+    build_printed(folder, songs, names, settings=FirstStage(), fusion=starter_fusion(), songs_a_segment=5)
+    whole = Searcher.open(folder, checkpoints)
+    shards = [Searcher.open(folder, checkpoints, shard=Shard(number, 3)) for number in range(3)]
+    assert frozenset().union(*(shard.keys for shard in shards)) == whole.keys
+    assert sum(len(shard.keys) for shard in shards) == len(whole.keys)
+    for entry in entries[::6]:
+        alone = whole.find(phrase(entry))
+        merged = shards[0].answer([shard.contenders(phrase(entry))[0] for shard in shards], {})
+        assert merged.found[0].key == alone.found[0].key == entry.key
+        assert merged.here == pytest.approx(alone.here, abs=0.01)
+        assert len(merged.found) == len(alone.found)
+
+
 def test_an_inverted_file_finds_what_all_songs_would(tmp_path, checkpoints, entries):
     songs = list(printed(entries, checkpoints))
     names = [checkpoint.name for checkpoint in checkpoints]
@@ -118,7 +141,7 @@ def test_an_inverted_file_finds_what_all_songs_would(tmp_path, checkpoints, entr
     build_printed(tmp_path / "voted", songs, names, settings=TINY, songs_a_segment=10)
     everything, voted = (Searcher.open(tmp_path / name, checkpoints) for name in ("all", "voted"))
     assert len(voted.segments) == 3
-    assert all(one.inverted for one in voted.segments[0].by_checkpoint.values())
+    assert all(one.neighbours for one in voted.segments[0].by_checkpoint.values())
     for entry in entries[::4]:
         assert voted.find(phrase(entry), top=1).found[0].key == everything.find(phrase(entry), top=1).found[0].key
 
@@ -143,7 +166,6 @@ def test_what_comes_is_found_and_what_is_forgotten_is_not(folder, checkpoints, e
     left = grown.renewed()
     assert left.keys == {entry.key for entry in entries[1:]}
     assert left.find(phrase(entries[0])).found[0].key != entries[0].key
-    assert left.line(entries[0].key) is None
     # A searcher that was open all the while still answers.
     assert searcher.find(phrase(entries[0])).found[0].key == entries[0].key
 
@@ -192,6 +214,16 @@ def test_an_index_that_cannot_be_used_says_why(folder, checkpoints, tmp_path):
     codes.write_bytes(codes.read_bytes()[:-1])
     with pytest.raises(IndexUnusable, match="damaged"):
         Searcher.open(folder, checkpoints)
+    codes.write_bytes(codes.read_bytes() + b"\0")
+    Searcher.open(folder, checkpoints)
+    for damaged, content in ((folder / "fusion.json", None), (segment_folder(folder, "0001") / "songs.json", b"[]")):
+        whole = damaged.read_bytes()
+        damaged.unlink()
+        if content is not None:
+            damaged.write_bytes(content)
+        with pytest.raises(IndexUnusable, match="damaged"):
+            Searcher.open(folder, checkpoints)
+        damaged.write_bytes(whole)
     manifest = folder / "manifest.json"
     told = json.loads(manifest.read_text(encoding="utf-8"))
     manifest.write_text(json.dumps(told | {"version": 99}), encoding="utf-8")
@@ -221,7 +253,9 @@ def test_the_line_is_drawn_by_hums_of_tunes_that_are_nowhere(folder, checkpoints
     assert with_line.open_set == open_set
     assert (open_set.hums, open_set.songs) == (12, SONGS)
     told = told_here(with_line, foreign_hums(12))
-    assert sum(with_line.open_set.is_here(one) for one in told) <= 1
+    assert np.sum(with_line.open_set.over(told.here, told.voice_s) >= 0) <= 2
+    assert set(told.keys) <= {entry.key for entry in entries} | {""}
+    assert np.all((told.voice_s > 0) == (np.array(told.keys) != ""))
     assert with_line.find(phrase(entries[1])).is_here
     # The index may still grow and forget.
     grow(folder, [Entry("new", song(SONGS + 1).melody.cut(0, 60))], checkpoints)

@@ -16,15 +16,14 @@ from chad_site.commands import BadInput
 from ml_worker.bench import BENCHMARKS
 from ml_worker.catalogue import tunes
 from ml_worker.retrieval.index.measure import Measured
+from ml_worker.retrieval.index.open_set import OpenSet, Told
 from ml_worker.search_bench import (
     HUM_S,
     Answered,
-    Best,
     SungHum,
     arguments_of,
     ask,
     asked_sizes,
-    own_hums,
     rows_alone,
     rows_of_crowd,
     rows_of_index,
@@ -107,10 +106,17 @@ def test_of_a_crowd_refusals_and_answers_are_counted():
 
 
 def test_what_crosses_the_line_is_counted_over_all_hums():
-    own = [Best(0.9, True), Best(0.6, True), Best(0.95, False), Best(0.1, True)]
-    rows = by_name(rows_of_open_set([0.1, 0.6, 0.7, 0.85], own, line=0.8))
+    foreign, own = (
+        Told(np.array(here), np.full(len(here), 4.0), [""] * len(here))
+        for here in ([0.1, 0.6, 0.7, 0.85], [0.9, 0.6, 0.95, 0.1])
+    )
+    # Of so short hums the line lies higher: 0.8 in place of 0.5.
+    line = OpenSet(0.5, slope=-2.0, hums=300, songs=30, false_accepts=(0.2, 0.4))
+    assert line.line_at(4.0) == pytest.approx(0.8)
+    rows = by_name(rows_of_open_set(foreign, own, np.array([True, True, False, True]), line))
     assert rows["foreign hums told to be there"]["here"] == 0.25
-    assert rows["foreign hums told to be there"]["baseline"] == 0.75  # at one half
+    assert rows["foreign hums told to be there"]["baseline"] == 0.75  # at one half, whatever their length
+    assert rows["  at least, as the line tells"]["here"] == 0.2
     assert rows["right song first, told to be there"]["here"] == 0.25
     assert rows["right song first, told to be there"]["baseline"] == 0.5
     assert rows["right song first, at 1 % in hindsight"]["here"] == 0.25  # only 0.9 is above all four
@@ -124,12 +130,6 @@ def test_hums_are_of_one_length_and_always_the_same():
     assert np.abs(samples).max() > 0.01
     assert sung_hum(3).wav == hum.wav
     assert hum.tune.slug == tunes()[3].slug
-
-
-def test_hums_of_the_open_set_are_of_each_tune_in_turn():
-    hums = list(own_hums(3))
-    assert [slug for slug, _ in hums] == [tune.slug for tune in tunes()[:3]]
-    assert all(melody.voiced.any() for _, melody in hums)
 
 
 class Busy(BaseHTTPRequestHandler):

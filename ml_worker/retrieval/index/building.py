@@ -13,23 +13,20 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ml_worker.audio.melody import Melody
 from ml_worker.fingerprint.checkpoint import Checkpoint, write_whole
 from ml_worker.retrieval.index.codec import Codec, Vectors
-from ml_worker.retrieval.index.first_stage import FirstStage, sample_size, trained, write_inverted
-from ml_worker.retrieval.index.layout import Manifest, coarse_path, codec_path, fusion_path, segment_folder
+from ml_worker.retrieval.index.inverted import Engine, InvertedFiles
+from ml_worker.retrieval.index.layout import Manifest, codec_path, fusion_path, segment_folder
 from ml_worker.retrieval.index.lines import StoredLine
-from ml_worker.retrieval.index.segment import CodesOf, Segment, SegmentWriter
+from ml_worker.retrieval.index.segment import Segment, SegmentWriter
+from ml_worker.retrieval.index.settings import FirstStage
 from ml_worker.retrieval.network_matcher import HumEncoder, Voiced
 from ml_worker.retrieval.recogniser import Fusion
 from ml_worker.retrieval.sequences import heard
-
-if TYPE_CHECKING:
-    import faiss
 
 Progress = Callable[[float, str], None]
 
@@ -72,6 +69,7 @@ def build(
     fusion: Fusion | None = None,
     progress: Progress | None = None,
     settings: FirstStage | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Writes a whole index into a folder, which must not be there yet, and appears complete.
 
@@ -80,6 +78,7 @@ def build(
         checkpoints: whose fingerprints are used, short before long.
         fusion: weighs the best together with the classical comparison; None: by the fingerprints alone.
         progress: told the share that is done, if entries have a length, and a message.
+        engine: finds the nearest fingerprints; None: inverted files.
 
     Raises:
         FileExistsError: the folder is there.
@@ -87,7 +86,7 @@ def build(
     """
     names = [checkpoint.name for checkpoint in checkpoints]
     songs = printed(entries, checkpoints, progress)
-    build_printed(folder, songs, names, settings=settings or FirstStage(), fusion=fusion)
+    build_printed(folder, songs, names, settings=settings or FirstStage(), fusion=fusion, engine=engine)
 
 
 def build_printed(
@@ -98,6 +97,7 @@ def build_printed(
     settings: FirstStage,
     fusion: Fusion | None = None,
     songs_a_segment: int = SONGS_A_SEGMENT,
+    engine: Engine | None = None,
 ) -> None:
     """The same of songs whose fingerprints are made already; `names` are the checkpoints'."""
     if folder.exists():
@@ -111,9 +111,10 @@ def build_printed(
     codecs = [Codec.fitted(np.concatenate([song.vectors[n] for song in first])) for n in range(len(names))]
     for name, codec in zip(names, codecs, strict=True):
         write_whole(codec_path(part, name), codec.to_bytes())
-    manifest = Manifest(tuple(names), settings=settings.as_dict())
+    engine = engine or InvertedFiles()
+    manifest = Manifest(tuple(names), settings=settings.as_dict(), weighed=fusion is not None, engine=engine.name)
     for some in _in_segments(chain(first, stream), songs_a_segment):
-        manifest = _with_segment(part, manifest, some, codecs)
+        manifest = _with_segment(part, manifest, some, codecs, engine)
     if fusion is not None:
         write_whole(fusion_path(part), fusion.to_json())
     manifest.save(part)
@@ -126,27 +127,29 @@ def grow(
     checkpoints: Sequence[Checkpoint],
     *,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Adds songs to an index, as a segment of their own. Searchers that are open see them at their next `renewed`.
 
     A song that is there already, or was forgotten, is found as it is now from then on.
 
     Args:
-        entries, checkpoints, progress: as of `build`; no entries change nothing.
+        entries, checkpoints, progress, engine: as of `build`; no entries change nothing.
 
     Raises:
         IndexUnusable: there is no index, or it is of other checkpoints.
         ValueError: a key comes twice.
     """
-    from ml_worker.retrieval.index.searcher import check_checkpoints
+    from ml_worker.retrieval.index.searcher import check_use
 
+    engine = engine or InvertedFiles()
     manifest = Manifest.load(folder)
-    check_checkpoints(folder, manifest, checkpoints)
+    check_use(folder, manifest, [checkpoint.name for checkpoint in checkpoints], engine)
     new = list(entries)
     if not new:
         return
     codecs = [Codec.from_bytes(codec_path(folder, name).read_bytes()) for name in manifest.checkpoints]
-    with_new = _with_segment(folder, manifest, printed(new, checkpoints, progress), codecs)
+    with_new = _with_segment(folder, manifest, printed(new, checkpoints, progress), codecs, engine)
     came = {entry.key for entry in new}
     replace(with_new, forgotten=tuple(key for key in manifest.forgotten if key not in came)).save(folder)
 
@@ -186,11 +189,13 @@ def _vectors(encoder: HumEncoder, voiced: Voiced) -> Vectors:
 # --- segments
 
 
-def _with_segment(folder: Path, manifest: Manifest, songs: Iterable[Printed], codecs: Sequence[Codec]) -> Manifest:
+def _with_segment(
+    folder: Path, manifest: Manifest, songs: Iterable[Printed], codecs: Sequence[Codec], engine: Engine
+) -> Manifest:
     """Writes a segment and gives the manifest that names it; it is not saved yet."""
     name = manifest.next_segment()
     part = _emptied(segment_folder(folder, f"{name}.part"))
-    writer = SegmentWriter(part, manifest.checkpoints, [codec.axes for codec in codecs])
+    writer = SegmentWriter(part, manifest.checkpoints, [codec.width for codec in codecs])
     for song in songs:
         codes = [codec.encode(vectors) for codec, vectors in zip(codecs, song.vectors, strict=True)]
         writer.add(song.key, codes, song.begins_s, song.line)
@@ -202,29 +207,12 @@ def _with_segment(folder: Path, manifest: Manifest, songs: Iterable[Printed], co
     # All checkpoints or none: what songs get of them together is compared across segments.
     if writer.windows[0] >= settings.from_windows:
         for checkpoint, codec in zip(manifest.checkpoints, codecs, strict=True):
-            of_one = segment.by_checkpoint[checkpoint]
-            made = _trained(folder, checkpoint, codec, of_one, settings)
-            write_inverted(made, of_one.codes, codec, settings.every, part / f"{checkpoint}.faiss")
+            engine.write(folder, part, checkpoint, segment.by_checkpoint[checkpoint].codes, codec, settings)
     final = segment_folder(folder, name)
     if final.exists():  # of one who was killed before the manifest named it
         shutil.rmtree(final)
     os.replace(part, final)
     return manifest.with_segment(name)
-
-
-def _trained(folder: Path, checkpoint: str, codec: Codec, of_one: CodesOf, settings: FirstStage) -> faiss.Index:
-    """The index's trained inverted file; the first segment that needs one trains it."""
-    import faiss
-
-    path = coarse_path(folder, checkpoint)
-    if not path.exists():
-        windows = len(of_one.codes)
-        rng = np.random.default_rng(0)
-        chosen = np.sort(rng.choice(windows, size=sample_size(windows, settings), replace=False))
-        sample = codec.decode(of_one.codes[chosen])
-        made = trained(np.ascontiguousarray(sample[np.any(sample, axis=1)]), windows, settings)
-        write_whole(path, faiss.serialize_index(made).tobytes())
-    return faiss.read_index(str(path))
 
 
 def _in_segments(songs: Iterable[Printed], size: int) -> Iterator[Iterable[Printed]]:

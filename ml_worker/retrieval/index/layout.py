@@ -10,7 +10,7 @@ from typing import Any, Self
 from ml_worker.fingerprint.checkpoint import write_whole
 
 # Readers refuse what a later version has written.
-VERSION = 2
+VERSION = 3
 MANIFEST = "manifest.json"
 
 
@@ -28,6 +28,8 @@ class Manifest:
         forgotten: keys of songs that are not found any more.
         open_set: what tells whether a tune is there (`open_set.OpenSet`); empty where that was not measured yet.
         settings: of the first stage, as it was built.
+        weighed: whether the best are weighed together with the classical comparison (`fusion_path`).
+        engine: name of what finds the nearest fingerprints (`inverted.Engine`).
         version: of this layout.
     """
 
@@ -36,6 +38,8 @@ class Manifest:
     forgotten: tuple[str, ...] = ()
     open_set: dict[str, Any] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    weighed: bool = False
+    engine: str = "faiss"
     version: int = VERSION
 
     def save(self, folder: Path) -> None:
@@ -54,7 +58,10 @@ class Manifest:
         if not isinstance(stored, dict) or stored.get("version") != VERSION:
             raise IndexUnusable(f"The index {folder.name} is of another version of CHAD. Build it anew.")
         names = ("checkpoints", "segments", "forgotten")
-        return cls(**{name: tuple(value) if name in names else value for name, value in stored.items()})
+        try:
+            return cls(**{name: tuple(value) if name in names else value for name, value in stored.items()})
+        except TypeError as problem:
+            raise IndexUnusable(f"The index {folder.name} is damaged ({problem}). Build it anew.") from problem
 
     def with_segment(self, name: str) -> Self:
         return replace(self, segments=(*self.segments, name))

@@ -27,19 +27,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml_worker.fingerprint.checkpoint import Checkpoint
-from ml_worker.fingerprint.fingerprints import Fingerprints
 from ml_worker.fingerprint.shipped import starter_checkpoint
 from ml_worker.retrieval.index.building import Printed, build_printed
-from ml_worker.retrieval.index.first_stage import FirstStage
 from ml_worker.retrieval.index.searcher import Searcher
+from ml_worker.retrieval.index.second_stage import along, fits
+from ml_worker.retrieval.index.settings import FirstStage
 from ml_worker.retrieval.index.simulated import Catalogue, Hum, hum
 from ml_worker.retrieval.matcher import NothingHeard
-from ml_worker.retrieval.network_matcher import HumEncoder, HumWindows, TargetsAlong
-from ml_worker.retrieval.recogniser import mean_of, starter_fusion
-from ml_worker.retrieval.sequences import Sequences
+from ml_worker.retrieval.network_matcher import HumEncoder
+from ml_worker.retrieval.recogniser import starter_fusion
 
 SIZES, HUMS, EXACT, LEAST_UNLIKE = (1_000, 10_000), 40, 20, 1_000
 TOP = 10
@@ -100,36 +98,18 @@ def exhaustive(
     took_s = 0.0
     for block in _blocks(songs, AT_ONCE):
         keys = [song.key for song in block]
-        alongs = [_along(block, number, encoder) for number, encoder in enumerate(encoders)]
+        alongs = [
+            along([song.vectors[n] for song in block], np.array([song.begins_s[n] for song in block]), encoder)
+            for n, encoder in enumerate(encoders)
+        ]
         began = time.perf_counter()
         for number, of_hum in enumerate(windows):
-            scores = _scores(alongs, of_hum)
+            scores = fits(alongs, of_hum).together.scores
             for at in np.argsort(-scores)[:top]:
                 best[number].append((float(scores[at]), keys[at]))
             best[number] = sorted(best[number], reverse=True)[:top]
         took_s += time.perf_counter() - began
     return [[key for _, key in of_hum] for of_hum in best], took_s / max(len(hums), 1)
-
-
-def _along(block: Sequence[Printed], number: int, encoder: HumEncoder) -> TargetsAlong:
-    settings = encoder.settings
-    prints = [
-        Fingerprints(
-            song.vectors[number],
-            settings.window_s,
-            settings.hop_s,
-            np.ones(len(song.vectors[number]), np.float32),
-            encoder.name,
-        )
-        for song in block
-    ]
-    begins_s = np.array([song.begins_s[number] for song in block])
-    return TargetsAlong(Sequences(prints, encoder.longest), begins_s, np.ones(len(block), bool), settings.hop_s)
-
-
-def _scores(alongs: Sequence[TargetsAlong], windows: Sequence[Sequence[HumWindows]]) -> NDArray[np.float64]:
-    matches = [along.anywhere_and_from_start(of_one)[0] for along, of_one in zip(alongs, windows, strict=True)]
-    return mean_of(matches).scores
 
 
 def _blocks(songs: Iterable[Printed], size: int) -> Iterable[list[Printed]]:

@@ -2,40 +2,38 @@
 
 Files of a segment: `songs.json` (keys, and how much there is), `lines.npy` (each song's first frame in `pitch.bin` and
 `attack.bin`), and of each checkpoint NAME: `NAME.codes.bin`, `NAME.firsts.npy` (each song's first window),
-`NAME.begins.npy` (the second of its first window) and, where there are many songs, `NAME.faiss` (the inverted file).
+`NAME.begins.npy` (the second of its first window) and, where there are many songs, `NAME.faiss` (the inverted file;
+see `inverted.py`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml_worker.retrieval.index.codec import Codes
+from ml_worker.retrieval.index.inverted import Neighbours
 from ml_worker.retrieval.index.layout import IndexUnusable
 from ml_worker.retrieval.index.lines import HOP_S, StoredLine
-
-if TYPE_CHECKING:
-    import faiss
-
-    from ml_worker.retrieval.index.codec import Codes
 
 
 class SegmentWriter:
     """Writes the songs of a segment, one after the other, into a folder that is there and empty."""
 
-    def __init__(self, folder: Path, checkpoints: Sequence[str], axes: Sequence[int]) -> None:
+    def __init__(self, folder: Path, checkpoints: Sequence[str], widths: Sequence[int]) -> None:
         """
         Args:
             checkpoints: their names.
-            axes: of the codes of each.
+            widths: bytes of a code of each.
         """
-        self.folder, self.checkpoints, self.axes = folder, checkpoints, axes
+        self.folder, self.checkpoints, self.widths = folder, checkpoints, widths
         self.keys: list[str] = []
         self._codes = [_opened(folder / f"{name}.codes.bin") for name in checkpoints]
         self._pitch, self._attack = _opened(folder / "pitch.bin"), _opened(folder / "attack.bin")
@@ -44,7 +42,7 @@ class SegmentWriter:
         self._lines = [0]
 
     def add(self, key: str, codes: Sequence[Codes], begins_s: Sequence[float], line: StoredLine) -> None:
-        """A song: of each checkpoint its codes (T, A) and the second at which its first window begins."""
+        """A song: of each checkpoint its codes (T, width) and the second at which its first window begins."""
         self.keys.append(key)
         for number, (of_one, begin_s) in enumerate(zip(codes, begins_s, strict=True)):
             self._codes[number].write(np.ascontiguousarray(of_one).data)
@@ -67,7 +65,7 @@ class SegmentWriter:
         for name, firsts, begins_s in zip(self.checkpoints, self._firsts, self._begins_s, strict=True):
             np.save(self.folder / f"{name}.firsts.npy", np.array(firsts, dtype=np.int64))
             np.save(self.folder / f"{name}.begins.npy", np.array(begins_s, dtype=np.float64))
-        told = {"keys": self.keys, "axes": dict(zip(self.checkpoints, self.axes, strict=True))}
+        told = {"keys": self.keys, "widths": dict(zip(self.checkpoints, self.widths, strict=True))}
         (self.folder / "songs.json").write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 
@@ -80,16 +78,16 @@ class CodesOf:
     """A segment's fingerprints of one checkpoint.
 
     Attributes:
-        codes: int8 (W, A), mapped.
+        codes: int8 (W, width), mapped.
         firsts: (songs + 1,) each song's first window, and last how many there are.
         begins_s: (songs,) the second of each song's first window.
-        inverted: the inverted file over all windows, by their number; None where there are few.
+        neighbours: finds the nearest windows, by their number; None where there are few.
     """
 
     codes: Codes
     firsts: NDArray[np.int64]
     begins_s: NDArray[np.float64]
-    inverted: faiss.Index | None
+    neighbours: Neighbours | None = None
 
     def of_song(self, song: int) -> Codes:
         return self.codes[self.firsts[song] : self.firsts[song + 1]]
@@ -113,8 +111,11 @@ class Segment:
     attack: NDArray[np.uint8]
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, neighbours: Callable[[str], Neighbours | None] = lambda _: None) -> Self:
         """Maps a segment's files.
+
+        Args:
+            neighbours: gives what finds the nearest windows of a checkpoint, by its name.
 
         Raises:
             IndexUnusable: one is missing, or shorter than it was.
@@ -122,7 +123,9 @@ class Segment:
         try:
             told = json.loads((folder / "songs.json").read_text(encoding="utf-8"))
             lines = np.load(folder / "lines.npy", allow_pickle=False)
-            by_checkpoint = {name: _codes_of(folder, name, axes) for name, axes in told["axes"].items()}
+            by_checkpoint = {
+                name: _codes_of(folder, name, width, neighbours(name)) for name, width in told["widths"].items()
+            }
             return cls(
                 tuple(told["keys"]),
                 by_checkpoint,
@@ -130,7 +133,7 @@ class Segment:
                 _mapped(folder / "pitch.bin", np.uint16, (int(lines[-1]),)),
                 _mapped(folder / "attack.bin", np.uint8, (int(lines[-1]),)),
             )
-        except (OSError, ValueError, KeyError, RuntimeError) as problem:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as problem:
             raise IndexUnusable(
                 f"The segment {folder.name} of the index is damaged ({problem}). Build the index anew."
             ) from problem
@@ -152,18 +155,12 @@ class Segment:
         return float(self.lines[song + 1] - self.lines[song]) * HOP_S
 
 
-def _codes_of(folder: Path, name: str, axes: int) -> CodesOf:
+def _codes_of(folder: Path, name: str, width: int, neighbours: Neighbours | None) -> CodesOf:
     firsts = np.load(folder / f"{name}.firsts.npy", allow_pickle=False)
     begins_s = np.load(folder / f"{name}.begins.npy", allow_pickle=False)
-    codes = _mapped(folder / f"{name}.codes.bin", np.int8, (int(firsts[-1]), axes))
-    path = folder / f"{name}.faiss"
-    return CodesOf(codes, firsts, begins_s, _inverted(path) if path.exists() else None)
-
-
-def _inverted(path: Path) -> faiss.Index:
-    import faiss
-
-    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+    return CodesOf(
+        _mapped(folder / f"{name}.codes.bin", np.int8, (int(firsts[-1]), width)), firsts, begins_s, neighbours
+    )
 
 
 def _mapped(path: Path, kind: Any, shape: tuple[int, ...]) -> NDArray[Any]:
