@@ -1,6 +1,6 @@
 """Takes the pictures of the README from a running instance (`make run`), with Debian's Chromium.
 
-    CHAD_HOME=var PORT=8000 .venv/bin/python docs/pictures/take.py [humming] [mining]
+    CHAD_HOME=var PORT=8000 .venv/bin/python docs/pictures/take.py [finding] [humming] [mining]
 
 The microphone hears the simulated singer. For a full Double-check page, `manage.py simulate` first; for pictures of a
 pair and of rounds, `manage.py simulate --rounds 3` with the options that stand in the README.
@@ -145,12 +145,23 @@ def of_mining(playwright: Playwright, size: str) -> None:
     save(admin, "rounds", size)
 
 
+def of_finding(playwright: Playwright, size: str) -> None:
+    """The answer to a hum of somebody who is not signed in."""
+    with tempfile.TemporaryDirectory() as folder:
+        page = browser(playwright, size).new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto("/find/")
+        page.set_input_files("#file", hum_of_first_phrase(Path(folder)))
+        page.locator("#both-figure").wait_for()
+        save(page, "find", size)
+
+
 def show(page: Page, selector: str) -> None:
     """Scrolls the page to where this is at its top."""
     page.locator(selector).evaluate("element => window.scrollTo(0, element.getBoundingClientRect().top + scrollY - 24)")
 
 
-GROUPS = {"humming": of_humming, "mining": of_mining}
+GROUPS = {"finding": of_finding, "humming": of_humming, "mining": of_mining}
 
 
 def main() -> None:

@@ -37,9 +37,9 @@ class FirstStage:
     trained_on: int = 40
     bytes_a_code: int = 16
     every: int = 2
-    probes: int = 256
+    probes: int = 128
     voters: int = 5
-    neighbours: int = 2048
+    neighbours: int = 1024
     diagonal: int = 4
     places: int = 6000
     candidates: int = 60
