@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -25,6 +26,13 @@ def test_each_cost_is_drawn_where_its_size_and_value_are():
     words = [text.text for text in drawn.iter(f"{SVG}text")]
     assert {"fast", "slow & exact", "Costs <here>", "songs", "seconds", "1,000", "100,000"} <= set(words)
     assert "slow & exact: 1 at 1,000, 10 at 10,000." in drawn.find(f"{SVG}desc").text
+
+
+def test_names_of_lines_that_end_together_stand_apart():
+    lines = {name: [(10, 1.0), (100, 5.0)] for name in ("a", "b", "c")}
+    drawn = ElementTree.fromstring(cost_plot(lines, title="t", x="x", y="y"))
+    heights = sorted(float(text.get("y")) for text in drawn.iter(f"{SVG}text") if text.text in lines)
+    assert all(below - above >= 15 for above, below in pairwise(heights))
 
 
 def test_one_size_is_a_picture_and_none_is_not():

@@ -12,6 +12,8 @@ LEFT, RIGHT, TOP, BOTTOM = 76, 190, 48, 56
 # Told apart by people who do not tell all colours apart (Okabe and Ito, 2008), and by the form of their points.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#6a3d9a", "#444444")
 DOT = 4.5
+# Names are so far apart, pixels.
+LINE_HEIGHT = 17
 
 Points = Sequence[tuple[float, float]]
 
@@ -49,8 +51,9 @@ def cost_plot(series: Mapping[str, Points], *, title: str, x: str, y: str) -> st
         at = up.at(ten)
         drawn.append(f'<path d="M{LEFT} {at:.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>')
         drawn.append(_text(LEFT - 8, at + 4, f"{ten:g}", anchor="end"))
-    for number, (name, of_one) in enumerate(series.items()):
-        drawn += _line(name, [(across.at(size), up.at(cost)) for size, cost in of_one], COLOURS[number % len(COLOURS)])
+    lines = {name: [(across.at(size), up.at(cost)) for size, cost in of_one] for name, of_one in series.items()}
+    for (name, at_y), colour in zip(_apart(lines).items(), COLOURS * len(lines), strict=False):
+        drawn += _line(name, lines[name], at_y, colour)
     return "\n".join([*drawn, "</svg>"]) + "\n"
 
 
@@ -74,14 +77,23 @@ class _Axis:
         return self.begin + (self.end - self.begin) * (math.log10(number) - self.least) / (self.most - self.least)
 
 
-def _line(name: str, points: Points, colour: str) -> list[str]:
+def _apart(lines: Mapping[str, Points]) -> dict[str, float]:
+    """How high the name of each line stands: at its end, but none on another."""
+    heights: dict[str, float] = {}
+    lowest = 0.0
+    for name, points in sorted(lines.items(), key=lambda line: line[1][-1][1]):
+        lowest = heights[name] = max(points[-1][1], lowest + LINE_HEIGHT)
+    return {name: heights[name] for name in lines}
+
+
+def _line(name: str, points: Points, name_y: float, colour: str) -> list[str]:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{DOT}" fill="{colour}"/>' for x, y in points]
-    x, y = points[-1]
+    x = points[-1][0]
     return [
         f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>',
         *dots,
-        _text(x + 10, y + 4, name, colour=colour),
+        _text(x + 10, name_y + 4, name, colour=colour),
     ]
 
 
