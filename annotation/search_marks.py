@@ -15,13 +15,11 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation import taking
 from annotation.models import Consent, Search, SearchMark, Slot
-from annotation.search_answers import Place, places_of
+from annotation.search_answers import Place, fragment_at, places_of
 from chad_site.errors import Refused
 from recordings.models import Fragment, Humming
 from recordings.storage import sha256_of
 
-# A hum is a take of a fragment of which it covers this share: of less the check would say that it was cut off.
-LEAST_COVERED = 0.85
 TAKEN_BACK = "Its singer did not want the hum to be kept after all."
 
 NOT_YET = _("This search has no answer yet. Mark the song when it is there.")
@@ -58,7 +56,7 @@ def mark(search: Search, song_id: UUID, right: bool | None, *, keep: bool, perso
     search = Search.objects.select_for_update(of=("self",)).get(pk=search.pk)
     place = _place_of_song(search, song_id)
     singer = _who_gives_it(person) if keep and right else None
-    fragment = fragment_at(place) if singer else None
+    fragment = fragment_at(place, place.recording.fragments.live()) if singer else None
     kept = list(Humming.objects.counting().filter(found_by__search=search))
     Slot.lock(*{take.fragment_id for take in kept}, *([fragment.pk] if fragment else []))
     stays = next((take for take in kept if singer and take.found_by.filter(song=song_id).exists()), None)
@@ -112,17 +110,6 @@ def _keep(
         return Marked(marked, why)
     marked.save(update_fields=["humming"])
     return Marked(marked, KEPT, is_kept=True)
-
-
-def fragment_at(place: Place) -> Fragment | None:
-    """The live fragment of the recording of which the hum covers most; None where it covers none far enough."""
-
-    def covered(fragment: Fragment) -> float:
-        shared_s = min(fragment.end_s, place.end_s) - max(fragment.start_s, place.start_s)
-        return shared_s / fragment.duration_s
-
-    best = max(place.recording.fragments.live(), key=covered, default=None)
-    return best if best is not None and covered(best) >= LEAST_COVERED else None
 
 
 def _take(search: Search, place: Place, audio: File) -> taking.SentTake:

@@ -26,11 +26,15 @@ KEY_HEADER = "X-Search-Key"
 A_KEY = re.compile(r"[A-Za-z0-9_-]{43}")
 # With so many searches waiting the next would be answered too late; it is refused at once.
 MOST_OPEN = 60
+# Of these so many may be of one person, or of one address of who is not signed in: a class behind one router, and the
+# others still get in.
+MOST_OPEN_EACH = 20
 
 NO_KEY = _("This search key is none of ours. Leave it out, and take the one of the answer.")
 ID_TAKEN = _("Another search has this id. Leave it out, or make a new one.")
 EMPTY = _("The recording is empty. Check the microphone and hum it again.")
 TOO_LARGE = _("A hum to search for is at most %(megabytes)d MB. Please send a shorter one.")
+MANY_OF_YOURS = _("Many of your searches wait already. Please wait for their answers, and try again in some seconds.")
 BUSY = _("Too many people search just now. Please try again in some seconds.")
 
 
@@ -42,11 +46,13 @@ class Asker:
         person: who is signed in; else None.
         visitor: the digest of a visitor's key; "" where there is none.
         new_key: the key, where it was made just now for somebody who calls without cookies.
+        counted: whose searches these are by the limits, a digest; "" where nobody counts them.
     """
 
     person: AbstractBaseUser | None
     visitor: str
     new_key: str = ""
+    counted: str = ""
 
 
 def from_a_browser(request: Request) -> bool:
@@ -94,7 +100,8 @@ def send(sent: SentSearch, asker: Asker) -> tuple[Search, bool]:
     """Stores a search, to be answered as soon as may be. Sending it again gives the first one: (it, whether it is new).
 
     Raises:
-        Refused: it is empty or too large, its id is somebody else's, or too many wait already (status 429).
+        Refused: it is empty or too large, its id is somebody else's, or too many wait already, of all or of this asker
+            (status 429).
     """
     known = {"id": sent.id or uuid.uuid4(), "hum": sent.hum or uuid.uuid4()}
     before = Search.objects.filter(pk=known["id"]).first()
@@ -105,9 +112,11 @@ def send(sent: SentSearch, asker: Asker) -> tuple[Search, bool]:
         raise Refused(EMPTY, "empty", 422)
     if Search.objects.open().count() >= MOST_OPEN:
         raise Refused(BUSY, "busy", 429)
+    if asker.counted and Search.objects.open().filter(asker=asker.counted).count() >= MOST_OPEN_EACH:
+        raise Refused(MANY_OF_YOURS, "many_of_yours", 429)
     # A signed-in person's is theirs wherever they are; a visitor's key would give it to the next one at this browser.
     owner = {"owner": asker.person} if asker.person else {"visitor": asker.visitor}
-    search = Search(**known, **owner, partial=sent.partial, size=sent.audio.size)
+    search = Search(**known, **owner, asker=asker.counted, partial=sent.partial, size=sent.audio.size)
     # The bytes first: a row without its bytes would be a lie, bytes without a row only take room.
     search.audio.save("hum", sent.audio, save=False)
     try:

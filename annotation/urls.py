@@ -1,5 +1,5 @@
 from django.contrib.auth.views import LogoutView
-from django.urls import path, register_converter
+from django.urls import path, re_path, register_converter
 
 from annotation import limits
 from annotation.views import (
@@ -67,6 +67,7 @@ urlpatterns = [
     path("api/v1/searches/<uuid:search_id>/curves/<int:rank>", search_api.Curves.as_view(), name="search-curves"),
     path("api/v1/searches/<uuid:search_id>/listen/<int:rank>", search_api.Listen.as_view(), name="search-listen"),
     path("api/v1/searches/<uuid:search_id>/mark", search_api.Mark.as_view(), name="mark-search"),
+    re_path(r"^api/v1/(?P<rest>.*)$", search_api.Nowhere.as_view(), name="no-call"),
     path("manage/double-check/", manage.double_check, name="agreement"),
     path("manage/items/", manage.review_items, name="review-items"),
     path("manage/items/<uuid:item_id>/", manage.review_item, name="review-item"),

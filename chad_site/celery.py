@@ -1,9 +1,12 @@
-"""Celery: a queue `search`, and two of jobs: `ordinary`, for what a person waits for, and `heavy`."""
+"""Celery: a queue `search`, with one for each shard of the index where there are several, and two of jobs: `ordinary`,
+for what a person waits for, and `heavy`.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from celery import Celery
 from kombu.exceptions import OperationalError
@@ -35,6 +38,11 @@ def nudge_searches() -> None:
     send("ml_worker.answer_searches", [], "search")
 
 
+def shard_queue(number: int) -> str:
+    """The queue of the workers that search a shard of the index, counted from 0."""
+    return f"shard-{number}"
+
+
 def call_for_work(queue: str) -> None:
     """Tells the workers of a queue to look for work.
 
@@ -43,9 +51,9 @@ def call_for_work(queue: str) -> None:
     send("ml_worker.work", [queue], queue)
 
 
-def send(task: str, arguments: list[str], queue: str) -> None:
+def send(task: str, arguments: list[Any], queue: str) -> None:
     """One message, or a line in the log where the broker is away."""
     try:
-        app.send_task(task, arguments, queue=queue, retry=False, expires=CALL_EXPIRES_S)
+        app.send_task(task, arguments, queue=queue, ignore_result=True, retry=False, expires=CALL_EXPIRES_S)
     except OperationalError as problem:
         log.warning("The broker is away (%s); pending work waits for the schedule.", problem)

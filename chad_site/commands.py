@@ -140,26 +140,32 @@ class BatchCommand(ChadCommand):
             raise BadInput(f"Name {' and '.join(part.upper() for part in self.parts)}, or use --batch FILE.tsv.")
         self.answer(self.answer_to(*asked, **options))
 
-    def work_through(self, file: Path, options: dict[str, Any]) -> None:
+    def work_through(self, file: Path, options: dict[str, Any]) -> int:
+        """Answers each line of a file: how many of them failed."""
         try:
             lines = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
         except (OSError, UnicodeDecodeError) as problem:
             why = problem.strerror if isinstance(problem, OSError) else "it is not UTF-8 text"
             raise BadInput(f"{file} cannot be read: {why}.") from problem
+        failed = 0
         for line in lines:
-            self.answer(self.answer_or_error(line.rstrip("\r"), options))
+            try:
+                told = self.answer_of_line(line.rstrip("\r"), options)
+            except BadInput as problem:
+                failed += 1
+                told = {"error": str(problem)}
+            self.answer(told)
+        return failed
 
-    def answer_or_error(self, line: str, options: dict[str, Any]) -> Any:
+    def answer_of_line(self, line: str, options: dict[str, Any]) -> Any:
+        """The answer to a line. Raises BadInput."""
         asked = line.split("\t")
-        try:
-            if not line.strip():
-                raise BadInput("The line is empty.")
-            if len(asked) != len(self.parts):
-                columns = "1 column" if len(asked) == 1 else f"{len(asked)} columns"
-                raise BadInput(f"The line has {columns}, not {len(self.parts)}.")
-            return self.answer_to(*asked, **options)
-        except BadInput as problem:
-            return {"error": str(problem)}
+        if not line.strip():
+            raise BadInput("The line is empty.")
+        if len(asked) != len(self.parts):
+            columns = "1 column" if len(asked) == 1 else f"{len(asked)} columns"
+            raise BadInput(f"The line has {columns}, not {len(self.parts)}.")
+        return self.answer_to(*asked, **options)
 
     def answer_to(self, *asked: str, **options: Any) -> Any:
         """The answer to one question, as plain values. Raises BadInput."""

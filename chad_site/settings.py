@@ -140,6 +140,23 @@ CELERY_BEAT_SCHEDULE["searches"] = {
     "schedule": 2.0,
     "options": {"queue": "search", "expires": 2},
 }
+# A search in shards: so many parts of the index, each with a worker of its own queue (chad_site/celery.py); 1: one
+# process searches all. Who answers waits so long for them, seconds.
+SEARCH_SHARDS = env.int("CHAD_SEARCH_SHARDS", default=1)
+SHARD_LIMIT_S = env.float("CHAD_SHARD_LIMIT_S", default=5.0)
+CELERY_BEAT_SCHEDULE |= {
+    f"shard {number}": {
+        "task": "ml_worker.open_shard",
+        "args": [number, SEARCH_SHARDS],
+        "schedule": 2.0,
+        "options": {"queue": f"shard-{number}", "expires": 2},
+    }
+    for number in range(SEARCH_SHARDS if SEARCH_SHARDS > 1 else 0)
+}
+# Only their replies are results: they come back by the broker, and nobody wants them later.
+CELERY_RESULT_BACKEND = CELERY_BROKER_URL if CELERY_BROKER_URL.startswith("redis") else "rpc://"
+CELERY_RESULT_EXPIRES = 60
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"retry_policy": {"max_retries": 5}}
 CELERY_BEAT_SCHEDULE["old searches"] = {
     "task": "ml_worker.forget_searches",
     "schedule": 300.0,
@@ -151,6 +168,8 @@ UNHURRIED_JOBS = env.int("CHAD_UNHURRIED_JOBS", default=1)
 
 # Where the index of songs lies: memory-mapped by every process that searches, so a disk of their own machine is best.
 INDEX_FOLDER = CHAD_HOME / "index"
+# What finds the nearest windows of a hum's: faiss, in that folder, or pgvector, in the database.
+INDEX_ENGINE = env("CHAD_INDEX", default="faiss")
 
 # --- storage: a folder, or S3 (and what speaks its protocol) when a bucket is named
 

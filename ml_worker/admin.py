@@ -16,6 +16,7 @@ from ml_worker.models import (
     RoundStep,
     SearchIndex,
     StandingChange,
+    WindowPart,
 )
 from recordings.rows_admin import RowsAdmin
 
@@ -116,8 +117,19 @@ class FingerprintSetAdmin(RowsAdmin):
 
 @admin.register(SearchIndex)
 class SearchIndexAdmin(RowsAdmin):
-    list_display = ("created_at", "state", "songs", "windows", "bytes", "growths", "line", "built_at", "problem")
-    list_filter = ("state", "created_at")
+    list_display = (
+        "created_at",
+        "state",
+        "engine",
+        "songs",
+        "windows",
+        "bytes",
+        "growths",
+        "line",
+        "built_at",
+        "problem",
+    )
+    list_filter = ("state", "engine", "created_at")
 
 
 @admin.register(IndexedRecording)
@@ -126,3 +138,10 @@ class IndexedRecordingAdmin(RowsAdmin):
     list_filter = ("index",)
     search_fields = ("recording__song__title",)
     list_select_related = ("index", "recording__song")
+
+
+@admin.register(WindowPart)
+class WindowPartAdmin(RowsAdmin):
+    list_display = ("index", "segment", "checkpoint", "windows", "bytes", "created_at")
+    list_filter = ("index",)
+    list_select_related = ("index",)

@@ -50,4 +50,7 @@ BENCHMARKS = {
         "hums recognised by the model and by the classical baseline (real and simulated)", "ml_worker.retrieval.measure"
     ),
     "search": Benchmark("from a hum to its song: index, whole way, open set (simulated)", "ml_worker.search_bench"),
+    "pgvector": Benchmark(
+        "the search's first stage by the database, against faiss (simulated)", "ml_worker.pgvector_bench"
+    ),
 }

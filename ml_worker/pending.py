@@ -76,7 +76,7 @@ def make_jobs() -> None:
     if index_is_due(index):
         # Whoever searches waits for the first one. A later one may take long, and the one before serves meanwhile; and
         # so does the line that is drawn when nothing is lacking.
-        is_short = is_short_work(index) and index_lacks_something(index)
+        is_short = is_short_work(index) and index_lacks_something(index) and not (index and index.line_is_overdue)
         Job.ask(Job.Kind.INDEX, priority=SOON if is_short else Job.UNHURRIED, line=True)
     if looking_is_due():
         Job.ask(Job.Kind.AVAILABLE, priority=Job.UNHURRIED)
@@ -136,7 +136,8 @@ def measuring_is_due() -> bool:
 
 
 def index_is_due(index: SearchIndex | None) -> bool:
-    """Songs that can be found are not in the index, or are in it and may not be found, or other checkpoints are in use.
+    """Songs that can be found are not in the index, or are in it and may not be found, or it is of other checkpoints or
+    of another engine than those in use.
 
     Where building it failed, a person reads the sentence and starts it anew.
 
@@ -155,21 +156,23 @@ def index_is_due(index: SearchIndex | None) -> bool:
 
 
 def line_is_due(index: SearchIndex | None) -> bool:
-    """The index has had its songs for a while, and its line is to be drawn."""
-    return bool(index and index.lacks_line and index.built_at and index.built_at < timezone.now() - SETTLED)
+    """The index has had its songs for a while, and its line is to be drawn; or songs keep coming, and it is overdue."""
+    if index is None or index.built_at is None or not index.lacks_line:
+        return False
+    return index.line_is_overdue or index.built_at < timezone.now() - SETTLED
 
 
 def index_lacks_something(index: SearchIndex | None) -> bool:
     """Whether the index in use is not as it would be if it were brought up to date now."""
     if index is None:
         return findable().exists()
-    is_of_others = index.checkpoints != Checkpoint.objects.names_in_use()
+    is_of_others = not index.is_built_for(Checkpoint.objects.names_in_use())
     return is_of_others or index.new_recordings().exists() or index.gone_entries().exists()
 
 
 def is_short_work(index: SearchIndex | None) -> bool:
     """The first index, and what comes to the one in use."""
-    return index is None or index.checkpoints == Checkpoint.objects.names_in_use()
+    return index is None or index.is_built_for(Checkpoint.objects.names_in_use())
 
 
 def looking_is_due() -> bool:

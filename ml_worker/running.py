@@ -68,15 +68,29 @@ def heartbeat(row: Beating, every: timedelta = HEARTBEAT) -> Iterator[None]:
         thread.join()
 
 
-def run_here(kind: str, subject: Any = "", /, *, on_progress: Progress | None = None, **arguments: Any) -> Job:
+def run_here(
+    kind: str,
+    subject: Any = "",
+    /,
+    *,
+    on_progress: Progress | None = None,
+    on_wait: Callable[[str], None] | None = None,
+    **arguments: Any,
+) -> Job:
     """The job of this kind about this subject, run in this process, or awaited where a worker has it already.
 
     What management commands call, so that a command and a worker never do the same work side by side. A job whose
     worker was lost is taken over.
+
+    Args:
+        on_progress: told the share that is done, and a message.
+        on_wait: told in a sentence, once, where another process has it already.
     """
     job, is_claimed = claimed_here(kind, subject, **arguments)
     if is_claimed:
         return run_claimed(job, on_progress)
+    if on_wait and job.state in Job.OPEN:
+        on_wait(f"Another process is at this already ({job.worker or 'it is not named'}); waiting for it.")
     while job.state in Job.OPEN:
         time.sleep(0.5)
         job.put_back()
@@ -84,7 +98,7 @@ def run_here(kind: str, subject: Any = "", /, *, on_progress: Progress | None = 
         if on_progress:
             on_progress(job.progress, job.message)
         if job.state == Job.State.WAITING:
-            return run_here(kind, subject, on_progress=on_progress, **arguments)
+            return run_here(kind, subject, on_progress=on_progress, on_wait=on_wait, **arguments)
     return job
 
 

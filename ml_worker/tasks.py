@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from celery import shared_task
 from django.conf import settings
@@ -22,6 +22,7 @@ from ml_worker.running import run
 
 if TYPE_CHECKING:
     from ml_worker.finding import Finder
+    from ml_worker.shards import ShardFinder
 
 
 @shared_task(name="ml_worker.tidy")
@@ -62,9 +63,39 @@ def answer_searches() -> None:
 @cache
 def finder() -> Finder:
     """This process's."""
+    if settings.SEARCH_SHARDS > 1:
+        from ml_worker.shards import FinderInShards, Shards
+
+        return FinderInShards(Shards(settings.SEARCH_SHARDS, settings.SHARD_LIMIT_S))
     from ml_worker.finding import Finder
 
     return Finder()
+
+
+# Nobody waits for it any more when a worker that died would be replaced: it is not done again.
+@shared_task(name="ml_worker.search_shard", ignore_result=False, acks_late=False)
+def search_shard(question: dict[str, Any]) -> dict[str, Any] | None:
+    """Searches a part of the index for a hum: see `ml_worker/shards.py`."""
+    from ml_worker.shards import Question
+
+    asked = Question.from_plain(question)
+    reply = shard_finder(*asked.shard).reply_to(asked)
+    return reply and reply.as_plain()
+
+
+@shared_task(name="ml_worker.open_shard")
+def open_shard(number: int, of: int) -> None:
+    """Called every other second, so that a part of the index in use is open before somebody asks."""
+    shard_finder(number, of).keep_open()
+
+
+@cache
+def shard_finder(number: int, of: int) -> ShardFinder:
+    """This process's."""
+    from ml_worker.retrieval.index.searcher import Shard
+    from ml_worker.shards import ShardFinder
+
+    return ShardFinder(Shard(number, of))
 
 
 @shared_task(name="ml_worker.forget_searches")

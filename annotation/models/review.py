@@ -103,9 +103,7 @@ class ReviewItem(Stateful):
     missing = models.PositiveSmallIntegerField(default=2, help_text="How many verdicts settle it at the least")
     sureness = models.FloatField(default=0.0, help_text="0..1, the machine's similarity or correlation")
     probability = models.FloatField(null=True, blank=True, help_text="That it is good, by the weighted verdicts")
-    overruled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    overruled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     overruled_why = models.TextField(blank=True, help_text="The admin's reason; a take's singer reads it")
     settled_at = models.DateTimeField(null=True, blank=True, db_index=True)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -14,7 +14,8 @@ from typing import Any, Self
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
-from django.db.models import Q, Sum
+from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -69,8 +70,13 @@ class SearchQuerySet(models.QuerySet["Search"]):
         return self.filter(is_lost())
 
     def to_answer(self) -> Self:
-        """In the order in which they are taken: a whole hum before one that goes on."""
-        return self.filter(Q(state=Search.State.WAITING) | is_lost()).order_by("partial", "created_at")
+        """In the order in which they are taken: a whole hum before one that goes on, everybody's first before anybody's
+        second.
+        """
+        before = Search.objects.open().filter(asker=OuterRef("asker"), partial=OuterRef("partial")).order_by()
+        before = before.filter(created_at__lt=OuterRef("created_at")).values("asker")
+        turn = Coalesce(Subquery(before.annotate(count=Count("pk")).values("count")), 0)
+        return self.filter(Q(state=Search.State.WAITING) | is_lost()).order_by("partial", turn, "created_at")
 
     def nobodys(self) -> Self:
         """Those whose person deleted the account."""
@@ -96,6 +102,9 @@ class Search(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="searches")
     visitor = models.CharField(
         max_length=64, blank=True, db_index=True, help_text="Of who is not signed in: a digest of their key"
+    )
+    asker = models.CharField(
+        max_length=64, blank=True, help_text="Whose it is by the limits, as long as it waits: a digest, or nothing"
     )
     partial = models.BooleanField(default=False, help_text="Sent while the person still hums")
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
@@ -133,25 +142,35 @@ class Search(models.Model):
     def is_open(self) -> bool:
         return self.state in self.OPEN
 
+    @classmethod
+    def over(cls, state: str) -> dict[str, Any]:
+        """What a search has that is over: nobody is counted by it any more."""
+        return {"state": state, "asker": "", "finished_at": timezone.now()}
+
     # --- in the queue
 
     def supersede_older(self) -> int:
         """What waits of the same hum, and was sent while it went on, is not worth an answer any more: how many."""
         older = Search.objects.of(self.owner, self.visitor).filter(hum=self.hum, partial=True)
         waiting = older.filter(state=self.State.WAITING, created_at__lt=self.created_at)
-        return waiting.update(state=self.State.REFUSED, code=NEWER, sentence=SUPERSEDED, finished_at=timezone.now())
+        return waiting.update(**self.over(self.State.REFUSED), code=NEWER, sentence=SUPERSEDED)
 
     @classmethod
     def refuse_hopeless(cls) -> int:
         """Refuses what nobody waits for any more, and hums over which one process after the other died: how many."""
-        now = timezone.now()
-        refused = {"state": cls.State.REFUSED, "finished_at": now}
+        refused = cls.over(cls.State.REFUSED)
         harmful = cls.objects.lost().filter(attempts__gte=MOST_ATTEMPTS)
         count = harmful.update(**refused, code=UNREADABLE, sentence=HARMFUL)
         # One that is being answered this moment gets its answer.
-        late = cls.objects.to_answer().order_by().filter(created_at__lt=now - PATIENCE)
+        late = cls.objects.to_answer().order_by().filter(created_at__lt=timezone.now() - PATIENCE)
         count += late.exclude(sentence="").update(**refused, code=LATE)
         return count + late.filter(sentence="").update(**refused, code=LATE, sentence=TOO_LATE)
+
+    @classmethod
+    def refuse_waiting(cls, sentence: str, code: str) -> int:
+        """Ends all that wait, without an answer; the sentence says what to do. How many that were."""
+        waiting = cls.objects.filter(state=cls.State.WAITING)
+        return waiting.update(**cls.over(cls.State.REFUSED), sentence=sentence, code=code)
 
     @classmethod
     @transaction.atomic
@@ -171,17 +190,21 @@ class Search(models.Model):
         """The row, as long as no other process has taken it."""
         return Search.objects.filter(pk=self.pk, state=self.State.SEARCHING, attempts=self.attempts)
 
+    def put_back(self) -> bool:
+        """It waits again. That there was nothing to search is no fault of the hum, so it is no attempt."""
+        return bool(self._still_ours().update(state=self.State.WAITING, attempts=F("attempts") - 1))
+
     def beat(self) -> None:
         self._still_ours().update(heartbeat_at=timezone.now())
 
     def finish(self, answer: dict[str, Any], curve: dict[str, Any], took: dict[str, float]) -> bool:
         """Writes the answer; False where another process has taken the search, or its person is gone."""
-        done = {"state": self.State.DONE, "finished_at": timezone.now()}
+        done = self.over(self.State.DONE)
         return bool(self._still_ours().update(**done, answer=answer, curve=curve, took=took))
 
     def refuse(self, sentence: str, code: str, took: dict[str, float] | None = None) -> bool:
         """Ends it without an answer; the sentence says what to do."""
-        refused = {"state": self.State.REFUSED, "finished_at": timezone.now()}
+        refused = self.over(self.State.REFUSED)
         return bool(self._still_ours().update(**refused, sentence=sentence, code=code, took=took or {}))
 
     # --- its end

@@ -40,6 +40,8 @@ def results(probabilities: list[float], titles: tuple[str, ...] = TITLES) -> lis
             "listen": None if rank in (2, 3) else f"{SEARCHES}/SEARCH/listen/{rank}",
             "watch": "https://www.youtube.com/watch?v=aaaaaaaaaaa&t=62s" if rank in (1, 2) else None,
             "curves": f"{SEARCHES}/SEARCH/curves/{rank}",
+            "keepable": True,
+            "why_not": "",
         }
         for rank, probability in enumerate(probabilities, 1)
     ]
@@ -69,6 +71,9 @@ class SearchServer:
     mark_refusal: tuple[int, dict[str, Any]] | None = None
     why_not_kept: str = ""
     slow: bool = False
+    listen_refusal: tuple[int, dict[str, Any]] | None = None
+    held: list[Route] | None = None
+    """Where a list: sounds that were asked for and wait for `let_go`."""
     searches: dict[str, dict[str, Any]] = field(default_factory=dict)
     sent: list[dict[str, str]] = field(default_factory=list)
     marks: list[dict[str, Any]] = field(default_factory=list)
@@ -84,13 +89,34 @@ class SearchServer:
                 self.post(route, request)
             case "GET", [search]:
                 waits = {"id": search, "state": "searching", "sentence": ""}
-                route.fulfill(json=waits if self.slow else self.searches[search])
+                unknown = {"error": "There is nothing at this address for you.", "code": "not_found"}
+                if self.slow:
+                    route.fulfill(json=waits)
+                else:
+                    route.fulfill(
+                        status=200 if search in self.searches else 404, json=self.searches.get(search, unknown)
+                    )
             case "GET", [_, "curves", _]:
                 route.fulfill(json={"hum": curve(62.2, 8.0, 0.4), "song": curve(60.0, 13.0, 0.1)})
             case "GET", [_, "listen", _]:
-                route.fulfill(body=tone(15.0), content_type="audio/flac")
+                self.listen(route)
             case "POST", [search, "mark"]:
-                self.mark(route, json.loads(request.post_data or "{}"))
+                self.mark(route, search, json.loads(request.post_data or "{}"))
+
+    def listen(self, route: Route) -> None:
+        if self.listen_refusal:
+            status, body = self.listen_refusal
+            route.fulfill(status=status, json=body)
+        elif self.held is not None:
+            self.held.append(route)
+        else:
+            route.fulfill(body=tone(15.0), content_type="audio/flac")
+
+    def let_go(self) -> None:
+        """Gives the sounds that were held back, and from now on each at once."""
+        held, self.held = self.held or [], None
+        for route in held:
+            self.listen(route)
 
     def post(self, route: Route, request: Request) -> None:
         fields, audio = form_of(request.post_data_buffer or b"")
@@ -105,12 +131,13 @@ class SearchServer:
         self.searches[search] = json.loads(json.dumps({"id": search, **told}).replace("SEARCH/", f"{search}/"))
         route.fulfill(status=201, json={"id": search, "state": "waiting", "sentence": ""})
 
-    def mark(self, route: Route, said: dict[str, Any]) -> None:
+    def mark(self, route: Route, search: str, said: dict[str, Any]) -> None:
         if self.mark_refusal:
             status, body = self.mark_refusal
             route.fulfill(status=status, json=body)
             return
         self.marks.append(said)
+        self.searches[search]["marked"] = {said["song"]: {"right": said["right"], "kept": False}}
         kept = said["keep"] and not self.why_not_kept
         route.fulfill(
             json={"marked": {}, "kept": kept, "sentence": (self.why_not_kept or KEPT) if said["keep"] else ""}

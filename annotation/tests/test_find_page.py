@@ -128,10 +128,44 @@ def test_the_song_is_heard_and_watched_from_the_place(open_browser: OpenBrowser,
     expect(page.locator("#found .find__choose").nth(1)).to_be_focused()
     expect(play).to_be_hidden()
     expect(page.get_by_role("link", name="Watch")).to_be_visible()
-    expect(page.locator("#place")).to_have_text("You hummed 1:02 to 1:11 of it, 11% slower")
+    expect(page.locator("#place")).to_have_text("Your hum fits 1:02 to 1:11, 11% slower")
     page.keyboard.press("ArrowDown")
     expect(page.get_by_text("only to people who are signed in")).to_be_visible()
-    expect(page.locator("#place")).to_have_text("You hummed 1:02 to 1:11 of it, 3 semitones lower, 11% slower")
+    # Whoever signs in for it comes back to the answer.
+    back = re.compile(r"next=%2Ffind%2F%3Fsearch%3D[0-9a-f-]{36}")
+    expect(page.locator("#silent").get_by_role("link", name="Sign in")).to_have_attribute("href", back)
+    expect(page.locator("#place")).to_have_text("Your hum fits 1:02 to 1:11, 3 semitones lower, 11% slower")
+
+
+def test_the_sound_of_a_song_may_come_late(open_browser: OpenBrowser, server: SearchServer) -> None:
+    context = open_browser()
+    context.add_init_script(COUNT_SOUNDS)
+    page = opened(context, server)
+    answered(page)
+    play = page.get_by_role("button", name="Play from 1:02")
+    server.held = []
+    page.keyboard.press("l")
+    expect(play).to_have_attribute("aria-busy", "true")
+    page.keyboard.press("ArrowUp")  # the first stays open
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+    expect(page.locator("#found .find__choose").nth(3)).to_be_focused()
+    expect(play).to_have_attribute("aria-pressed", "false")
+    expect(play).to_have_attribute("aria-busy", "false")
+    for _ in range(3):  # on, off, on
+        page.keyboard.press("l")
+    expect(play).to_have_attribute("aria-pressed", "true")
+    page.wait_for_timeout(200)
+    server.let_go()
+    expect(play).to_have_attribute("aria-busy", "false")
+    expect(play).to_have_attribute("aria-pressed", "true")
+    assert page.evaluate("played.length") == 1, "one sound at a time, and only that of the song that is open"
+    page.keyboard.press("l")
+    expect(play).to_have_attribute("aria-pressed", "false")
+    server.listen_refusal = (404, {"error": "This song was taken down meanwhile.", "code": "taken_down"})
+    page.keyboard.press("l")
+    expect(page.locator("#chosen-trouble")).to_contain_text("This song was taken down meanwhile.")
+    expect(play).to_have_attribute("aria-pressed", "false")
 
 
 def test_what_is_not_in_the_catalogue_is_an_answer(open_browser: OpenBrowser, server: SearchServer) -> None:
@@ -146,6 +180,33 @@ def test_what_is_not_in_the_catalogue_is_an_answer(open_browser: OpenBrowser, se
     page.get_by_role("button", name="Auld Lang Syne").click()
     expect(page.locator("#both")).to_be_visible()
     expect(page.get_by_role("button", name="Hum again")).to_be_visible()
+
+
+def test_a_tune_that_is_rather_there_than_not_is_told_to_be_unsure(
+    open_browser: OpenBrowser, server: SearchServer
+) -> None:
+    server.whole = answer([0.58, 0.06], here=0.64, is_here=False)
+    page = opened(open_browser(), server)
+    answered(page)
+    expect(page.get_by_role("heading", name="We are not sure")).to_be_focused()
+    expect(page.locator("#outcome")).to_contain_text("It may be one of these. If it is none")
+    expect(page.locator("#outcome")).not_to_contain_text("not among")
+    expect(page.get_by_role("button", name="Auld Lang Syne")).to_have_attribute("aria-expanded", "true")
+    expect(page.locator("#near")).to_be_hidden()
+    # Nobody knows that it was this song.
+    expect(page.locator("#place")).to_contain_text("Your hum fits 1:02 to 1:11")
+
+
+def test_where_some_songs_were_not_searched_nothing_is_told_to_be_nowhere(
+    open_browser: OpenBrowser, server: SearchServer
+) -> None:
+    server.whole = answer([0.1, 0.05], here=0.2, is_here=None, warnings=["Some of the songs could not be searched."])
+    page = opened(open_browser(), server)
+    answered(page)
+    expect(page.get_by_role("heading", name="We could not look through all songs")).to_be_focused()
+    expect(page.locator("#outcome")).to_have_text("Some of the songs could not be searched.")
+    page.get_by_text("What came nearest").click()
+    expect(page.locator("#near-found > li")).to_have_count(2)
 
 
 def test_a_word_on_a_song_is_kept_and_can_be_taken_back(open_browser: OpenBrowser, server: SearchServer) -> None:
@@ -198,6 +259,42 @@ def test_a_stranger_gives_a_hum_by_agreeing_first(open_browser: OpenBrowser, ser
     page.keyboard.press("ArrowDown")
     page.get_by_role("button", name="Not this", exact=True).click(force=True)
     assert len(server.marks) == marked
+
+
+def test_a_hum_that_cannot_be_kept_is_not_asked_for(open_browser: OpenBrowser, server: SearchServer) -> None:
+    why_not = "This part of the song is not collected, so your hum cannot be kept."
+    server.whole["found"][0] |= {"keepable": False, "why_not": why_not}
+    page = opened(open_browser(), server)
+    answered(page)
+    page.keyboard.press("y")
+    expect(page.locator("#marked")).to_contain_text(why_not)
+    expect(page.locator("#give")).to_have_count(0)
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("y")
+    expect(page.get_by_role("button", name="Give this hum")).to_be_visible()
+
+
+def test_an_answer_is_still_there_after_loading_the_page_again(open_browser: OpenBrowser, server: SearchServer) -> None:
+    server.whole = answer([0.9999, 0.01])
+    page = opened(open_browser(), server)
+    answered(page)
+    expect(page.locator("#found .find__choose").first).to_contain_text("almost certain, 99%")
+    page.keyboard.press("y")
+    expect(page.locator("#marked")).to_contain_text("Thank you.")
+    page.reload()
+    state_is(page, "answered")
+    expect(page.get_by_role("heading", name="This is “Auld Lang Syne”")).to_be_focused()
+    expect(page.get_by_role("button", name="That’s it", exact=True)).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#found .find__choose").first).to_have_accessible_name(re.compile("Your word: that’s it"))
+    expect(page.locator("#searched")).to_have_text("1,234 songs searched")
+    page.goto("/")
+    page.go_back()
+    state_is(page, "answered")
+    # Of somebody else, or too old: the server knows no difference.
+    page.goto("/find/?search=00000000-0000-0000-0000-000000000001")
+    expect(page.locator("#notices")).to_contain_text("There is no such answer of yours any more.")
+    state_is(page, "ready")
+    assert page.url.endswith("/find/")
 
 
 def test_who_has_agreed_is_not_asked_again(open_browser: OpenBrowser, server: SearchServer, alice) -> None:
@@ -270,6 +367,14 @@ def test_a_busy_server_is_asked_again_with_the_same_hum(open_browser: OpenBrowse
     expect(page.locator("#notices")).to_be_empty()
 
 
+def test_a_file_that_is_too_large_is_not_sent_again(open_browser: OpenBrowser, server: SearchServer) -> None:
+    server.refusal = (413, {"error": "A hum to search for is at most 20 MB.", "code": "too_large"})
+    page = opened(open_browser(), server)
+    page.set_input_files("#file", {"name": "long.wav", "mimeType": "audio/wav", "buffer": b"RIFF and more"})
+    expect(page.locator("#notices")).to_contain_text("at most 20 MB")
+    expect(page.get_by_role("button", name="Search again")).to_have_count(0)
+
+
 def test_a_microphone_that_goes_is_told_and_what_was_heard_is_searched(
     open_browser: OpenBrowser, server: SearchServer
 ) -> None:
@@ -333,6 +438,42 @@ def test_it_is_all_done_by_keys_and_said_aloud(open_browser: OpenBrowser, server
     says(page, "Taken back.")
     page.keyboard.press("?")
     expect(page.locator("#keys")).to_contain_text("play the song from there")
+
+
+@pytest.mark.parametrize("size", [(844, 390), (320, 568), (568, 320)])
+def test_on_a_short_screen_all_is_in_view_while_somebody_hums(
+    open_browser: OpenBrowser, server: SearchServer, size: tuple[int, int]
+) -> None:
+    width, height = size
+    page = opened(open_browser(locale="de-DE", width=width, height=height), server)
+    page.locator("#act").click()
+    expect(page.locator("#found li")).to_have_count(3)
+    for control in ("#act", "#cancel"):
+        box = page.locator(control).bounding_box()
+        assert box
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= height, control
+    if height > 360:
+        last, bar = page.locator("#found li").last.bounding_box(), page.locator("#act").bounding_box()
+        assert last
+        assert bar
+        assert last["y"] + last["height"] <= bar["y"], "no song lies behind the button"
+
+
+def test_what_has_the_focus_is_not_behind_the_bar(open_browser: OpenBrowser, server: SearchServer) -> None:
+    page = opened(open_browser(), server)
+    page.set_viewport_size(PHONE)
+    answered(page)
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        focused = page.locator("#answer-title ~ * :focus")
+        if focused.count():
+            box, bar = focused.bounding_box(), page.locator(".find__act").bounding_box()
+            assert box
+            assert bar
+            assert box["y"] + box["height"] <= bar["y"] + 1
+            assert box["y"] >= 0
+    assert page.evaluate("scrollY") > 0, "what is further down came into view"
 
 
 def test_it_fits_on_a_phone_in_german(open_browser: OpenBrowser, server: SearchServer) -> None:

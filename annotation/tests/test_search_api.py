@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 import time
@@ -215,6 +216,48 @@ def test_what_is_empty_or_too_large_is_refused_in_words(settings):
     assert not Search.objects.exists()
 
 
+@pytest.mark.parametrize("length", [300_000, 3_000_000])
+def test_of_a_refused_upload_the_rest_is_read_within_limits_so_that_the_answer_is(settings, length):
+    settings.MAX_SEARCH_BYTES = 1_000_000
+    settings.LIMITS = {**settings.LIMITS, "searches": "1/min"}
+    post(Client())
+    body = io.BytesIO(b"x" * length)
+    sent = {"CONTENT_LENGTH": length, "wsgi.input": body}
+    answer = Client().generic("POST", SEARCHES, b"x", content_type="multipart/form-data; boundary=x", **sent)
+    assert answer.status_code == 429
+    assert body.tell() == (length if length < 2_000_000 else 0)
+
+
+def test_an_upload_without_its_length_is_refused_in_words():
+    body = io.BytesIO(b"x" * 100_000)
+    sent = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    sent |= {"wsgi.input": body, "wsgi.input_terminated": True}
+    answer = Client().generic("POST", SEARCHES, b"x", content_type="multipart/form-data; boundary=x", **sent)
+    assert (answer.status_code, answer.json()["code"]) == (411, "no_length")
+    assert "Content-Length" in answer.json()["error"]
+    assert body.tell() == 100_000
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("address", ["", "nothing", "searches/", "searches/no-uuid", "searches/no-uuid/mark"])
+def test_every_refusal_of_the_public_calls_is_a_sentence_for_scripts(method, address):
+    answer = Client().generic(method, f"/api/v1/{address}")
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/json")
+    assert (answer.json()["code"], answer.json()["error"][-1]) == ("not_found", ".")
+
+
+@pytest.mark.parametrize("person", ["", "ann"])
+def test_who_sends_cookies_without_the_token_is_told_what_a_program_does(person):
+    browser = Client(enforce_csrf_checks=True)
+    if person:
+        browser.force_login(factories.make_person(person))
+    else:
+        browser.get("/find/")
+    refused = post(browser)
+    assert (refused.status_code, refused.json()["code"]) == (403, "permission_denied")
+    assert "X-CSRFToken" in refused.json()["error"]
+
+
 def test_a_key_that_is_none_is_refused():
     for key in ("a", "../../etc", "x" * 44, "é" * 43):
         answer = Client().post(SEARCHES, {"audio": upload()}, headers={"X-Search-Key": key.encode().decode("latin-1")})
@@ -260,7 +303,30 @@ def test_where_too_many_wait_the_next_is_refused_at_once(monkeypatch):
     assert Search.objects.count() == 2
 
 
+def test_one_caller_does_not_lock_out_the_others(monkeypatch):
+    monkeypatch.setattr(searching, "MOST_OPEN_EACH", 2)
+    ann = signed_in(factories.make_person("ann"))
+    for client in (Client(), ann):
+        answers = [post(client) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [201, 201, 429]
+        assert (answers[-1].json()["code"], answers[-1]["Retry-After"]) == ("many_of_yours", str(search_api.BUSY_FOR_S))
+        assert "your searches wait" in answers[-1].json()["error"]
+    assert post(Client(REMOTE_ADDR="192.0.2.9")).status_code == 201, "another address"
+    search = Search.claim("a process")
+    search.finish({"here": 0.0, "is_here": False, "found": []}, {"hop_s": 0.02, "pitch": []}, {})
+    assert Search.objects.get(pk=search.pk).asker == "", "who asked is noted as long as it is counted"
+    assert post(Client()).status_code == 201, "one of theirs is answered"
+
+
 # --- the queue
+
+
+def test_everybodys_first_search_is_answered_before_anybodys_second():
+    first, second, third = (post(Client()).json()["id"] for _ in range(3))
+    ann = post(signed_in(factories.make_person("ann"))).json()["id"]
+    stranger = post(Client(REMOTE_ADDR="192.0.2.9")).json()["id"]
+    goes_on = post(Client(REMOTE_ADDR="192.0.2.8"), partial="true").json()["id"]
+    assert [str(Search.claim("a process").pk) for _ in range(6)] == [first, ann, stranger, second, third, goes_on]
 
 
 def test_a_newer_search_of_the_same_hum_takes_the_place_of_those_so_far():
@@ -393,11 +459,25 @@ def test_a_song_that_was_taken_down_is_not_shown_and_ranks_stay(original):
     assert [(song["rank"], song["song"]["title"]) for song in told["found"]] == [(2, "Loch Lomond")]
     assert (told["here"], told["is_here"]) == (0.1, False)
     for what in ("curves", "listen"):
-        assert client.get(f"{SEARCHES}/{search.pk}/{what}/1").status_code == 404
+        gone = client.get(f"{SEARCHES}/{search.pk}/{what}/1")
+        assert (gone.status_code, gone.json()["code"]) == (404, "taken_down")
+        assert gone.json()["error"].startswith("This song was taken down meanwhile.")
         assert client.get(f"{SEARCHES}/{search.pk}/{what}/2").status_code == 200
         assert client.get(f"{SEARCHES}/{search.pk}/{what}/3").status_code == 404
     said = {"song": str(original.song_id), "right": True}
     assert client.post(f"{SEARCHES}/{search.pk}/mark", said, content_type="application/json").status_code == 404
+
+
+@pytest.mark.parametrize(("complete", "is_here"), [(True, False), (False, None)])
+def test_without_its_best_an_answer_claims_no_more_than_was_searched(original, complete, is_here):
+    second = factories.make_recording(factories.make_song("Loch Lomond"), hz=300.0)
+    ann = factories.make_person("ann")
+    search = search_of(ann, found_at(original, probability=0.8), found_at(second, probability=0.1))
+    search.answer["index"]["complete"] = complete
+    search.save()
+    Song.objects.filter(pk=original.song_id).update(taken_down_at=timezone.now())
+    told = signed_in(ann).get(f"{SEARCHES}/{search.pk}").json()
+    assert (told["is_here"], told["index"]["complete"]) == (is_here, complete)
 
 
 def test_ten_songs_are_shown():
@@ -581,7 +661,48 @@ def test_a_hum_that_is_deleted_already_cannot_be_given(original):
     search.forget_hum()
     told = mark(signed_in(ann), search, original.song_id, True, keep=True).json()
     assert (told["kept"], "deleted after an hour" in told["sentence"]) == (False, True)
-    assert signed_in(ann).get(f"{SEARCHES}/{search.pk}/curves/1").status_code == 404
+    gone = signed_in(ann).get(f"{SEARCHES}/{search.pk}/curves/1")
+    assert (gone.status_code, gone.json()["code"]) == (404, "hum_deleted")
+    assert "deleted after an hour" in gone.json()["error"]
+
+
+def can_be_kept(client: Client, search: Search) -> tuple[bool, str]:
+    (song,) = client.get(f"{SEARCHES}/{search.pk}").json()["found"]
+    return song["keepable"], song["why_not"]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "keepable"),
+    # The phrase is 4.5 s long: 85 % of it are 3.825 s.
+    [(0.5, 5.0, True), (0.0, 9.0, True), (0.5, 4.4, True), (0.5, 4.2, False), (1.3, 9.0, False), (6.0, 9.0, False)],
+)
+def test_an_answer_tells_whether_the_hum_can_be_given_as_the_mark_does(original, start_s, end_s, keepable):
+    ann = factories.make_person("ann")
+    Consent.give(ann)
+    search = search_of(ann, found_at(original, start_s, end_s))
+    told, why_not = can_be_kept(signed_in(ann), search)
+    assert (told, why_not == "") == (keepable, keepable)
+    assert mark(signed_in(ann), search, original.song_id, True, keep=True).json()["kept"] is keepable
+
+
+def test_a_hum_cannot_be_given_for_a_retired_phrase_a_hummed_one_or_after_an_hour(original):
+    ann = factories.make_person("ann")
+    Consent.give(ann)
+    client, search = signed_in(ann), search_of(ann, found_at(original))
+    mark(client, search, original.song_id, True, keep=True)
+    assert can_be_kept(client, search) == (True, ""), "it is this very hum that was given"
+    again = search_of(ann, found_at(original))
+    keepable, why_not = can_be_kept(client, again)
+    assert (keepable, "already" in why_not) == (False, True)
+    bea = factories.make_person("bea")
+    other = search_of(bea, found_at(original))
+    assert can_be_kept(signed_in(bea), other)[0]
+    older(other, HUM_KEPT + timedelta(seconds=1))
+    keepable, why_not = can_be_kept(signed_in(bea), other)
+    assert (keepable, "after an hour" in why_not) == (False, True)
+    Fragment.objects.update(retired_at=timezone.now())
+    keepable, why_not = can_be_kept(signed_in(bea), search_of(bea, found_at(original)))
+    assert (keepable, "not collected" in why_not) == (False, True)
 
 
 def test_before_there_is_an_answer_nothing_is_marked(original):

@@ -158,4 +158,3 @@ def test_without_javascript_the_servers_count_alone_decides(open_browser: OpenBr
     page.reload()
     # This way of forbidding scripts does not make Chromium draw <noscript>; a browser without them does.
     assert study.completion_code in page.locator("main noscript").text_content()
-

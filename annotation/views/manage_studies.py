@@ -37,9 +37,7 @@ class StudyForm(forms.ModelForm):
 
     kind = forms.ChoiceField(choices=Study.Kind.choices, initial=Study.Kind.HUM)
     platform = forms.ChoiceField(choices=Study.Platform.choices, initial=Study.Platform.PROLIFIC)
-    pieces = forms.IntegerField(
-        min_value=1, max_value=MOST_PIECES, initial=10, help_text=PIECES_HELP
-    )
+    pieces = forms.IntegerField(min_value=1, max_value=MOST_PIECES, initial=10, help_text=PIECES_HELP)
     places = forms.IntegerField(
         min_value=1, max_value=MOST_PLACES, initial=100, help_text="How many people may take part"
     )

@@ -6,21 +6,26 @@ first answer.
 
 from __future__ import annotations
 
+import logging
 import math
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404
+from django.conf import settings
+from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.request import Request
@@ -44,6 +49,8 @@ from chad_site.celery import nudge, nudge_searches
 from chad_site.errors import Refused
 from recordings import media
 
+log = logging.getLogger("chad.searches")
+
 # Questions of one process that wait at the same time; the others are answered at once. Its other threads are left for
 # everybody else (chad_site/supervisor/children.py says how many it has).
 MOST_WAITING = 16
@@ -53,6 +60,15 @@ LOOK_EVERY_S = 0.05
 FORM_BYTES = 200_000
 # Who finds the queue full may come again after this, seconds.
 BUSY_FOR_S = 5
+# Simple clients read an answer only when they have sent everything. So of an upload that is refused the rest is read,
+# up to so many times the largest that is taken, in blocks of so many bytes and for so many seconds.
+MOST_DRAINED, BLOCK, DRAINED_S = 2, 2**16, 10.0
+
+NO_LENGTH = _("How long this upload is was not said. Send it with a Content-Length, and not in chunks.")
+WITH_COOKIES = _(
+    "This page is too old for that. Load it again, then try once more. (A program sends no cookies, or the one named "
+    "csrftoken as X-CSRFToken, too.)"
+)
 
 
 class WaitingPlaces:
@@ -102,11 +118,51 @@ class OpenCall(APIView):
         if is_unsafe and not request.user.is_authenticated and searching.from_a_browser(request):
             SessionAuthentication().enforce_csrf(request)
 
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, PermissionDenied) and str(exc.detail).startswith("CSRF"):
+            exc = Refused(WITH_COOKIES, "permission_denied", 403)
+        return super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if response.status_code >= 400:
+            drain(request._request)
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+def drain(request: HttpRequest) -> None:
+    """Reads what was sent and not read yet, within limits, so that who sends it reads the answer."""
+    most = MOST_DRAINED * settings.MAX_SEARCH_BYTES
+    if comes_in_chunks(request):
+        # Only a server that ends them itself may be asked for chunks.
+        stream = request.META["wsgi.input"] if request.META.get("wsgi.input_terminated") else None
+    else:
+        stream = request if int(request.META.get("CONTENT_LENGTH") or 0) <= most else None
+    until = time.monotonic() + DRAINED_S
+    try:
+        while stream and most > 0 and time.monotonic() < until and (block := stream.read(BLOCK)):
+            most -= len(block)
+    except OSError:
+        log.info("Who sent a refused upload left before its end.")
+
+
+def comes_in_chunks(request: HttpRequest) -> bool:
+    """Whether an upload comes without its length; Django reads nothing of such a one."""
+    return "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH")
+
 
 def own_search(request: Request, search_id: UUID) -> tuple[Search, searching.Asker]:
     """The search of who calls; 404 of anybody else's."""
     asker = searching.asker_of(request)
     return get_object_or_404(Search.objects.of(asker.person, asker.visitor), pk=search_id), asker
+
+
+class Nowhere(OpenCall):
+    """Whatever else is asked for beside these calls: it is told like every refusal, and not by a page."""
+
+    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise Http404(f"There is no call at {request.path}.")
+
+    options = http_method_not_allowed
 
 
 class Searches(OpenCall):
@@ -119,14 +175,21 @@ class Searches(OpenCall):
         description="Stores a hum to be searched for; the answer follows with a GET of its address, in about a second.",
         parameters=[KEY],
         request={"multipart/form-data": SearchSent},
-        responses={201: SearchShown, 200: SearchShown, 400: Problem, 413: Problem, 422: Problem, 429: TOO_OFTEN},
+        responses={
+            **dict.fromkeys((200, 201), SearchShown),
+            **dict.fromkeys((400, 403, 411, 413, 422), Problem),
+            429: TOO_OFTEN,
+        },
     )
     def post(self, request: Request) -> Response:
         # Before anything is read.
+        if comes_in_chunks(request._request):
+            raise Refused(NO_LENGTH, "no_length", 411)
         searching.refuse_large(int(request.META.get("CONTENT_LENGTH") or 0) - FORM_BYTES)
         sent = SearchSent(data=request.data)
         sent.is_valid(raise_exception=True)
-        asker = searching.asker_of(request, arriving=True)
+        counted = limits.digest(str(limits.Searches().key(request)))
+        asker = replace(searching.asker_of(request, arriving=True), counted=counted)
         try:
             search, is_new = searching.send(searching.SentSearch(**sent.validated_data), asker)
         except Refused as refusal:

@@ -106,12 +106,17 @@ class FoundShown(serializers.Serializer):
     )
     watch = serializers.URLField(allow_null=True, help_text="The video at that place, where the recording is one.")
     curves = serializers.CharField(help_text="Both pitch curves around that place.")
+    keepable = serializers.BooleanField(
+        help_text="Whether the hum can be given to the dataset as one of this song; its sound is checked when it is."
+    )
+    why_not = serializers.CharField(allow_blank=True, help_text="Why it cannot, in words.")
 
 
 class IndexShown(serializers.Serializer):
     """What was searched."""
 
     songs = serializers.IntegerField()
+    complete = serializers.BooleanField(help_text="Whether these are all songs; some may be away for a moment.")
     built_at = serializers.DateTimeField()
 
 
@@ -135,7 +140,9 @@ class SearchShown(serializers.Serializer):
     sentence = serializers.CharField(allow_blank=True, help_text="Why it was refused, or what it waits for.")
     here = serializers.FloatField(allow_null=True, help_text="The probability that the song is in the catalogue, 0..1.")
     is_here = serializers.BooleanField(
-        allow_null=True, help_text="Whether that is above the line that one hum of a hundred unknown songs passes."
+        allow_null=True,
+        help_text="Whether that is above the line that one hum of a hundred unknown songs passes; null where it is not "
+        "and some songs could not be searched just now.",
     )
     warnings = serializers.ListField(child=serializers.CharField())
     took_s = serializers.DictField(child=serializers.FloatField(), help_text="Seconds of each step.")

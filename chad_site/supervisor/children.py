@@ -75,6 +75,13 @@ def search_part(processes: int) -> Part:
     return Part(part.name, "The worker for searches", ["/usr/bin/env", *ONE_THREAD, *part.command], part.plan)
 
 
+def shard_part(number: int) -> Part:
+    """The worker that searches a shard of the index, counted from 0; called as often as that for searches."""
+    part = worker_part(f"shard-{number}", 1, "WARNING")
+    title = f"The worker for shard {number} of the index"
+    return Part(part.name, title, ["/usr/bin/env", *ONE_THREAD, *part.command], part.plan)
+
+
 def scheduler_part() -> Part:
     return Part("scheduler", "The scheduler", celery("beat", "--pidfile=", "--loglevel", "INFO"))
 

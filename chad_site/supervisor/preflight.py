@@ -70,6 +70,14 @@ def search_processes() -> int:
     return int(wanted)
 
 
+def search_shards() -> int:
+    """In how many shards the index is searched, each by a process of its own: CHAD_SEARCH_SHARDS, else one."""
+    wanted = os.environ.get("CHAD_SEARCH_SHARDS") or "1"
+    if not wanted.isdecimal() or int(wanted) == 0:
+        raise Unfit(f"CHAD_SEARCH_SHARDS is {wanted!r}; it should be a number of shards, from 1 on.")
+    return int(wanted)
+
+
 def check_python() -> None:
     if sys.version_info[:2] != PYTHON:
         found = ".".join(map(str, sys.version_info[:3]))

@@ -70,6 +70,7 @@ class Supervisor:
         self.own_database = not os.environ.get("DATABASE_URL")
         self.own_broker = not os.environ.get("CELERY_BROKER_URL")
         self.search_processes = preflight.search_processes()
+        self.search_shards = preflight.search_shards()
         self.children: list[Child] = []
         self.step: subprocess.Popen[bytes] | None = None
         self.asked = False
@@ -119,6 +120,7 @@ class Supervisor:
             children.worker_part("ordinary", 2),
             children.worker_part("heavy", 1),
             children.search_part(self.search_processes),
+            *(children.shard_part(number) for number in range(self.search_shards) if self.search_shards > 1),
             children.scheduler_part(),
         ):
             self.start_child(part)

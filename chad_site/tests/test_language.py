@@ -133,6 +133,7 @@ PAGES = {
     "/account/": "Deine Zustimmung",
     "/account/leave/": "Mein Konto löschen",
     "/hum/songs/": "Lieder, die ich kenne",
+    "/find/": "Lied per Summen finden",
     "/sign-in/": "Neu hier?",
     "/sign-up/": "keine Mailadresse",
     "/nowhere/": "Unter dieser Adresse ist nichts",

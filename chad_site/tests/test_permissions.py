@@ -237,6 +237,7 @@ TABLE = [
     Row("search", "GET", ITS_PERSON, of("search")),
     Row("search-curves", "GET", ITS_PERSON, first("search")),
     Row("search-listen", "GET", ITS_PERSON, first("search")),
+    Row("no-call", "GET", (404, 404, 404, 404, 404), lambda rows: ["nothing"]),
     Row("mark-search", "POST", ITS_PERSON, of("search"), lambda rows: {"song": str(rows["song"].pk), "right": True}),
     # a participant of a study: the link alone lets nobody in, and the code is for who has done the work
     Row("study", "GET", (400, 400, 400, 400, 400), a_token),

@@ -23,7 +23,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from ml_worker.audio.sound import Samples, Sound, UnusableAudio
+from ml_worker.audio.sound import Samples, Sound, UnusableAudio, gettext_noop
 
 # Containers that browsers, phones, recorders and yt-dlp make. No playlist, no stream description, no image sequence:
 # those open further files. (libav's demuxer names.)
@@ -86,11 +86,25 @@ TRUE_HEADERS = ("flac", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 # Full scale of libav's sample formats; floats have 1.
 FULL_SCALE = {"s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63, "flt": 1.0, "dbl": 1.0}
 
-NOT_AUDIO = (
+# What singers meet, too.
+NOT_AUDIO = gettext_noop(
     "This is not audio that we can read. Please send a sound file such as WAV, MP3, M4A, FLAC, OGG or WebM, "
     "or record again."
 )
-DAMAGED = "This file begins like a sound file, but it is damaged or cut off. Please send it again, or record again."
+DAMAGED = gettext_noop(
+    "This file begins like a sound file, but it is damaged or cut off. Please send it again, or record again."
+)
+EMPTY = gettext_noop("The file is empty. Please choose it again, or record again.")
+NO_SOUND = gettext_noop("There is no sound in this file. Please choose one with sound.")
+UNREADABLE = gettext_noop("The sound in this file is stored in a way we cannot read. Please save it as WAV or MP3.")
+BREAKS_OFF = gettext_noop("The file breaks off almost at once. Please send it again, or record again.")
+TOO_LOUD = gettext_noop(
+    "The samples of this file are far above full scale, so they are no sound that we can use. "
+    "Please export it again as 16- or 24-bit WAV."
+)
+NOT_NUMBERS = gettext_noop(
+    "Many samples of this file are not numbers (NaN or infinite). Please export it again as 16- or 24-bit WAV."
+)
 
 
 @dataclass(frozen=True)
@@ -185,7 +199,7 @@ def _opened(source: bytes | Path, max_bytes: int) -> Iterator[BinaryIO]:
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         if size == 0:
-            raise UnusableAudio("The file is empty. Please choose it again, or record again.")
+            raise UnusableAudio(EMPTY)
         if size > max_bytes:
             raise UnusableAudio(
                 f"The file is larger than {max_bytes / 2**20:.0f} MB. Please send a shorter part, or save it as MP3."
@@ -214,12 +228,12 @@ def _begins_like_audio(file: BinaryIO) -> bool:
 def _audio_stream(container: InputContainer, track: int) -> AudioStream:
     streams = container.streams.audio
     if not streams:
-        raise UnusableAudio("There is no sound in this file. Please choose one with sound.")
+        raise UnusableAudio(NO_SOUND)
     if track >= len(streams):
         raise UnusableAudio(f"The file has {len(streams)} audio tracks, so there is no track {track}.")
     stream = streams[track]
     if stream.codec_context is None or stream.codec_context.name not in CODECS.split(","):
-        raise UnusableAudio("The sound in this file is stored in a way we cannot read. Please save it as WAV or MP3.")
+        raise UnusableAudio(UNREADABLE)
     return stream
 
 
@@ -349,10 +363,7 @@ class _Reading:
         self.not_numbers += int(np.count_nonzero(bad))
         mended = np.where(bad, np.float32(0), block)
         if np.max(np.abs(mended)) > MAX_PEAK:
-            raise UnusableAudio(
-                "The samples of this file are far above full scale, so they are no sound that we can use. "
-                "Please export it again as 16- or 24-bit WAV."
-            )
+            raise UnusableAudio(TOO_LOUD)
         return mended
 
     def _promise_broken(self, promised_s: float | None) -> bool:
@@ -367,18 +378,15 @@ class _Reading:
             UnusableAudio: where nothing, too little, or mostly damage was read.
         """
         if self.frames == 0:
-            raise UnusableAudio(DAMAGED if self.damaged or self.broke_off else "There is no sound in this file.")
+            raise UnusableAudio(DAMAGED if self.damaged or self.broke_off else NO_SOUND)
         seconds = self.frames / self.sample_rate
         hurt = self.damaged or self.broke_off or self.changed or self._promise_broken(promised_s)
         if hurt and seconds < MIN_KEPT_S:
-            raise UnusableAudio(f"The file breaks off after {seconds:.1f} seconds. Please send or record it again.")
+            raise UnusableAudio(BREAKS_OFF)
         if 2 * self.damaged > self.packets:
             raise UnusableAudio(DAMAGED)
         if self.not_numbers > MAX_NOT_NUMBERS * self.frames * len(self._buffer):
-            raise UnusableAudio(
-                "Many samples of this file are not numbers (NaN or infinite). "
-                "Please export it again as 16- or 24-bit WAV."
-            )
+            raise UnusableAudio(NOT_NUMBERS)
         samples = self._buffer[:, : self.kept]
         return Sound(samples.copy() if samples.nbytes < COPIED_BELOW else samples, self.kept_rate)
 

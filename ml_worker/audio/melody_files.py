@@ -67,6 +67,11 @@ class Heard(NamedTuple):
     sound: Sound | None
 
 
+def is_audio(path: Path) -> bool:
+    """Whether `hear` reads a file as audio: whatever is not named like MIDI or a pitch curve."""
+    return path.suffix.lower() not in {*MIDI_ENDINGS, *CURVE_ENDINGS}
+
+
 def read_melody(path: Path, *, mixture: bool = False) -> Melody:
     """The melody in a file: that of `hear`, with the same arguments and errors."""
     return hear(path, mixture=mixture).melody

@@ -21,6 +21,11 @@ class UnusableAudio(ValueError):
     """Audio that cannot be used. Its text is a sentence for the person who can mend it."""
 
 
+def gettext_noop(message: str) -> str:
+    """Marks a sentence for xgettext and leaves it as it is: it is translated where a page shows it."""
+    return message
+
+
 @dataclass(frozen=True)
 class Sound:
     """Audio in memory.

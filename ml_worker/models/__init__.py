@@ -14,6 +14,7 @@ from ml_worker.models.jobs import HEARTBEAT, MAX_ATTEMPTS, STALE_AFTER, Job, Job
 from ml_worker.models.pairs import MinedPair, MinedPairQuerySet, picture_name
 from ml_worker.models.rounds import Round, RoundFinding, RoundStep
 from ml_worker.models.search_index import IndexedRecording, SearchIndex, findable
+from ml_worker.models.window_parts import WindowPart
 
 __all__ = [
     "COMPARED",
@@ -34,6 +35,7 @@ __all__ = [
     "RoundStep",
     "SearchIndex",
     "StandingChange",
+    "WindowPart",
     "findable",
     "fingerprints_name",
     "picture_name",

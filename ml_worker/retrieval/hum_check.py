@@ -22,6 +22,8 @@ from ml_worker.retrieval.matcher import NothingHeard
 
 # A recording shorter than this is a slip of the finger; seconds.
 SHORTEST_S = 1.0
+# A voice in a recording shorter than this was cut off before it came to much, rather than soft or far away; seconds.
+SHORT_S = 2.0
 # With less voice than this there are two or three notes, which are in every tune; seconds.
 LEAST_VOICE_S = 1.0
 # With this much there is a voice, if little of it; with less it may be chance; seconds.
@@ -158,10 +160,13 @@ def doubt_of(melody: Melody, sound: Sound | None = None) -> str:
 
 
 def _too_little(melody: Melody, sound: Sound | None, signs: HumSigns) -> str:
-    """What to say of a recording with hardly any voice: what its sound is like, where that is known."""
+    """What to say of a recording with hardly any voice: that it is short, or what its sound is like, where known."""
+    is_short = signs.voiced_s > 0 and (melody if sound is None else sound).duration_s < SHORT_S
     if sound is None or signs.voiced_s >= SOME_VOICE_S:
-        return TOO_LITTLE
-    return SILENT if measure_take(sound, melody).loud_db < QUIET_SOUND_DB else NO_VOICE
+        return TOO_SHORT if is_short else TOO_LITTLE
+    if measure_take(sound, melody).loud_db < QUIET_SOUND_DB:
+        return SILENT
+    return TOO_SHORT if is_short else NO_VOICE
 
 
 def least_confidence(method: str) -> float:

@@ -19,7 +19,7 @@ from ml_worker.retrieval.hum_check import LEAST_VOICE_S, check_hum, hum_signs
 from ml_worker.retrieval.hum_line import hum_spans
 from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.matcher import Matches
-from ml_worker.retrieval.sequences import LEAST_VOICED, Along, AllPlaces, Query, Sequences
+from ml_worker.retrieval.sequences import LEAST_VOICED, AllPlaces, Along, Query, Sequences
 
 # Most windows of a hum that are compared; a longer hum is looked at less often, as neighbours say nearly the same.
 MOST_WINDOWS = 16

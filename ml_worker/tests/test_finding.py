@@ -32,7 +32,8 @@ from chad_site.tests.services import Worker, started_worker, wait_until
 from ml_worker import finding
 from ml_worker.audio.sound import Sound
 from ml_worker.finding import Finder, answer_all
-from ml_worker.models import Job, SearchIndex
+from ml_worker.management.commands import find
+from ml_worker.models import Checkpoint, Job, SearchIndex
 from ml_worker.running import run_here
 from ml_worker.tests.made_index import TEMPO_RATIO, TRANSPOSITION, hum_of, indexed, made_songs
 from ml_worker.tests.made_rows import wav_of
@@ -236,6 +237,57 @@ def test_a_process_searches_the_index_that_is_in_use_now(songs):
     assert search.answer["index"]["songs"] == 5
 
 
+def without_weights() -> str:
+    """Takes the file of a checkpoint in use away: the checkpoint's name."""
+    short = Checkpoint.objects.get(pk=Checkpoint.objects.names_in_use()[0])
+    short.file.storage.delete(short.file.name)
+    return short.name
+
+
+def test_where_a_checkpoint_is_missing_who_searches_is_told_at_once_and_the_index_says_which(songs):
+    search = sent(hum_of(songs[0]))
+    index, name = SearchIndex.in_use(), without_weights()
+    answer_all(Finder(), "this process")
+    search.refresh_from_db()
+    assert (search.state, search.code, search.sentence) == (Search.State.REFUSED, "no_index", finding.NOT_BUILT)
+    index.refresh_from_db()
+    assert index.state == SearchIndex.State.FAILED
+    assert name in index.problem
+    assert "Put it back" in index.problem
+    assert name in indexed().failure
+    later = sent(hum_of(songs[0]))
+    answer_all(Finder(), "this process")
+    later.refresh_from_db()
+    assert (later.code, later.sentence) == ("no_index", finding.NOT_BUILT)
+
+
+def test_where_the_index_cannot_be_opened_for_another_reason_searches_do_not_wait(songs, monkeypatch, caplog):
+    search = sent(hum_of(songs[0]))
+
+    def breaks(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(finding.Searcher, "open", breaks)
+    answer_all(Finder(), "this process")
+    search.refresh_from_db()
+    assert (search.state, search.code, search.sentence) == (Search.State.REFUSED, "unforeseen", finding.UNFORESEEN)
+    assert "ZeroDivisionError" in caplog.text
+    assert SearchIndex.in_use(), "what nobody foresaw is no reason to throw an index away"
+
+
+def test_while_the_database_is_away_searches_wait_for_it(songs, monkeypatch):
+    search = sent(hum_of(songs[0]))
+
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(finding.Searcher, "open", away)
+    with pytest.raises(OperationalError):
+        answer_all(Finder(), "this process")
+    search.refresh_from_db()
+    assert search.state == Search.State.WAITING
+
+
 # --- several processes
 
 
@@ -389,17 +441,61 @@ def test_the_command_brings_the_index_up_to_date_and_names_the_song(tmp_path, ca
     assert SearchIndex.in_use().songs == 3
 
 
+@pytest.mark.parametrize(
+    ("here", "is_here", "words"),
+    [
+        (0.9, True, "It is among the songs (90% sure)."),
+        (0.64, False, "We are not sure that it is among the songs (64% sure)."),
+        (0.2, False, "It may not be among the songs (20% sure)."),
+    ],
+)
+def test_the_command_says_missing_only_where_it_is_rather_not_there(here, is_here, words):
+    song = {"rank": 1, "probability": 1.0, "start_s": 3.0, "end_s": 9.0, "title": "Loch Lomond", "artist": "Anon"}
+    first, line = find.in_words({"here": here, "is_here": is_here, "found": [song]}).splitlines()
+    assert first == words
+    assert " 99% " in line, "no search is certain"
+
+
 def test_many_hums_give_a_line_each_and_errors_are_lines(songs, tmp_path, capsys):
     (tmp_path / "hum.wav").write_bytes(hum_of(songs[3]))
     (tmp_path / "silence.wav").write_bytes(sound(np.zeros(3 * RATE)))
     lines = [tmp_path / "hum.wav", tmp_path / "silence.wav", tmp_path / "nothing.wav", "", f"{tmp_path}\tmore"]
     (tmp_path / "hums.tsv").write_text("\n".join(map(str, lines)) + "\n")
-    call_command("find", batch=str(tmp_path / "hums.tsv"))
-    first, *others = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    with pytest.raises(SystemExit) as ended:
+        call_command("find", batch=str(tmp_path / "hums.tsv"))
+    assert ended.value.code == 1, "a script notices"
+    printed = capsys.readouterr()
+    assert "without an answer: 4" in printed.err
+    first, *others = [json.loads(line) for line in printed.out.splitlines()]
     assert first["found"][0]["title"] == songs[3].song.title
     assert len(others) == 4
     assert all(set(line) == {"error"} for line in others)
     assert "could not hear you" in others[0]["error"]
+
+
+def test_the_command_takes_as_much_of_a_long_file_as_the_page_and_says_so(songs, tmp_path, capsys):
+    (tmp_path / "hum.wav").write_bytes(hum_of(songs[0]))
+    samples, rate = soundfile.read(tmp_path / "hum.wav")
+    silence = np.zeros(20 * rate)
+    soundfile.write(tmp_path / "long.wav", np.concatenate([samples, silence, samples]), rate)
+    soundfile.write(tmp_path / "late.wav", np.concatenate([silence, samples]), rate)
+    call_command("find", str(tmp_path / "long.wav"), top=1)
+    printed = capsys.readouterr()
+    assert songs[0].song.title in printed.out
+    assert printed.err == f"{finding.ONLY_FIRST}\n"
+    call_command("find", str(tmp_path / "long.wav"), json=True)
+    assert json.loads(capsys.readouterr().out)["warnings"] == [finding.ONLY_FIRST]
+    with pytest.raises(SystemExit):
+        call_command("find", str(tmp_path / "late.wav"))
+    assert "could not hear you" in capsys.readouterr().err
+
+
+def test_of_a_long_pitch_curve_the_beginning_is_heard(tmp_path):
+    curve = tmp_path / "curve.csv"
+    curve.write_text("".join(f"{frame / 100}\t{220 + 20 * (frame // 50 % 5)}\n" for frame in range(2000)))
+    hum = finding.hum_in(curve)
+    assert hum.melody.duration_s == pytest.approx(finding.LONGEST_S, abs=0.05)
+    assert hum.warnings == (finding.ONLY_FIRST,)
 
 
 def test_a_song_that_was_taken_down_this_moment_is_not_named(songs, tmp_path, monkeypatch, capsys):
@@ -418,6 +514,16 @@ def test_bad_input_ends_with_two(songs, asked, capsys):
         call_command("find", *asked)
     assert ended.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_command_names_the_checkpoint_that_is_missing(songs, tmp_path, capsys):
+    (tmp_path / "hum.wav").write_bytes(hum_of(songs[0]))
+    name = without_weights()
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            call_command("find", str(tmp_path / "hum.wav"))
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said.startswith(f"The file of the checkpoint {name} is missing"), said
 
 
 def test_without_songs_the_command_says_what_to_do(tmp_path, capsys):

@@ -74,6 +74,18 @@ def test_a_recording_of_a_moment_is_too_short():
     assert doubt_of(humming([60, 62]).cut(0, 0.2)) == TOO_SHORT
 
 
+def test_a_hum_that_was_cut_off_soon_is_too_short_rather_than_unheard():
+    def said(voice_s: float, seconds: float) -> str:
+        times = np.arange(0, seconds, HOP_S)
+        sound = Sound.from_mono(0.3 * np.sin(2 * np.pi * 220 * np.arange(round(seconds * RATE)) / RATE), RATE)
+        return doubt_of(curve_melody(np.where(times < voice_s, 57.0, np.nan).astype(np.float32), HOP_S), sound)
+
+    assert [said(voice_s, 1.2) for voice_s in (0.2, 0.5, 0.9)] == [TOO_SHORT] * 3
+    assert said(0.0, 1.2) == NO_VOICE, "nothing was hummed"
+    assert said(0.2, 4.0) == NO_VOICE, "that may be anything"
+    assert said(0.5, 4.0) == TOO_LITTLE
+
+
 def test_nothing_at_all_is_too_short():
     assert said_of(np.zeros(0)) == TOO_SHORT
     assert doubt_of(humming([60]).cut(0, 0)) == TOO_SHORT

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,11 +11,12 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from ml_worker import pending
+from ml_worker import pending, running
 from ml_worker.finding import BUILDING, Finder, NoIndex, why_there_is_none
 from ml_worker.models import Checkpoint, IndexedRecording, Job, SearchIndex
-from ml_worker.models.search_index import STILL_OPEN
+from ml_worker.models.search_index import LINE_AT_LATEST, STILL_OPEN
 from ml_worker.pending import index_lacks_something
+from ml_worker.retrieval.index.layout import Manifest
 from ml_worker.retrieval.index.open_set import OpenSet
 from ml_worker.tests.made_index import indexed, made_songs, opened
 from ml_worker.tests.made_starter import untrained
@@ -113,7 +115,7 @@ def test_the_line_is_drawn_when_no_songs_come_any_more(monkeypatch):
     assert not is_due(), "songs may be coming"
     drawn = []
 
-    def draw(folder, weights, *, progress):
+    def draw(folder, weights, *, progress, engine):
         drawn.append(folder)
         return OpenSet(line=0.7, hums=300, songs=3)
 
@@ -129,6 +131,51 @@ def test_the_line_is_drawn_when_no_songs_come_any_more(monkeypatch):
     assert (drawn, index.line, index.line_songs, index.lacks_line) == ([index.path], 0.7, 3, False)
     later()
     assert not is_due()
+
+
+def given_line(index: SearchIndex, line: float = 0.7) -> None:
+    """As if it had been drawn."""
+    drawn = OpenSet(line=line, slope=-0.5, hums=300, songs=index.songs)
+    replace(Manifest.load(index.path), open_set=drawn.as_dict()).save(index.path)
+    index.line, index.line_songs, index.line_at = line, index.songs, timezone.now()
+    index.save()
+
+
+def test_an_index_that_is_built_anew_is_searched_by_the_line_of_the_one_before_until_it_has_its_own():
+    made_songs([1, 2])
+    indexed()
+    given_line(SearchIndex.in_use())
+    indexed(again=True)
+    index = SearchIndex.in_use()
+    open_set = opened().searcher.open_set
+    assert (index.line, open_set.line, open_set.slope) == (0.7, 0.7, -0.5)
+    assert open_set.songs == 2, "with how many songs it was drawn is told"
+    assert (index.line_songs, index.line_at, index.lacks_line) == (0, None, True)
+    job = Job.objects.create(kind=Job.Kind.TRAIN, state=Job.State.DONE)
+    store(untrained("short"), job).change_standing(Checkpoint.Standing.PROMOTED, "It finds more.")
+    indexed()
+    assert SearchIndex.in_use().line is None, "of other checkpoints it says nothing"
+    assert opened().searcher.open_set == OpenSet()
+
+
+def test_where_songs_keep_coming_the_line_is_drawn_all_the_same(monkeypatch):
+    made_songs([1, 2, 3])
+    indexed()
+    monkeypatch.setattr(work, "calibrate", lambda *_, **__: OpenSet(line=0.7, hums=300, songs=3))
+    made_songs([4])
+    index = SearchIndex.in_use()
+    Job.objects.update(created_at=timezone.now() - 2 * pending.NOW_AND_THEN)
+    pending.make_jobs()
+    assert "1 song came" in indexed().message, "as long as it is not overdue"
+    made_songs([5])
+    SearchIndex.objects.update(created_at=timezone.now() - 2 * LINE_AT_LATEST)
+    Job.objects.update(created_at=timezone.now() - 2 * pending.NOW_AND_THEN)
+    pending.make_jobs()
+    assert Job.objects.get(kind=Job.Kind.INDEX, state=Job.State.WAITING).priority == Job.UNHURRIED
+    assert "from 0.70 on" in indexed().message
+    index.refresh_from_db()
+    assert (index.line, index.line_is_overdue) == (0.7, False)
+    assert "1 song came" in indexed().message
 
 
 def test_a_song_that_was_taken_down_goes_and_comes_back_with_it():
@@ -196,6 +243,23 @@ def test_the_folder_of_an_index_goes_when_nobody_can_have_it_open_any_more():
     assert not before.path.exists()
     assert SearchIndex.in_use().path.exists()
     assert SearchIndex.sweep() == 0
+
+
+def test_what_building_left_that_broke_off_goes_and_what_is_being_built_stays():
+    made_songs([1])
+    indexed()
+    place = SearchIndex.in_use().path.parent
+    being_built = SearchIndex.objects.create(checkpoints=[])
+    broke_off = SearchIndex.objects.create(checkpoints=[], state=SearchIndex.State.FAILED)
+    parts = [place / f"{index.folder}.part" for index in (being_built, broke_off)]
+    forgotten, others = place / f"{'0' * 32}.part", place / "notes.part"
+    for folder in (*parts, forgotten, others):
+        (folder / "segments").mkdir(parents=True)
+    assert SearchIndex.sweep() == 2
+    assert [folder.exists() for folder in (*parts, forgotten, others)] == [True, False, False, True]
+    indexed()
+    assert not parts[0].exists(), "another one is built, so this one broke off"
+    assert SearchIndex.in_use().path.exists()
 
 
 def test_one_index_is_in_use():
@@ -307,6 +371,17 @@ def test_where_the_folder_cannot_be_written_it_is_said(settings, tmp_path):
     settings.INDEX_FOLDER = tmp_path / "file"
     job = indexed()
     assert "The index cannot be written to" in job.failure
+
+
+def test_a_command_that_waits_for_another_process_says_so(monkeypatch, capsys):
+    made_songs([1])
+    job = Job.ask(Job.Kind.INDEX)
+    Job.claim("a worker", Job.objects.filter(pk=job.pk))
+    monkeypatch.setattr(running.time, "sleep", lambda _: job.finish("An index of 1 song is in use.", {"songs": 1}))
+    call_command("build_index")
+    printed = capsys.readouterr()
+    assert printed.err.count("Another process is at this already (a worker); waiting for it.") == 1
+    assert printed.out == "An index of 1 song is in use.\n"
 
 
 def test_the_command_says_what_came_of_it(capsys):

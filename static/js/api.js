@@ -104,6 +104,9 @@ export const post = async (path, data) => (await call("POST", path, data ?? {}))
 /** The bytes at a path, as an ArrayBuffer. */
 export async function getBytes(path) {
   const response = await ask(path, {});
-  if (!response.ok) throw new ApiError(sentenceFor(response.status, null), { status: response.status, code: "" });
+  if (!response.ok) {
+    const body = await bodyOf(response);
+    throw new ApiError(sentenceFor(response.status, body), { status: response.status, code: body?.code ?? "" });
+  }
   return response.arrayBuffer();
 }

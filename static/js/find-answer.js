@@ -5,7 +5,7 @@ import { CurveView } from "./curve.js";
 import { curvesOf } from "./find-search.js";
 import * as words from "./find-words.js";
 import { endOf, foldedOnto } from "./melody.js";
-import { byId, icon, notice } from "./page.js";
+import { announce, byId, icon, notice } from "./page.js";
 import { Duet, soundAt } from "./player.js";
 
 // While the person hums, the best few are enough: the list must not push the button away.
@@ -42,12 +42,13 @@ export class AnswerView {
     this.view = new CurveView(byId("both"), { smooth_s: SMOOTH_S, voice: words.YOUR_HUM });
     this.context = null;
     this.duet = null;
+    this.wanted = null; // what is to sound: loading, or playing
     this.clear();
     byId("play").addEventListener("click", () => this.play());
   }
 
   clear() {
-    this.duet?.stop();
+    this.quiet();
     this.parking.append(this.detail);
     ["found", "near-found"].forEach((list) => byId(list).replaceChildren());
     Object.assign(byId("near"), { hidden: true, open: false });
@@ -58,24 +59,25 @@ export class AnswerView {
     this.curves = new Map();
   }
 
-  /** Shows the whole answer; the best one is open where it is one. */
+  /** Shows the whole answer; the best one is open where it is one, or may be. */
   show(answer) {
     this.clear();
     this.answer = answer;
-    const list = byId(answer.is_here ? "found" : "near-found");
+    const isShown = answer.is_here || words.isUnsure(answer);
+    const list = byId(isShown ? "found" : "near-found");
     for (const result of answer.found) {
       const row = rowOf("song-row", result);
       row.querySelector("button").addEventListener("click", () => this.choose(this.result === result ? null : result));
       this.rows.set(result, row);
       list.append(row);
     }
-    byId("near").hidden = answer.is_here || !answer.found.length;
-    if (answer.is_here && answer.found.length) this.choose(answer.found[0]);
+    byId("near").hidden = isShown || !answer.found.length;
+    if (isShown && answer.found.length) this.choose(answer.found[0]);
   }
 
   /** Opens a result in the list, or closes it (null). */
   choose(result) {
-    this.duet?.stop();
+    this.quiet();
     this.result = result;
     for (const [other, row] of this.rows) row.querySelector("button").setAttribute("aria-expanded", String(other === result));
     if (!result) {
@@ -83,7 +85,7 @@ export class AnswerView {
       return;
     }
     this.rows.get(result).append(this.detail);
-    byId("near").open ||= !this.answer.is_here;
+    byId("near").open = !byId("near").hidden;
     byId("place").textContent = words.place(result);
     byId("play").hidden = !result.listen;
     part(byId("play"), "words").textContent = words.playFrom(result.start_s);
@@ -144,27 +146,34 @@ export class AnswerView {
 
   // ---------------------------------------------------------------- its sound
 
-  /** Plays the song from the place that was hummed; the same again ends it. */
+  /** Plays the song from the place that was hummed; the same again ends it, also while the sound is still on its way. */
   async play() {
     const { result } = this;
     if (!result?.listen) return;
-    if (this.duet?.playing) {
-      this.duet.stop();
+    if (this.wanted) {
+      this.quiet();
       return;
     }
+    const wanted = { result };
+    this.wanted = wanted;
     this.context ??= new AudioContext();
     this.duet ??= new Duet(this.context);
-    this.facePlay(true);
+    this.facePlay("loading");
+    byId("chosen-trouble").replaceChildren();
     try {
       const sound = await soundAt(this.context, result.listen);
-      if (this.result !== result) return;
+      if (this.wanted !== wanted) return;
       // Its clock is the song's, as that of the curves.
       this.duet.load("reference", sound, -result.start_s);
-      await this.duet.play("reference", { from_s: result.start_s, ended: () => this.ended() });
+      const plays = await this.duet.play("reference", { from_s: result.start_s, ended: () => { if (this.wanted === wanted) this.ended(); } });
+      if (!plays || this.wanted !== wanted) return;
+      this.facePlay("playing");
       this.follow();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
-      if (this.result === result) byId("chosen-trouble").replaceChildren(notice("warning", error.message));
+      if (this.wanted !== wanted) return;
+      byId("chosen-trouble").replaceChildren(notice("warning", error.message));
+      announce(error.message);
       this.ended();
     }
   }
@@ -175,13 +184,18 @@ export class AnswerView {
   }
 
   ended() {
-    this.facePlay(false);
+    this.wanted = null;
+    this.facePlay("silent");
     this.view.set({ now_s: null });
   }
 
-  facePlay(playing) {
-    byId("play").setAttribute("aria-pressed", String(playing));
-    part(byId("play"), "face").replaceChildren(icon(playing ? "square" : "play"));
+  /** state: "silent", "loading" or "playing". */
+  facePlay(state) {
+    const play = byId("play");
+    play.setAttribute("aria-pressed", String(state !== "silent"));
+    play.setAttribute("aria-busy", String(state === "loading"));
+    const faces = { silent: () => icon("play"), loading: () => byId("loading").content.cloneNode(true), playing: () => icon("square") };
+    part(play, "face").replaceChildren(faces[state]());
   }
 
   /** The now-line runs along with what is heard. */
@@ -191,8 +205,9 @@ export class AnswerView {
     requestAnimationFrame(() => this.follow());
   }
 
-  /** Ends what sounds. */
+  /** Ends what sounds, or is on its way. */
   quiet() {
+    this.ended();
     this.duet?.stop();
   }
 }

@@ -39,10 +39,15 @@ export class Marks {
     byId("wrong").addEventListener("click", () => this.say(false));
   }
 
-  /** A new answer: nothing was said of it yet. */
-  begin(search) {
+  /** Another answer, with what was said of it before: {song: {right, kept}}. */
+  begin(search, marked = {}) {
     this.search = search;
-    this.given.clear();
+    this.given = new Map(Object.entries(marked).map(([song, said]) => [song, { ...said, sentence: said.kept ? words.MARKS.kept : "" }]));
+  }
+
+  /** The person's word on a result: "right", "wrong" or null. */
+  of(result) {
+    return { true: "right", false: "wrong" }[this.given.get(result.song.id)?.right] ?? null;
   }
 
   /** Another result is open. */
@@ -72,8 +77,12 @@ export class Marks {
     }
     if (!right) return notice("info", words.MARKS.notThis, back);
     const box = notice("good", words.MARKS.thanks, back);
-    if (sentence) {
-      box.lastElementChild.append(this.line(sentence));
+    // Nobody is asked to agree to what then cannot be.
+    const why = sentence || this.result.why_not;
+    if (why) {
+      const line = this.line(why);
+      if (!sentence) line.className = "soft";
+      box.lastElementChild.append(line);
       return box;
     }
     const give = document.createElement("button");
@@ -141,7 +150,7 @@ export class Marks {
       if (this.search !== search) return;
       if (right === null) this.given.delete(result.song.id);
       else this.given.set(result.song.id, { right, kept, sentence, guest: this.guest });
-      this.changed(result, { true: "right", false: "wrong" }[right] ?? null);
+      this.changed(result, this.of(result));
       if (this.result !== result) return;
       const hadFocus = byId("marked").contains(document.activeElement);
       this.render();

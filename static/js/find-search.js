@@ -90,6 +90,17 @@ export class HumSearch {
     }
   }
 
+  /** The answer of an earlier search. Throws ApiError; gives null once it is cancelled. */
+  async again(id, told) {
+    try {
+      const search = (await call("GET", `${SEARCHES}/${encodeURIComponent(id)}`, undefined, { signal: this.ending.signal })).body;
+      return await whenOver(search, this.ending.signal, told);
+    } catch (error) {
+      if (error.name === "AbortError") return null;
+      throw error;
+    }
+  }
+
   cancel() {
     this.partial?.abort();
     this.ending.abort();

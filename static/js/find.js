@@ -27,6 +27,9 @@ const EVERY_S = 2.5;
 
 const SMOOTH_S = 0.18;
 
+// Under this name the page's address holds the id of the answer that it shows.
+const SEARCH = "search";
+
 const root = byId("find");
 const act = byId("act");
 const live = new CurveView(byId("live"), { smooth_s: SMOOTH_S, voice: words.YOUR_HUM });
@@ -65,8 +68,23 @@ function enter(next) {
   if (focused !== document.body && !isShown(focused)) act.focus({ preventScroll: true });
 }
 
+/** The answer's address: whoever comes back to it, or loads the page again, has the answer again. */
+function address(id) {
+  const here = new URL(location.href);
+  if (id) here.searchParams.set(SEARCH, id);
+  else here.searchParams.delete(SEARCH);
+  history.replaceState(null, "", here);
+  // Whoever signs in to hear a song comes back to it.
+  const signIn = byId("silent").querySelector("a");
+  if (!signIn) return;
+  const way = new URL(signIn.href);
+  way.searchParams.set("next", here.pathname + here.search);
+  signIn.href = way.href;
+}
+
 /** Everything of the hum before is forgotten. */
 function clear() {
+  address(null);
   search?.cancel();
   search = null;
   view.quiet();
@@ -173,6 +191,8 @@ async function searchSoFar(mine) {
 
 // ---------------------------------------------------------------- the search
 
+const tells = (mine) => (sentence) => { if (search === mine) say(soft(sentence)); };
+
 /** Searches with the whole hum, or with a file; audio() gives it as a Blob. */
 async function find(mine, audio) {
   const start = performance.now();
@@ -180,16 +200,43 @@ async function find(mine, audio) {
   enter("searching");
   announce(words.SEARCHING);
   try {
-    const answer = await mine.whole(await audio(), (sentence) => { if (search === mine) say(soft(sentence)); });
+    const answer = await mine.whole(await audio(), tells(mine));
     if (answer && search === mine) showAnswer(answer, (performance.now() - start) / 1000);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (search !== mine) return;
     enter("ready");
-    warn("call", "bad", error.message, linkButton(words.LINKS.searchAgain, () => find(mine, audio)));
+    // What was refused for good is refused again.
+    const again = error.passing ? [linkButton(words.LINKS.searchAgain, () => find(mine, audio))] : [];
+    warn("call", "bad", error.message, ...again);
   }
 }
 
+/** Shows an earlier answer anew. */
+async function findAgain(id) {
+  const mine = new HumSearch();
+  search = mine;
+  root.dataset.by = "link";
+  unwarn("call");
+  byId("answer-title").textContent = words.YOUR_LAST;
+  enter("searching");
+  try {
+    const answer = await mine.again(id, tells(mine));
+    if (answer && search === mine) showAnswer(answer, null);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    if (search !== mine) return;
+    enter("ready");
+    if (error.passing) {
+      warn("call", "bad", error.message, linkButton(words.LINKS.showAgain, () => findAgain(id)));
+      return;
+    }
+    address(null);
+    warn("call", "warning", error.status === 404 ? words.NOT_YOURS : error.message);
+  }
+}
+
+/** seconds: from the end of the hum on; null where it was found earlier. */
 function showAnswer(answer, seconds) {
   if (answer.state === "refused") {
     clear();
@@ -198,13 +245,16 @@ function showAnswer(answer, seconds) {
     return;
   }
   const songs = answer.index?.songs ?? 0;
-  marks.begin(answer.id);
+  marks.begin(answer.id, answer.marked);
+  address(answer.id);
   enter("answered");
   byId("answer-title").textContent = words.verdict(answer);
   const said = (answer.warnings ?? []).map((warning) => notice("warning", warning));
-  if (!answer.is_here && songs) said.unshift(soft(words.whatNow(songs)));
+  if (words.isUnsure(answer)) said.unshift(soft(words.LOOK_AGAIN));
+  else if (answer.is_here === false && songs) said.unshift(soft(words.whatNow(songs)));
   byId("outcome").replaceChildren(...said);
   view.show(answer);
+  answer.found.forEach((result) => view.sign(result, marks.of(result)));
   byId("searched").textContent = words.searched(songs, seconds);
   byId("answer-title").focus({ preventScroll: true });
   window.scrollTo({ top: 0 });
@@ -257,3 +307,5 @@ function bind() {
 
 bind();
 enter("ready");
+const shown = new URL(location.href).searchParams.get(SEARCH);
+if (shown) findAgain(shown);

@@ -22,13 +22,13 @@ class Command(ChadCommand):
 
     def work(self, **options: Any) -> None:
         with ProgressBar() as bar:
-            job = run_here(Job.Kind.INDEX, on_progress=bar, again=options["again"])
+            job = run_here(Job.Kind.INDEX, on_progress=bar, on_wait=self.say, again=options["again"])
         if job.state == Job.State.FAILED:
             self.give_up(job.failure)
         index = SearchIndex.in_use()
         if index and index.lacks_line:
             with ProgressBar() as bar:
-                line = run_here(Job.Kind.INDEX, on_progress=bar, line=True)
+                line = run_here(Job.Kind.INDEX, on_progress=bar, on_wait=self.say, line=True)
             if line.state == Job.State.FAILED:
                 self.give_up(line.failure)
         self.answer(job.result, job.message, as_json=options["json"])

@@ -34,9 +34,13 @@ class Command(BatchCommand):
             raise BadInput("Name HUM, or use --batch FILE.tsv.")
         self.index = self.up_to_date()
         if options["batch"]:
-            super().work(**options)
+            failed = self.work_through(Path(options["batch"]), options)
+            if failed:
+                self.give_up(f"Lines without an answer: {failed}. Each says why.")
             return
         found = self.answer_to(options["hum"], **options)
+        for warning in found["warnings"] if not options["json"] else ():
+            self.say(warning)
         self.answer(found, in_words(found), as_json=options["json"])
 
     def up_to_date(self) -> InUse:
@@ -45,31 +49,35 @@ class Command(BatchCommand):
 
         if index_lacks_something(SearchIndex.in_use()):
             with ProgressBar() as bar:
-                job = run_here(Job.Kind.INDEX, on_progress=bar)
+                job = run_here(Job.Kind.INDEX, on_progress=bar, on_wait=self.say)
             if job.state == Job.State.FAILED:
                 self.give_up(job.failure)
         try:
             return Finder().index()
         except NoIndex as problem:
-            self.give_up(f"{problem} `manage.py build_index` builds it, `manage.py analyse` prepares songs for it.")
+            builds_it = "`manage.py build_index` builds it, `manage.py analyse` prepares songs for it."
+            self.give_up(f"{problem.why or problem} {builds_it}")
 
     def answer_to(self, *asked: str, **options: Any) -> dict[str, Any]:
-        from ml_worker.audio.melody_files import hear
         from ml_worker.audio.sound import UnusableAudio
-        from ml_worker.finding import as_plain
+        from ml_worker.finding import as_plain, hum_in
         from ml_worker.retrieval.hum_check import check_hum
         from ml_worker.retrieval.matcher import NothingHeard
 
         try:
-            heard = hear(Path(asked[0]))
-            check_hum(heard.melody, heard.sound)
-            answer = self.index.searcher.find(heard.melody, top=options["top"] + SPARE)
+            hum = hum_in(Path(asked[0]))
+            check_hum(hum.melody, hum.sound)
+            answer = self.index.searcher.find(hum.melody, top=options["top"] + SPARE)
         except (UnusableAudio, NothingHeard) as problem:
             raise BadInput(str(problem)) from problem
         told = as_plain(answer)
-        return told | {"found": with_songs(told["found"])[: options["top"]]}
+        return told | {"warnings": list(hum.warnings), "found": with_songs(told["found"])[: options["top"]]}
 
 
+# A tune that is rather there than not, yet not surely so, is told to be unsure and not to be missing.
+UNSURE_FROM = 0.5
+# No search is surer than this, whatever rounding makes of it.
+SUREST = 0.99
 # Songs more than are asked for, as some of them may have been taken down this moment.
 SPARE = 5
 
@@ -87,12 +95,24 @@ def with_songs(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def in_words(answer: dict[str, Any]) -> str:
     """A line for each song, and first whether the tune is there at all."""
-    here = "It is among the songs" if answer["is_here"] else "It may not be among the songs"
-    lines = [f"{here} ({answer['here']:.0%} sure)."]
+    lines = [f"{whether_here(answer)} ({in_percent(answer['here'])} sure)."]
     for one in answer["found"]:
         place = f"{clock(one['start_s'])}–{clock(one['end_s'])}"
-        lines.append(f"{one['rank']:>3}  {one['probability']:>4.0%}  {place:>11}  {one['title']} ({one['artist']})")
+        sure = in_percent(one["probability"])
+        lines.append(f"{one['rank']:>3}  {sure:>4}  {place:>11}  {one['title']} ({one['artist']})")
     return "\n".join(lines)
+
+
+def whether_here(answer: dict[str, Any]) -> str:
+    if answer["is_here"]:
+        return "It is among the songs"
+    if answer["here"] >= UNSURE_FROM:
+        return "We are not sure that it is among the songs"
+    return "It may not be among the songs"
+
+
+def in_percent(probability: float) -> str:
+    return f"{min(probability, SUREST):.0%}"
 
 
 def clock(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -203,7 +203,7 @@ class Searcher:
     @property
     def keys(self) -> frozenset[str]:
         """Of the songs that can be found."""
-        return frozenset(self.segments[place.segment].keys[place.song] for place in self._places())
+        return frozenset(self.segments[place.segment].keys[place.song] for place in self._places(self._own))
 
     @property
     def windows(self) -> int:
@@ -283,14 +283,15 @@ class Searcher:
         """The numbers of this shard's segments."""
         return [number for number in range(len(self.segments)) if self.shard.owns(number)]
 
-    def _places(self) -> list[Place]:
-        return [Place(number, int(song)) for number in self._own for song in np.flatnonzero(self._live[number])]
+    def _places(self, segments: Iterable[int]) -> list[Place]:
+        """All songs of some segments that can be found."""
+        return [Place(number, int(song)) for number in segments for song in np.flatnonzero(self._live[number])]
 
     def _candidates(self, hum: Sequence[Sequence[HumWindows]]) -> list[Place]:
         """The songs that go on to the second stage: the most voted for, and all of segments without a first stage."""
         of_segments = {number: self._codes_of(number) for number in self._own}
         voted = [number for number, of_one in of_segments.items() if all(one.neighbours for one in of_one)]
-        every = [place for place in self._places() if place.segment not in voted]
+        every = self._places(number for number in of_segments if number not in voted)
         hops_s = [encoder.settings.hop_s for encoder in self.encoders]
         with ThreadPoolExecutor(THREADS, initializer=_one_thread) as pool:
             found = songs_that_fit(
