@@ -3,8 +3,9 @@
     python -m ml_worker.fingerprint.starter_training short --tunes cre.zip pop909.zip --out DIR
     python -m ml_worker.fingerprint.starter_training long --tunes cre.zip pop909.zip --out DIR --initial SHORT
 
-SHORT is the file that the first one left in DIR. The same command under `torchrun` uses several GPUs. Every tenth tune
-is held back for validation. The run's log is written beside the checkpoint, a line a look.
+SHORT is the file that the first one left in DIR. The same command under `torchrun` uses several GPUs; each of them is
+fast enough for several processes that draw hums (`--workers`). Every tenth tune is held back for validation. The run's
+log is written beside the checkpoint, a line a look.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ COMPOSED = 2000
 COMPOSER_SEED = 1
 # Every so many tunes one is held back.
 HELD_BACK = 10
+# Settings that the command line changes.
+CHANGEABLE = ("width", "batch", "steps", "look_every")
 # Weights are stored in half precision: half the file, and figures that differ in the fourth digit at most.
 STORED_AS = torch.float16
 
@@ -79,11 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--composed", type=int, default=COMPOSED, help="tunes composed by rule beside them")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint, its log and what resumes")
     parser.add_argument("--initial", type=Path, help="a checkpoint of the same network to begin with")
-    parser.add_argument("--steps", type=int, help="instead of those of the settings")
+    for name in CHANGEABLE:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, help="instead of what the settings say")
+    parser.add_argument("--workers", type=int, default=0, help="processes that draw the hums, 0 for a thread")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="of the processor")
     asked = parser.parse_args(arguments)
     torch.set_num_threads(asked.threads)
-    settings = Settings.starter(asked.kind, **({"steps": asked.steps} if asked.steps else {}))
+    changes = {name: getattr(asked, name) for name in CHANGEABLE if getattr(asked, name) is not None}
+    settings = Settings.starter(asked.kind, **changes)
     trained, held_back = split(tunes_from(asked.tunes, asked.composed))
     initial = Checkpoint.load(asked.initial) if asked.initial else None
     is_first = joined().is_first  # of several processes only the first tells and writes
@@ -97,7 +103,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         validation = simulated_pairs(held_back, settings, settings.seed)
         checkpoint = train(
-            settings, [], tunes=trained, initial=initial, validation=validation, out=asked.out, progress=tell
+            settings,
+            [],
+            tunes=trained,
+            initial=initial,
+            validation=validation,
+            out=asked.out,
+            progress=tell,
+            workers=asked.workers,
         )
     if not is_first:
         return

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from ml_worker.fingerprint.checkpoint import Checkpoint, state_of
 from ml_worker.fingerprint.data import (
@@ -90,6 +91,7 @@ def train(
     out: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
     labels: Labels = "true",
+    workers: int = 0,
 ) -> Checkpoint:
     """Trains an encoder on aligned pairs, on hums that are simulated from tunes, or on both.
 
@@ -109,6 +111,7 @@ def train(
         out: a folder for the checkpoint and the resumable state.
         progress: called after every step.
         labels: "shuffled" spoils the training on purpose, see `Mislabelled`; the figures say so.
+        workers: processes that draw the batches, see `Ahead`; a GPU waits for a single one.
 
     Raises:
         TooLittleData: with fewer songs than `settings.least_songs`; nothing was done.
@@ -122,7 +125,7 @@ def train(
     begun_from += [labels] if labels != "true" else []
     state = RunState(out, settings, data, *begun_from) if out else None
     processes = joined()
-    with Ahead(batches, settings.steps) as ahead:
+    with Ahead(batches, settings.steps, workers) as ahead:
         run = _start(settings, initial, state, processes)
         while run.step < settings.steps and not out_of_patience(settings, run.looks):
             run.losses.append(_step(run, settings, loss_of, ahead.batch(run.step), processes))
@@ -164,17 +167,18 @@ def batches_of(
 
 
 class Ahead:
-    """Batches in the order of their steps, each drawn in the background while the one before it is trained on.
+    """Batches in the order of their steps, drawn in the background while those before them are trained on.
 
     Args:
-        batches: a step's batch follows from its number alone, so drawing it early changes nothing.
+        batches: a step's batch follows from its number alone, so drawing it early, or elsewhere, changes nothing.
         steps: none is drawn from this step on.
+        workers: processes that draw them; with 0 a thread of this process does, one batch ahead.
     """
 
-    def __init__(self, batches: Batches, steps: int) -> None:
-        self.batches, self.steps = batches, steps
-        self.pool = ThreadPoolExecutor(max_workers=1)
-        self.next: tuple[int, Future[Batch]] | None = None
+    def __init__(self, batches: Batches, steps: int, workers: int = 0) -> None:
+        self.batches, self.steps, self.workers = batches, steps, workers
+        self.step = 0
+        self.drawn = self._from(0)
 
     def __enter__(self) -> Self:
         return self
@@ -182,14 +186,56 @@ class Ahead:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.pool.shutdown(cancel_futures=True)
+        self.drawn.close()
 
     def batch(self, step: int) -> Batch:
-        """The batch of a step; the next one is begun."""
-        drawn = self.next[1] if self.next and self.next[0] == step else self.pool.submit(self.batches.batch, step)
-        batch = drawn.result()
-        self.next = (step + 1, self.pool.submit(self.batches.batch, step + 1)) if step + 1 < self.steps else None
-        return batch
+        """The batch of a step; those after it are begun."""
+        if step != self.step:
+            self.drawn.close()
+            self.drawn = self._from(step)
+        self.step = step + 1
+        return next(self.drawn)
+
+    def _from(self, step: int) -> Generator[Batch]:
+        steps = range(step, self.steps)
+        if self.workers:
+            return drawn_by_processes(self.batches, steps, self.workers)
+        return drawn_by_a_thread(self.batches, steps)
+
+
+def drawn_by_a_thread(batches: Batches, steps: range) -> Generator[Batch]:
+    """The batches of the steps; a thread draws the next one meanwhile."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        coming = pool.submit(batches.batch, steps.start)
+        for step in steps:
+            batch = coming.result()
+            if step + 1 in steps:
+                coming = pool.submit(batches.batch, step + 1)
+            yield batch
+
+
+def drawn_by_processes(batches: Batches, steps: range, workers: int) -> Generator[Batch]:
+    """The batches of the steps; processes draw some of those that follow, and pass them through shared memory."""
+    loader = DataLoader(
+        _Tensors(batches),
+        batch_size=None,
+        sampler=steps,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),  # of its own, as torch's global one is left alone
+    )
+    for tensors in loader:
+        yield Batch(*(tensor.numpy() for tensor in tensors))
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    """Batches as lists of tensors by their step, which is what a DataLoader passes between processes."""
+
+    batches: Batches
+
+    def __getitem__(self, step: int) -> list[Tensor]:
+        return [torch.from_numpy(values) for values in vars(self.batches.batch(step)).values()]
 
 
 def loss_with(settings: Settings) -> LossOf:
@@ -293,13 +339,14 @@ def _step(run: _Run, settings: Settings, loss_of: LossOf, batch: Batch, processe
     versions = _encoded(run.network, settings, part.versions, part.version_windows, where)
     whole = [processes.gathered(vectors, len(batch.songs)) for vectors in (originals, versions)]
     loss = loss_of(*whole, torch.from_numpy(batch.songs).to(where))
-    run.optimiser.zero_grad()
-    if not torch.isfinite(loss):
+    value = float(loss.detach())  # a GPU is waited for here, and goes on by itself afterwards
+    if not math.isfinite(value):
         raise FloatingPointError(f"The loss was no number at step {run.step}. Train with a lower learning rate.")
+    run.optimiser.zero_grad()
     loss.backward()
     processes.add_gradients(run.network)
     run.optimiser.step()
-    return float(loss.detach())
+    return value
 
 
 def _encoded(network: Encoder, settings: Settings, images: Image, windows: Windows, where: torch.device) -> Tensor:

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ml_worker.audio.separation import METHODS
-from ml_worker.fingerprint.shipped import starter_checkpoint
+from ml_worker.fingerprint.checkpoint import Checkpoint
+from ml_worker.fingerprint.shipped import FOLDER, KINDS
 from ml_worker.retrieval.benchmarks import BENCHMARKS, SEPARATIONS, Benchmark, Half
 from ml_worker.retrieval.classical import ClassicalMatcher
 from ml_worker.retrieval.matcher import Matcher
@@ -31,9 +32,15 @@ from ml_worker.retrieval.recogniser import Recogniser, starter_fusion
 QUICK = 7
 
 
-def matchers_of(benchmark: Benchmark, parts: Sequence[str] = ("model", "classical")) -> dict[str, Matcher]:
-    """What is compared: the model as it ships, its parts by themselves, the baseline."""
-    short, long = starter_checkpoint("short"), starter_checkpoint("long")
+def matchers_of(
+    benchmark: Benchmark, parts: Sequence[str] = ("model", "classical"), folder: Path = FOLDER
+) -> dict[str, Matcher]:
+    """What is compared: the model as it ships, its parts by themselves, the baseline.
+
+    Args:
+        folder: has the checkpoints of both kinds, those that ship or others. The model weighs them as those that ship.
+    """
+    short, long = (Checkpoint.load(folder / f"{kind}.safetensors") for kind in KINDS)
     makers: dict[str, Callable[[], Matcher]] = {
         "model": lambda: Recogniser(benchmark.targets, [short, long], starter_fusion()),
         "fused": lambda: Recogniser(benchmark.targets, [short, long]),
@@ -80,13 +87,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--half", choices=get_args(Half), default="held out", help="of f0/mast")
     ways = f"how the melodies of recordings are taken from them, of {', '.join(METHODS)}"
     parser.add_argument("--separations", default=",".join(SEPARATIONS), help=ways)
+    others = "folder with short.safetensors and long.safetensors to measure instead of those that ship"
+    parser.add_argument("--starter", type=Path, default=FOLDER, help=others)
     parser.add_argument("--cache", type=Path, help="folder for the melodies of the songs' recordings")
     asked = parser.parse_args(arguments)
     for name in asked.names or BENCHMARKS:
         of_songs = {"cache": asked.cache, "separations": asked.separations.split(",")}
         extra = {"mast": {"half": asked.half}, "songs": of_songs, "rendered": of_songs}.get(name, {})
         benchmark = BENCHMARKS[name](**extra).every(asked.every)
-        matchers = matchers_of(benchmark, asked.parts.split(","))
+        matchers = matchers_of(benchmark, asked.parts.split(","), asked.starter)
         starts = (False, True) if name == "mast" else (False,)
         for from_start in starts:
             for row in measured(name, benchmark, matchers, from_start=from_start):

@@ -14,7 +14,7 @@ import torch
 
 from ml_worker.catalogue.composer import compose_tunes
 from ml_worker.fingerprint.checkpoint import Checkpoint
-from ml_worker.fingerprint.data import Batches, PairSource, Tune
+from ml_worker.fingerprint.data import Batches, Example, PairSource, Tune
 from ml_worker.fingerprint.evaluation import evaluate_pairs, simulated_pairs
 from ml_worker.fingerprint.network import new_encoder
 from ml_worker.fingerprint.settings import Settings, Singing
@@ -102,12 +102,32 @@ def test_initial_weights_are_where_training_begins():
         train(settings.changed(width=8), made_pairs(range(4)), initial=first)
 
 
-def test_batches_drawn_ahead_are_the_same_batches():
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_drawn_ahead_are_the_same_batches(workers):
     batches = Batches([PairSource(made_pairs(range(2)), TINY)], TINY)
-    with Ahead(batches, steps=4) as ahead:
+    with Ahead(batches, 4, workers) as ahead:
         for step in (0, 1, 3, 2):  # in order or not
-            drawn = ahead.batch(step)
-            assert (drawn.versions == batches.batch(step).versions).all()
+            drawn, same = vars(ahead.batch(step)), vars(batches.batch(step))
+            assert drawn.keys() == same.keys()
+            for name, values in drawn.items():
+                np.testing.assert_array_equal(values, same[name])
+
+
+def test_processes_that_draw_change_no_number():
+    settings, tunes = TINY.changed(steps=3), made_singable(range(4))
+    alone, helped = train(settings, [], tunes=tunes), train(settings, [], tunes=tunes, workers=2)
+    assert helped.name == alone.name
+    assert helped.figures["losses"] == alone.figures["losses"]
+
+
+def test_what_fails_in_a_process_that_draws_ends_the_training():
+    class Failing(PairSource):
+        def example(self, song: int, rng: np.random.Generator) -> Example:
+            raise ArithmeticError("nothing can be drawn")
+
+    batches = Batches([Failing(made_pairs(range(2)), TINY)], TINY)
+    with Ahead(batches, 2, workers=1) as ahead, pytest.raises(ArithmeticError, match="nothing can be drawn"):
+        ahead.batch(0)
 
 
 def test_the_long_kind_trains_on_fragments_near_its_window():
