@@ -136,7 +136,7 @@ def of_searcher(searcher: Searcher, hums: Sequence[Hum], found_by_all: Sequence[
 
 
 def neighbours_found(searcher: Searcher, hums: Sequence[Hum]) -> float:
-    """The share of the nearest windows of all that are among those that were found."""
+    """Of the neighbours that were found, the share that is among as many that are nearest of all."""
     shares = []
     for number, codec in enumerate(searcher.codecs):
         for segment in searcher.segments:
@@ -145,8 +145,13 @@ def neighbours_found(searcher: Searcher, hums: Sequence[Hum]) -> float:
             for hum in hums:
                 windows = projected(searcher, number, hum)
                 best = [ballot(one, windows, 1.0, searcher.settings).numbers for one in (every, of_one.neighbours)]
-                shares += [np.isin(a, b[b >= 0]).mean() for a, b in zip(*best, strict=True)]
+                shares += [share_found(nearest, found[found >= 0]) for nearest, found in zip(*best, strict=True)]
     return float(np.mean(shares))
+
+
+def share_found(nearest: Numbers, found: Numbers) -> float:
+    """Of what was found the share that is among as many nearest, (K,), the nearest first; 0 of nothing."""
+    return float(np.isin(found, nearest[: len(found)]).mean()) if len(found) else 0.0
 
 
 def projected(searcher: Searcher, number: int, hum: Hum) -> list[HumWindows]:
@@ -170,5 +175,5 @@ class Every:
     def search(self, vectors: Vectors, count: int) -> tuple[Vectors, Numbers]:
         """As of `Neighbours`, exactly."""
         similarities = vectors @ self.vectors.T
-        best = np.argpartition(-similarities, count - 1, axis=1)[:, :count]
+        best = np.argsort(-similarities, axis=1)[:, :count]
         return np.take_along_axis(similarities, best, axis=1), self.numbers[best]

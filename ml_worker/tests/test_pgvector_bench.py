@@ -9,7 +9,7 @@ import numpy as np
 from ml_worker.bench import BENCHMARKS
 from ml_worker.fingerprint.shipped import starter_checkpoint
 from ml_worker.models import SearchIndex
-from ml_worker.pgvector_bench import Every, Timed, neighbours_found, of_searcher, said, variants
+from ml_worker.pgvector_bench import Every, Timed, neighbours_found, of_searcher, said, share_found, variants
 from ml_worker.retrieval.index import Entry, Searcher, build
 from ml_worker.retrieval.index.calibration import foreign_hums
 from ml_worker.retrieval.index.inverted import InvertedFiles
@@ -66,7 +66,7 @@ def test_the_nearest_of_every_window_are_the_nearest():
     similarities, numbers = Every(vectors, 2 * np.arange(40)).search(asked, 5)
     for one, of_one, of_numbers in zip(asked, similarities, numbers, strict=True):
         products = {2 * at: float(one @ vector) for at, vector in enumerate(vectors)}
-        assert set(of_numbers) == set(sorted(products, key=products.__getitem__)[-5:])
+        assert of_numbers.tolist() == sorted(products, key=products.__getitem__)[:-6:-1]
         np.testing.assert_allclose(of_one, [products[number] for number in of_numbers])
 
 
@@ -77,6 +77,11 @@ def test_who_finds_all_neighbours_has_found_all_of_them_and_who_finds_none_none(
     assert neighbours_found(searcher(tmp_path / "none", hums, 2.0), hums) == 0.0
     row = of_searcher(every, hums, [[str(one.song)] for one in hums])
     assert (row["hummed song among ten"], row["recall@10"]) == (1.0, 0.1)
+
+
+def test_what_was_found_is_held_against_as_many_nearest():
+    assert share_found(np.array([1, 2, 3, 4]), np.array([2, 1])) == 1.0
+    assert share_found(np.array([1, 2, 3, 4]), np.array([2, 3])) == 0.5
 
 
 def test_writing_is_timed():

@@ -123,6 +123,7 @@ class Inverted:
         """As of `Neighbours`."""
         import faiss
 
+        faiss.omp_set_num_threads(1)  # of its own in this thread: the parts of a search run side by side already
         asked = faiss.SearchParametersIVF(nprobe=self.probes)
         similarities, numbers = self.file.search(np.ascontiguousarray(vectors), count, params=asked)
         return np.where(numbers < 0, -np.inf, similarities), numbers
@@ -137,6 +138,7 @@ def trained(sample: Vectors, windows: int, settings: FirstStage) -> faiss.Index:
     kind = f"IVF{lists},PQ{2 * settings.bytes_a_code}x4fsr"
     made = faiss.index_factory(sample.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
     made.cp.max_points_per_centroid = max(settings.trained_on, 64)
+    made.cp.min_points_per_centroid = settings.trained_on // 2  # some of the sample are silent, and left out
     made.train(np.ascontiguousarray(sample))
     return made
 

@@ -293,7 +293,7 @@ class Searcher:
         voted = [number for number, of_one in of_segments.items() if all(one.neighbours for one in of_one)]
         every = self._places(number for number in of_segments if number not in voted)
         hops_s = [encoder.settings.hop_s for encoder in self.encoders]
-        with ThreadPoolExecutor(THREADS, initializer=_one_thread) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             found = songs_that_fit(
                 [of_segments[number] for number in voted], self.codecs, hum, hops_s, self.settings, pool.map
             )
@@ -381,13 +381,6 @@ def check_use(folder: Path, manifest: Manifest, checkpoints: Sequence[str], engi
 
 def _nobody(_checkpoint: str) -> None:
     """What finds the neighbours in a segment of another shard."""
-
-
-def _one_thread() -> None:
-    """Of faiss' own: the parts of a search run side by side already."""
-    import faiss
-
-    faiss.omp_set_num_threads(1)
 
 
 def _live(manifest: Manifest, segments: Sequence[Segment]) -> list[NDArray[np.bool_]]:
