@@ -22,7 +22,7 @@ from ml_worker.fingerprint.shipped import starter_checkpoint
 from ml_worker.models import SearchIndex
 from ml_worker.retrieval.index.building import build_printed
 from ml_worker.retrieval.index.codec import Codec, Vectors
-from ml_worker.retrieval.index.inverted import Engine, InvertedFiles, Neighbours
+from ml_worker.retrieval.index.inverted import Engine, InvertedFiles, Neighbours, Numbers, voting_windows
 from ml_worker.retrieval.index.measure import HUMS, LEAST_UNLIKE, TOP, exhaustive, heard_hums, searched
 from ml_worker.retrieval.index.searcher import Searcher
 from ml_worker.retrieval.index.segment import CodesOf
@@ -33,7 +33,7 @@ from ml_worker.retrieval.linear_scaling import TEMPO_RATIOS
 from ml_worker.retrieval.network_matcher import HumWindows, heard_hum
 from ml_worker.review_bench import own_database
 from ml_worker.search_bench import SIZES, asked_sizes
-from ml_worker.window_vectors import PROBES, Numbers, PgVector, voting_windows
+from ml_worker.window_vectors import PROBES, PgVector
 
 Row = dict[str, Any]
 

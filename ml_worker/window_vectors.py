@@ -22,10 +22,8 @@ from pgvector import HalfVector
 from ml_worker.models import SearchIndex, WindowPart
 from ml_worker.retrieval.index import IndexUnusable
 from ml_worker.retrieval.index.codec import Codec, Codes, Vectors
-from ml_worker.retrieval.index.inverted import Engine, InvertedFiles
+from ml_worker.retrieval.index.inverted import Engine, InvertedFiles, Numbers, voting_windows
 from ml_worker.retrieval.index.settings import FirstStage
-
-Numbers = NDArray[np.int64]
 
 # Lists of the inverted file: so many times the square root of the windows, and at most so many: pgvector's k-means
 # holds a number for each list and each of the windows that it samples, fifty a list, so 210 MB of 1,024 lists.
@@ -34,8 +32,6 @@ BUILD_MEMORY = "512MB"
 # Lists that are looked into for each window of a hum, and how many neighbours are found at most. Fewer do than of
 # faiss, whose codes are coarser; each costs the database a look at its row (`make bench ONLY=pgvector`).
 PROBES, MOST = 16, 512
-# Windows that one COPY brings.
-BLOCK = 1 << 16
 # The first pgvector that has vectors of half-precision numbers, which take half the room and find the same.
 SINCE = (0, 7)
 
@@ -186,16 +182,6 @@ def _received(copied: bytes) -> NDArray[np.void]:
 
 
 # --- writing
-
-
-def voting_windows(codes: Codes, codec: Codec, settings: FirstStage) -> Iterator[tuple[Vectors, Numbers]]:
-    """The windows of a segment that are voted for, block by block: (N, A), and their numbers (N,). None is silent."""
-    numbers = np.arange(0, len(codes), settings.every)
-    for first in range(0, len(numbers), BLOCK):
-        some = numbers[first : first + BLOCK]
-        vectors = settings.voting(codec.decode(codes[some[0] : some[-1] + 1 : settings.every]))
-        heard = np.any(vectors, axis=1)
-        yield vectors[heard], some[heard]
 
 
 @transaction.atomic

@@ -25,7 +25,7 @@ from annotation import search_answers, searching
 from annotation.models import Consent, Search
 from annotation.models.searches import PATIENCE, STALE_AFTER
 from annotation.tests.test_slots import together
-from chad_site.celery import app, nudge_searches
+from chad_site.celery import app
 from chad_site.supervisor import children
 from chad_site.supervisor.children import Lifeline
 from chad_site.tests.services import Worker, started_worker, wait_until
@@ -35,7 +35,7 @@ from ml_worker.finding import Finder, answer_all
 from ml_worker.management.commands import find
 from ml_worker.models import Checkpoint, Job, SearchIndex
 from ml_worker.running import run_here
-from ml_worker.tests.made_index import TEMPO_RATIO, TRANSPOSITION, hum_of, indexed, made_songs
+from ml_worker.tests.made_index import TEMPO_RATIO, TRANSPOSITION, answered_by_workers, hum_of, indexed, made_songs
 from ml_worker.tests.made_rows import wav_of
 from recordings.models import Fragment, HumCheck, Humming, Song
 from recordings.tests import factories
@@ -397,15 +397,7 @@ def test_the_process_itself_killed_is_replaced_and_its_search_answered(at_home, 
     assert searching_ones
     for pid in searching_ones:
         os.kill(pid, signal.SIGKILL)
-    search = sent(hum_of(fragments[0]))
-
-    def is_over() -> bool:
-        nudge_searches()  # what the schedule does every other second
-        search.refresh_from_db()
-        return not search.is_open
-
-    wait_until(is_over, "An answer by the process that took the place of the killed one")
-    assert search.state == Search.State.DONE, search.sentence
+    answered_by_workers(sent(hum_of(fragments[0])), "An answer by the process that took the place of the killed one")
 
 
 def children_of(pid: int) -> list[int]:

@@ -19,7 +19,7 @@ from ml_worker.models.window_parts import drop_strays, tables
 from ml_worker.pending import index_lacks_something
 from ml_worker.retrieval.index import build
 from ml_worker.retrieval.index.settings import FirstStage
-from ml_worker.tests.made_index import hum_of, indexed, made_songs, opened
+from ml_worker.tests.made_index import hum_of, indexed, killed_before_it_was_whole, made_songs, opened
 from ml_worker.tests.test_finding import sent
 from ml_worker.work import index as work
 from recordings.models import Song
@@ -101,18 +101,7 @@ def test_songs_that_come_and_go():
 
 def test_what_a_killed_job_left_in_the_database_goes(monkeypatch):
     made_songs([1, 2])
-
-    class Killed(BaseException):
-        """As SIGKILL: nothing of the job runs after it."""
-
-    def dies(self) -> None:
-        raise Killed
-
-    with monkeypatch.context() as dying:
-        dying.setattr(SearchIndex, "put_in_use", dies)
-        with pytest.raises(Killed):
-            indexed()
-    left = SearchIndex.objects.get()
+    left = killed_before_it_was_whole(monkeypatch)
     assert left.window_parts.count() == 2
     Job.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
     assert indexed().state == Job.State.DONE

@@ -18,7 +18,7 @@ from ml_worker.models.search_index import LINE_AT_LATEST, STILL_OPEN
 from ml_worker.pending import index_lacks_something
 from ml_worker.retrieval.index.layout import Manifest
 from ml_worker.retrieval.index.open_set import OpenSet
-from ml_worker.tests.made_index import indexed, made_songs, opened
+from ml_worker.tests.made_index import indexed, killed_before_it_was_whole, made_songs, opened
 from ml_worker.tests.made_starter import untrained
 from ml_worker.work import index as work
 from ml_worker.work.train import store
@@ -299,18 +299,7 @@ def test_an_index_whose_folder_is_gone_is_built_anew():
 
 def test_what_a_killed_job_left_is_taken_away_and_the_work_is_done(monkeypatch):
     made_songs([1, 2])
-
-    class Killed(BaseException):
-        """As SIGKILL: nothing of the job runs after it."""
-
-    def dies(self) -> None:
-        raise Killed
-
-    with monkeypatch.context() as dying:
-        dying.setattr(SearchIndex, "put_in_use", dies)
-        with pytest.raises(Killed):
-            indexed()
-    left = SearchIndex.objects.get()
+    left = killed_before_it_was_whole(monkeypatch)
     assert left.state == SearchIndex.State.BUILDING
     Job.objects.update(heartbeat_at=timezone.now() - timedelta(minutes=5))
     job = indexed()

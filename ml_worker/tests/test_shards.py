@@ -22,7 +22,7 @@ from annotation import search_answers
 from annotation.models import Search
 from annotation.models.searches import PATIENCE
 from chad_site import settings as site
-from chad_site.celery import app, nudge_searches, send, shard_queue
+from chad_site.celery import app, send, shard_queue
 from chad_site.supervisor import children
 from chad_site.supervisor.preflight import Unfit, search_shards
 from chad_site.tests.services import Worker, started_worker, wait_until
@@ -34,7 +34,7 @@ from ml_worker.retrieval.index.layout import Manifest
 from ml_worker.retrieval.index.searcher import Contender, Shard
 from ml_worker.retrieval.matcher import NothingHeard
 from ml_worker.shards import MOMENT_S, NONE_THERE, FinderInShards, Question, Reply, ShardFinder, Shards, state_of
-from ml_worker.tests.made_index import hum_of, indexed, made_songs
+from ml_worker.tests.made_index import answered_by_workers, hum_of, indexed, made_songs
 from ml_worker.tests.test_finding import children_of, sent
 from recordings.models import Fragment
 from recordings.tests import factories
@@ -370,16 +370,7 @@ def workers(
 
 
 def found_by_workers(song: Fragment) -> Search:
-    search = sent(hum_of(song))
-
-    def is_over() -> bool:
-        nudge_searches()  # what the schedule does every other second
-        search.refresh_from_db()
-        return not search.is_open
-
-    wait_until(is_over, "An answer")
-    assert search.state == Search.State.DONE, search.sentence
-    return search
+    return answered_by_workers(sent(hum_of(song)))
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ reads such files into memory. Another engine may stand in for it, such as a data
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
@@ -19,11 +20,13 @@ from ml_worker.retrieval.index.codec import Codec, Codes, Vectors
 from ml_worker.retrieval.index.layout import coarse_path
 from ml_worker.retrieval.index.settings import FirstStage
 
+Numbers = NDArray[np.int64]
+
 if TYPE_CHECKING:
     import faiss
 
-# Windows are decoded and added so many at a time.
-BLOCK = 1 << 18
+# Windows are decoded and brought to what finds them so many at a time.
+BLOCK = 1 << 16
 # An inverted file is trained on so many fingerprints at least, as far as there are.
 LEAST_SAMPLE = 1 << 16
 
@@ -31,7 +34,7 @@ LEAST_SAMPLE = 1 << 16
 class Neighbours(Protocol):
     """Finds the nearest fingerprints of a segment."""
 
-    def search(self, vectors: Vectors, count: int) -> tuple[Vectors, NDArray[np.int64]]:
+    def search(self, vectors: Vectors, count: int) -> tuple[Vectors, Numbers]:
         """The windows with the largest inner products, approximately.
 
         Args:
@@ -119,7 +122,7 @@ class Inverted:
 
         return cls(faiss.read_index(str(path), faiss.IO_FLAG_READ_ONLY), probes)
 
-    def search(self, vectors: Vectors, count: int) -> tuple[Vectors, NDArray[np.int64]]:
+    def search(self, vectors: Vectors, count: int) -> tuple[Vectors, Numbers]:
         """As of `Neighbours`."""
         import faiss
 
@@ -152,10 +155,16 @@ def write_inverted(made: faiss.Index, codes: Codes, codec: Codec, settings: Firs
     """Adds windows (W, width) to a trained inverted file that has none, by their numbers, and writes it."""
     import faiss
 
+    for vectors, numbers in voting_windows(codes, codec, settings):
+        made.add_with_ids(np.ascontiguousarray(vectors), numbers)
+    faiss.write_index(made, str(path))
+
+
+def voting_windows(codes: Codes, codec: Codec, settings: FirstStage) -> Iterator[tuple[Vectors, Numbers]]:
+    """The windows of a segment that are voted for, block by block: (N, A), and their numbers (N,). None is silent."""
     numbers = np.arange(0, len(codes), settings.every, dtype=np.int64)
     for first in range(0, len(numbers), BLOCK):
         some = numbers[first : first + BLOCK]
         vectors = settings.voting(codec.decode(codes[some[0] : some[-1] + 1 : settings.every]))
         heard = np.any(vectors, axis=1)
-        made.add_with_ids(np.ascontiguousarray(vectors[heard]), some[heard])
-    faiss.write_index(made, str(path))
+        yield vectors[heard], some[heard]

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.retrieval.index.codec import Codec, Vectors
+from ml_worker.retrieval.index.inverted import Numbers
 from ml_worker.retrieval.index.segment import CodesOf
-from ml_worker.retrieval.index.votes import Numbers, Votes
+from ml_worker.retrieval.index.votes import Votes
 from ml_worker.retrieval.network_matcher import HumWindows
 from ml_worker.retrieval.sequences import overhung
 
@@ -81,6 +82,5 @@ def _means(
     heard = np.any(hum.vectors, axis=1)
     sums = cosines[:, which, np.arange(len(hum.steps))].sum(axis=2)  # (P, most)
     counts = inside[:, which][:, :, heard].sum(axis=2)
-    share = counts / max(1, int(heard.sum()))
-    means = np.where(share < 1, overhung(sums / np.maximum(counts, 1), share, chance), sums / max(1, int(heard.sum())))
+    means = overhung(sums / np.maximum(counts, 1), counts / max(1, int(heard.sum())), chance)
     return np.take_along_axis(means, shifts, axis=1)

@@ -153,7 +153,7 @@ class Searcher:
         engine: Engine | None = None,
         shard: Shard | None = None,
     ) -> Self:
-        """Opens an index; its files are mapped, not read.
+        """Opens an index; its codes and lines are mapped, not read.
 
         Args:
             checkpoints: those that it was built with, in the same order.

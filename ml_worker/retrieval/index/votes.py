@@ -13,11 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml_worker.retrieval.index.codec import Vectors
-from ml_worker.retrieval.index.inverted import Neighbours
+from ml_worker.retrieval.index.inverted import Neighbours, Numbers
 from ml_worker.retrieval.index.settings import FirstStage
 from ml_worker.retrieval.network_matcher import HumWindows
-
-Numbers = NDArray[np.int64]
 
 
 class Ballot(NamedTuple):
