@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from annotation import limits
 from annotation.models import (
+    AboutSinger,
     Consent,
     Control,
     ControlTold,
@@ -13,6 +14,7 @@ from annotation.models import (
     Participation,
     PassedOver,
     Removal,
+    Report,
     Reviewer,
     ReviewItem,
     Search,
@@ -32,6 +34,23 @@ class ConsentAdmin(RowsAdmin):
     list_filter = ("version", "ai_training", "at")
     search_fields = ("person__username",)
     list_select_related = ("person",)
+
+
+@admin.register(AboutSinger)
+class AboutSingerAdmin(RowsAdmin):
+    list_display = ("person", "age_band", "gender", "musical_training", "changed_at")
+    list_filter = ("age_band", "gender", "musical_training")
+    search_fields = ("person__username",)
+    list_select_related = ("person",)
+
+
+@admin.register(Report)
+class ReportAdmin(RowsAdmin):
+    list_display = ("version_id", "audio_type", "release", "reason", "words", "person", "at", "state", "decided_at")
+    list_filter = ("state", "audio_type", "reason", "release", "at")
+    search_fields = ("version_id", "fragment_id", "words", "decided_why", "person__username")
+    list_select_related = ("person",)
+    date_hierarchy = "at"
 
 
 @admin.register(Guest)

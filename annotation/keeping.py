@@ -13,12 +13,14 @@ from django.utils import timezone
 
 from annotation import taking
 from annotation.models import (
+    AboutSinger,
     Consent,
     Familiarity,
     Guest,
     Lease,
     Participation,
     PassedOver,
+    Report,
     Reviewer,
     ReviewItem,
     Search,
@@ -140,12 +142,15 @@ def _stands_against(take: Humming, account: AbstractBaseUser) -> bool:
 
 
 def _move_words(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:
-    """Consents, skips, words on songs and searches; where the account has its own, that one stands."""
+    """Consents, skips, words on songs, searches, and what they tell of themselves; the account's own words stand."""
     known = Consent.objects.filter(person=account).values_list("version", flat=True)
     Consent.objects.filter(person=guest).exclude(version__in=list(known)).update(person=account)
     _move_where_new(Skip.objects.filter(person=guest), account, "fragment_id")
     _move_where_new(Familiarity.objects.filter(person=guest), account, "song_id")
     Search.objects.filter(owner=guest).update(owner=account)
+    _move_where_new(Report.objects.filter(person=guest), account, "version_id")
+    if not AboutSinger.objects.filter(person=account).exists():
+        AboutSinger.objects.filter(person=guest).update(person=account)
 
 
 def _move_work(account: AbstractBaseUser, guest: AbstractBaseUser) -> None:

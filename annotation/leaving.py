@@ -14,12 +14,14 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation import removing, studies
 from annotation.models import (
+    AboutSinger,
     Control,
     Familiarity,
     Guest,
     Lease,
     Participation,
     PassedOver,
+    Report,
     ReviewItem,
     Search,
     Skip,
@@ -130,6 +132,9 @@ def _forget_words(person: AbstractBaseUser) -> None:
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()
     PassedOver.objects.filter(person=person).delete()
+    AboutSinger.objects.filter(person=person).delete()
+    # What they reported as wrong is looked at all the same.
+    Report.objects.filter(person=person).update(person=None)
     # Nobody's from now on: hums and rows are deleted within minutes, whatever the storage says now.
     Search.objects.filter(owner=person).update(owner=None, visitor="")
     for participation in Participation.objects.filter(person=person).select_related("study"):

@@ -182,6 +182,12 @@ class SearchCalls(OpenLimit):
     scope = "search-calls"
 
 
+class Reports(OpenLimit):
+    """How often one person, or one address, may say that a released version is wrong."""
+
+    scope = "reports"
+
+
 class NewGuests(PersonLimit):
     """How many guests may arrive from one address: a school behind one router, not a script."""
 

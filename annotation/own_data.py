@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy as _
 
 from annotation import take_words
 from annotation.models import (
+    AboutSinger,
     Consent,
     Familiarity,
     Lease,
     Participation,
     PassedOver,
     Removal,
+    Report,
     Reviewer,
     Search,
     SearchMark,
@@ -37,9 +39,9 @@ IN_MEMORY = 20_000_000
 READ_ME = _(
     """Everything that CHAD keeps of you, as of {now}.
 
-data.json     your account, what you agreed to, your takes with what was found in them, the phrases that were lent to
-              you, what you skipped and which songs you said you know, what you judged in the double-check, what you
-              withdrew, and which songs you searched for by humming
+data.json     your account, what you agreed to, what you told of your voice, your takes with what was found in them, the
+              phrases that were lent to you, what you skipped and which songs you said you know, what you judged in the
+              double-check, what you reported as wrong, what you withdrew, and which songs you searched for by humming
 takes/        your takes as they were recorded, one WAV file each, named by the id that data.json gives
 searches/     the hums of your searches that are not deleted yet, as you sent them
 """
@@ -77,6 +79,7 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
             "last_sign_in": person.last_login,
         },
         "consents": _rows(Consent.objects.filter(person=person), "version", "text", "licence", "ai_training", "at"),
+        "about_your_voice": _rows(AboutSinger.objects.filter(person=person), *AboutSinger.TOLD, "changed_at"),
         "takes": [_take(one) for one in take_words.in_words(take_words.takes_of(person))],
         "phrases_lent": _rows(
             Lease.objects.filter(person=person), "slot__fragment", "issued_at", "closed_at", "outcome"
@@ -113,6 +116,17 @@ def data_of(person: AbstractBaseUser) -> dict[str, Any]:
         ),
         "search_marks": _rows(
             SearchMark.objects.filter(search__owner=person), "search", "song__title", "right", "humming", "at"
+        ),
+        "reports": _rows(
+            Report.objects.filter(person=person),
+            "release",
+            "version_id",
+            "audio_type",
+            "reason",
+            "words",
+            "at",
+            "state",
+            "decided_at",
         ),
         "removals": _rows(Removal.objects.filter(person=person), "kind", "subject_id", "why", "touched", "at"),
     }

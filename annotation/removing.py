@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from annotation.models import Control, Lease, Removal, ReviewItem, Slot, Verdict
+from annotation.models import Control, Lease, Removal, Report, ReviewItem, Slot, Verdict
 from annotation.models.controls import of_songs
 from annotation.models.review import SONG_DOWN
 from chad_site.errors import NotAllowed
@@ -176,6 +176,7 @@ def take_back(take: Humming, person: AbstractBaseUser, why: str) -> None:
     _retire(Control.objects.live().filter(humming=take))
     take.move_to(Humming.State.WITHDRAWN, why=why, person=person)
     Slot.give_up(take)
+    Report.objects.filter(version_id=take.pk).void(why)
 
 
 def discard_snapshots(takes: Collection[UUID]) -> list[str]:
@@ -220,6 +221,7 @@ def take_down(song: Song, person: AbstractBaseUser, why: str) -> Removal:
     here.items.exclude(leased_to=None).release()
     _retire(here.controls)
     removed.discard(removed.snapshots_with(here.versions))
+    Report.objects.filter(here.versions).void(f"{SONG_DOWN} {why.strip()}")
     return Removal.objects.create(
         kind=Removal.Kind.SONG,
         subject_id=str(song.pk),
@@ -241,6 +243,7 @@ def put_back(song: Song, person: AbstractBaseUser) -> None:
         return
     went_with_it = _Song(song).all_controls.filter(retired_at__gte=song.taken_down_at)
     retired = list(went_with_it.values_list("pk", flat=True))
+    _report_again(song)
     song.taken_down_at = None
     song.save(update_fields=["taken_down_at"])
     _show_again(Control.objects.filter(pk__in=retired))
@@ -260,6 +263,13 @@ def _show_again(retired: QuerySet[Control]) -> None:
     accepted = Q(humming__state=Humming.State.ACCEPTED) | Q(cover_fragment__state__in=covers)
     usable = retired.exclude(of_songs(Song.objects.exclude(taken_down_at=None))).filter(accepted)
     Control.objects.filter(pk__in=list(usable.values_list("pk", flat=True))).update(retired_at=None)
+
+
+def _report_again(song: Song) -> None:
+    """Reports that were void as the song went down are open again, but for takes that were withdrawn."""
+    went_with_it = Report.objects.filter(_Song(song).versions, decided_at__gte=song.taken_down_at)
+    of_withdrawn = Humming.objects.filter(state=Humming.State.WITHDRAWN).order_by().values("pk")
+    went_with_it.exclude(version_id__in=of_withdrawn).revive()
 
 
 def _standing(song: Song) -> QuerySet[Removal]:

@@ -198,6 +198,18 @@ STORAGES = {
     "default": default_storage,
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+# --- releases
+
+# The address of this instance, such as https://chad.example.org, for texts that are read elsewhere; may be empty.
+SITE_ADDRESS = env("CHAD_ADDRESS", default="").rstrip("/")
+# Who publishes, and where to write to: an e-mail address or a page.
+PUBLISHER = env("CHAD_PUBLISHER", default="CHAD")
+CONTACT = env("CHAD_CONTACT", default="")
+# Such as 10.5072: releases then name the DOI <prefix>/chad.<version>, to be registered with their datacite.json.
+RELEASE_DOI_PREFIX = env("CHAD_DOI_PREFIX", default="")
+# The audio in one shard of a release. A new size holds for releases that are frozen from then on.
+RELEASE_SHARD_BYTES = env.int("CHAD_RELEASE_SHARD_BYTES", default=250_000_000)
+
 # The largest take or file a page accepts. A take of 60 s at 192 kHz and 24 bit is 35 MB;
 # a song of an hour as FLAC 400 MB.
 MAX_TAKE_BYTES = 40_000_000
@@ -287,6 +299,11 @@ LIMITS = {
     # by person, and by address of who is not signed in: a hum makes some five searches, a school has one address
     "searches": env("CHAD_SEARCH_RATE", default="300/min"),
     "search-calls": env("CHAD_SEARCH_CALL_RATE", default="3000/min"),
+    # reports on released versions; then of one version by one address, which is one report; and those of all strangers
+    # together, as each takes reviewers' time
+    "reports": env("CHAD_REPORT_RATE", default="30/hour"),
+    "report-again": env("CHAD_REPORT_AGAIN_RATE", default="1/30day"),
+    "strangers-reports": env("CHAD_STRANGERS_REPORTS_RATE", default="100/day"),
     # by person
     "calls": env("CHAD_CALL_RATE", default="600/min"),
     "tasks": env("CHAD_TASK_RATE", default="60/min"),

@@ -53,4 +53,8 @@ BENCHMARKS = {
     "pgvector": Benchmark(
         "the search's first stage by the database, against faiss (simulated)", "ml_worker.pgvector_bench"
     ),
+    "release": Benchmark(
+        "releases of 1,000 and 10,000 versions: time a version and memory, against plain FLAC (made up)",
+        "ml_worker.release_bench",
+    ),
 }

@@ -13,6 +13,7 @@ from annotation.models import ReviewItem, Slot
 from ml_worker.jobs_in_words import described, uuids
 from ml_worker.models import Checkpoint, Job
 from ml_worker.song_list import job_failure
+from ml_worker.work.release import DRAFT
 from recordings.models import (
     CoverFragment,
     Fragment,
@@ -218,7 +219,10 @@ def songs_to_mine() -> QuerySet[Song]:
 
 
 def start(kind: str, arguments: dict[str, Any]) -> list[Job]:
-    """Asks for the jobs of a step: one of training or release, one a song of mining."""
+    """Asks for the jobs of a step: one of training or release, one a song of mining.
+
+    Of a version that is not published a draft is made; a published one is exported again.
+    """
     if kind == Job.Kind.MINE:
         wanted = songs_to_mine()
         if arguments.get("song"):
@@ -226,7 +230,9 @@ def start(kind: str, arguments: dict[str, Any]) -> list[Job]:
         return [Job.ask(Job.Kind.MINE, song.pk) for song in wanted]
     if kind == Job.Kind.TRAIN:
         return [Job.ask(Job.Kind.TRAIN, arguments.get("kind", "short"), kind=arguments.get("kind", "short"))]
-    return [Job.ask(Job.Kind.RELEASE, arguments["version"])]
+    version = arguments["version"]
+    is_out = Release.objects.published().filter(version=version).exists()
+    return [Job.ask(Job.Kind.RELEASE, version, step="publish" if is_out else DRAFT)]
 
 
 def takes_of(song: Song) -> dict[str, int]:

@@ -15,6 +15,7 @@ from django.db.models import Count, Q
 
 from ml_worker.chain import plural
 from ml_worker.models import COMPARED, Checkpoint, Job, StandingChange
+from ml_worker.work.release import DRAFT
 from recordings.models import CoverFragment, Humming, Release, TrainingUse
 
 # Spans at which the page tells the null level, seconds: the shortest fragment, a usual one, the longest.
@@ -264,14 +265,20 @@ class ShownRelease:
 
     @property
     def can_export(self) -> bool:
-        """Whether it may be asked for: it is frozen, and no job is open for it nor waits to be started again."""
-        return self.row is not None and (self.job is None or self.job.state == Job.State.DONE)
+        """Whether it may be asked for again: it is published, and no job is open for it nor waits to be started again."""
+        is_out = self.row is not None and self.row.is_published
+        return is_out and (self.job is None or self.job.state == Job.State.DONE)
+
+    @property
+    def does(self) -> str:
+        """What its job does."""
+        return "Draft" if self.job and self.job.arguments.get("step") == DRAFT else "Export"
 
     @property
     def folder(self) -> str:
         """Where its latest export lies."""
         done = self.job and self.job.state == Job.State.DONE and self.job.result
-        return done["folder"] if done else ""
+        return done["folder"] if done and self.row and self.row.is_published else ""
 
 
 def releases() -> list[ShownRelease]:

@@ -116,4 +116,4 @@ def standing_removal(song: Song) -> Removal | None:
 
 def removed_in_next() -> int:
     """How many versions the next release will list as removed."""
-    return len(gone_since_release()) if Release.objects.exclude(exported_at=None).exists() else 0
+    return len(gone_since_release()) if Release.objects.exclude(published_at=None).exists() else 0

@@ -124,7 +124,7 @@ class CoverFragmentAdmin(RowsAdmin):
 
 @admin.register(Release)
 class ReleaseAdmin(RowsAdmin):
-    list_display = ("version", "created_at", "exported_at", "songs", "versions_in_it")
+    list_display = ("version", "created_at", "published_at", "songs", "versions_in_it")
     search_fields = ("version",)
     secret_keys = ("pseudonym_key",)
 

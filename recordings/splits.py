@@ -1,4 +1,4 @@
-"""The split of a song, by the same rule as `SplitOfId` states it for the database."""
+"""Splits: of a song, by the same rule as `SplitOfId` states it for the database, and of a singer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ def split_of(song_id: uuid.UUID | str) -> str:
 
     Raises ValueError if `song_id` is no UUID.
     """
-    text = str(uuid.UUID(str(song_id)))
+    return _split_of(str(uuid.UUID(str(song_id))))
+
+
+def split_of_singer(person_id: int) -> str:
+    """The second split: `train`, `validation` or `test` by a hash of the singer alone, so that no singer is in two."""
+    return _split_of(f"singer {person_id}")
+
+
+def _split_of(text: str) -> str:
     digest = hashlib.md5(text.encode("ascii"), usedforsecurity=False).hexdigest()
     bucket = int(digest[:8], 16) % BUCKETS
     if bucket < TRAIN_BELOW:

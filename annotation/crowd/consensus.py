@@ -40,10 +40,17 @@ UNPROVEN = Reliability(0.85, 0.85)
 
 @dataclass(frozen=True)
 class Vote:
-    """One person's verdict on the item, as it counts here."""
+    """One person's verdict on the item, as it counts here.
+
+    Attributes:
+        person: whose it is.
+        accepts: whether it says that the item is good.
+        before: whether it was given before the item was asked anew: it weighs, and settles nothing by itself.
+    """
 
     person: Hashable
     accepts: bool
+    before: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,9 @@ class Consensus:
 
 @dataclass(frozen=True)
 class _Count:
-    accepts: int
+    accepts: int  # of votes that may settle it
     rejects: int
-    log_odds: float  # that the item is good
+    log_odds: float  # that the item is good, by all votes
 
     def with_more(self, more: int, accepts: bool) -> _Count:
         """After `more` verdicts of UNPROVEN people, all alike."""
@@ -99,6 +106,9 @@ def consensus(
     against odds of 4 to 1, two careful people would hardly ever settle one, and the items that the double-check is
     there to find would be those that it cannot decide.
 
+    Of an item that is asked anew, votes from before add to the probability alone: `needed` and the lead, and how many
+    are asked at most, go by the others.
+
     Args:
         votes: at most one of each person.
         reliabilities: of the people, as far as known; the others are UNPROVEN.
@@ -114,11 +124,12 @@ def consensus(
         raise ValueError("A person has one vote on an item.")
     count = _count(votes, reliabilities)
     accepts = count.settled(needed)
-    still = max(at_most, needed) - len(votes)
+    still = max(at_most, needed) - count.accepts - count.rejects
+    lead = sum(1 if vote.accepts else -1 for vote in votes)
     return Consensus(
         accepts=accepts,
         probability=_probability(count.log_odds),
-        majority=None if count.accepts == count.rejects else count.accepts > count.rejects,
+        majority=lead > 0 if lead else None,
         missing=0 if accepts is not None or still <= 0 else _missing(count, needed, still),
         disputed=accepts is None and still <= 0,
     )
@@ -138,10 +149,10 @@ def log_weight(reliability: Reliability, accepts: bool) -> float:
 
 
 def _count(votes: Sequence[Vote], reliabilities: Mapping[Hashable, Reliability]) -> _Count:
-    accepts = sum(vote.accepts for vote in votes)
+    new = [vote.accepts for vote in votes if not vote.before]
     # fsum: the order of the votes does not matter, down to the last bit.
     weights = (log_weight(reliabilities.get(vote.person, UNPROVEN), vote.accepts) for vote in votes)
-    return _Count(accepts, len(votes) - accepts, math.fsum(weights))
+    return _Count(sum(new), len(new) - sum(new), math.fsum(weights))
 
 
 def _missing(count: _Count, needed: int, still: int) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from annotation import report_list
 from annotation.double_check import desk
 from annotation.models import ReviewItem, Verdict
 from annotation.models.reviewers import Reviewer
@@ -111,6 +112,7 @@ def shown(item: ReviewItem) -> dict[str, Any]:
         "verdicts": verdicts_of(item),
         "weights": None if item.control else weights(item),
         "history": history_of(item),
+        "reports": report_list.of_item(item),
         "why_not": NOTHING_TO_DECIDE.get(ReviewItem.State(item.state), ""),
         "sound": has_sound(item),
     }

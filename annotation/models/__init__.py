@@ -1,10 +1,12 @@
 """What people do."""
 
+from annotation.models.about import AboutSinger
 from annotation.models.consent import Consent
 from annotation.models.controls import Control, ControlTold
 from annotation.models.familiarity import Familiarity
 from annotation.models.guests import Guest
 from annotation.models.removals import Removal
+from annotation.models.reports import Report
 from annotation.models.review import PassedOver, ReviewItem
 from annotation.models.reviewers import Reviewer
 from annotation.models.searches import Search, SearchMark
@@ -13,6 +15,7 @@ from annotation.models.studies import Participation, Study, StudyWork
 from annotation.models.verdicts import Verdict
 
 __all__ = [
+    "AboutSinger",
     "Consent",
     "Control",
     "ControlTold",
@@ -22,6 +25,7 @@ __all__ = [
     "Participation",
     "PassedOver",
     "Removal",
+    "Report",
     "ReviewItem",
     "Reviewer",
     "Search",

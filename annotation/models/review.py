@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from annotation.crowd import Consensus, Vote, consensus
 from annotation.models.controls import Control
+from annotation.models.reports import Report
 from annotation.models.reviewers import SET_ASIDE_NOW, Reviewer
 from annotation.models.slots import Slot
 from annotation.models.studies import StudyWork
@@ -44,11 +45,13 @@ class ReviewItemQuerySet(models.QuerySet["ReviewItem"]):
         return self.update(leased_to=None, leased_until=None)
 
     def new_to(self, person: AbstractBaseUser) -> Self:
-        """Never one's own take, never one that one has judged or passed over, nor one that somebody else holds."""
+        """Never one's own take, never one that one has judged, passed over or reported, nor one that somebody holds."""
         held_by_others = Q(leased_until__gt=timezone.now()) & ~Q(leased_to=person)
         judged = Verdict.objects.standing().filter(item=OuterRef("pk"), person=person)
         passed = PassedOver.objects.filter(item=OuterRef("pk"), person=person)
         own = Q(humming__singer=person) | Q(control__humming__singer=person)
+        reported = Report.objects.filter(person=person).order_by().values("version_id")
+        own |= Q(humming__in=reported) | Q(cover_fragment__in=reported)
         return self.exclude(own).exclude(held_by_others).exclude(Exists(judged)).exclude(Exists(passed))
 
     def controls_for(self, person: AbstractBaseUser) -> Self:
@@ -106,6 +109,10 @@ class ReviewItem(Stateful):
     overruled_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     overruled_why = models.TextField(blank=True, help_text="The admin's reason; a take's singer reads it")
     settled_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    # Of an accepted version that somebody reported as wrong. Only verdicts from then on settle the item; until they do
+    # the version stays what it was, since a stranger's word must not empty the dataset.
+    reported_at = models.DateTimeField(null=True, blank=True)
+    kept_state = models.CharField(max_length=10, blank=True, help_text="What a reported version stays while it waits")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ReviewItemQuerySet.as_manager()
@@ -252,12 +259,31 @@ class ReviewItem(Stateful):
 
     def weigh(self) -> Consensus:
         """What the counted verdicts say, each with its reviewer's measured reliability."""
+        verdicts = self.verdicts.counted().order_by("at").values_list("person", "decision", "at")
         votes = [
-            Vote(person, decision == Decision.ACCEPT)
-            for person, decision in self.verdicts.counted().order_by("at").values_list("person", "decision")
+            Vote(person, decision == Decision.ACCEPT, self.is_before_report(at)) for person, decision, at in verdicts
         ]
         people = [vote.person for vote in votes]
         return consensus(votes, Reviewer.reliabilities(people), needed=settings.VERDICTS_TO_SETTLE)
+
+    def is_before_report(self, at: datetime) -> bool:
+        """Whether a verdict of then came before the version was reported as wrong, and settles nothing by itself."""
+        return self.reported_at is not None and at < self.reported_at
+
+    def ask_anew(self, person: AbstractBaseUser | None, why: str) -> None:
+        """Somebody says that the version is wrong. Call in a transaction, with the item locked.
+
+        People who have not judged it are asked; where an admin decided, an admin decides again. What is doubtful is
+        asked about already.
+        """
+        is_asked = self.state != self.State.SETTLED and self.kept_state
+        if is_asked or self.version.state not in accepted_states(self.version):
+            return
+        self.reported_at, self.kept_state, self.settled_at = timezone.now(), self.version.state, None
+        found = self.weigh()
+        self.missing, self.probability = found.missing, found.probability
+        self.save(update_fields=["reported_at", "kept_state", "settled_at", "missing", "probability"])
+        self._open(self.State.DISPUTED if self.overruled_by_id else self.State.WAITING, person, why)
 
     def reconsider(self, person: AbstractBaseUser | None, why: str) -> None:
         """Settles, reopens or turns the item as its verdicts now say. Call in a transaction, with the item locked."""
@@ -267,6 +293,8 @@ class ReviewItem(Stateful):
         self.missing, self.probability = found.missing, found.probability
         self.save(update_fields=["missing", "probability"])
         if self.overruled_by_id:
+            if self.state == self.State.WAITING:  # it was reported, and its song was down meanwhile
+                self._open(self.State.DISPUTED, person, why)
             return
         if found.accepts is not None:
             self._settle(found.accepts, person, why)
@@ -283,19 +311,27 @@ class ReviewItem(Stateful):
         if version.state != target:
             self._move_version(target, person, why)
         self.move_to(self.State.SETTLED, why=why, person=person)
-        self.settled_at = timezone.now()
+        before, self.settled_at = self.settled_at, timezone.now()
         self.save(update_fields=["settled_at"])
+        Report.objects.decide(version.pk, removed=not accepts, why=why, at=self.settled_at, since=before)
 
     def _open(self, state: str, person: AbstractBaseUser | None, why: str) -> None:
-        """The version is doubtful (again), and the item waits for more verdicts or for an admin."""
+        """The version is doubtful (again), and the item waits for more verdicts or for an admin.
+
+        A version that was reported is what it was before.
+        """
         version = self.version
         if is_down(version):
             state = self.State.CLOSED
         undecided = Humming.State.CHECKED if self.humming else CoverFragment.State.DOUBTFUL
-        if version.state != undecided:
-            self._move_version(undecided, person, why)
+        meanwhile = self.kept_state or undecided
+        if version.state != meanwhile:
+            if meanwhile not in version.NEXT[version.state]:  # what people decided is the machine's finding again
+                self._move_version(undecided, person, why)
+            self._move_version(meanwhile, person, why)
         if self.state != state:
             self.move_to(state, why=why, person=person)
+            Report.objects.open_again(version.pk, since=self.settled_at)
             self.settled_at = None
             self.save(update_fields=["settled_at"])
 
@@ -359,7 +395,18 @@ def lock_person(person: AbstractBaseUser) -> None:
 
 def is_down(version: Humming | CoverFragment) -> bool:
     """Whether its song is taken down, asked anew: a job may have read its rows long before."""
-    return Song.objects.filter(recordings__fragments=version.fragment_id).exclude(taken_down_at=None).exists()
+    return is_song_down(version.fragment_id)
+
+
+def is_song_down(fragment_id: uuid.UUID) -> bool:
+    return Song.objects.filter(recordings__fragments=fragment_id).exclude(taken_down_at=None).exists()
+
+
+def accepted_states(version: Humming | CoverFragment) -> tuple[str, ...]:
+    """Those in which a version is in the next release."""
+    if isinstance(version, Humming):
+        return (Humming.State.ACCEPTED,)
+    return (CoverFragment.State.MATCHED, CoverFragment.State.ACCEPTED)
 
 
 def decided(version: Humming | CoverFragment, accepts: bool) -> str:

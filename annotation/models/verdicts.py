@@ -132,6 +132,8 @@ class Verdict(models.Model):
         item = self.item
         if self.undone_at is not None or item.state == item.State.CLOSED or item.overruled_by_id is not None:
             return False
+        if item.is_before_report(self.at):
+            return False
         if item.control_id and item.control.told(self.person):
             return False
         is_fresh = timezone.now() - self.at <= self.UNDO_TIME + self.UNDO_LEEWAY
@@ -141,7 +143,7 @@ class Verdict(models.Model):
     def seems_settled(self) -> bool:
         """Whether its item is settled. A control item never is: to its reviewer it seems so sooner or later."""
         if not self.item.control_id:
-            return self.item.state == self.item.State.SETTLED
+            return self.item.state == self.item.State.SETTLED or self.item.is_before_report(self.at)
         lot = hashlib.sha256(f"{settings.SECRET_KEY} verdict {self.pk}".encode()).digest()
         waits = timedelta(0) if lot[0] % 2 else LONGEST_SEEMING_WAIT * lot[1] / 255
         return timezone.now() - self.at >= waits
@@ -160,4 +162,8 @@ class Verdict(models.Model):
         """It counts no more, and the item is asked anew if it was settled by it."""
         item = self.item.lock()
         Verdict.objects.filter(pk=self.pk).update(counts=False, why_not=why)
+        if item.kept_state and item.is_before_report(self.at) and not item.overruled_by_id:
+            # What made a reported version accepted does not stand: until people agree it is doubtful, like any other.
+            item.kept_state = ""
+            item.save(update_fields=["kept_state"])
         item.reconsider(None, why=why)

@@ -101,8 +101,9 @@ def test_a_take_without_its_audio_is_shown_and_not_heard(browser, alice):
 
 def test_what_a_published_release_holds_stays_for_it(alice):
     take = factories.make_humming(None, alice, Humming.State.ACCEPTED)
-    release = Release.objects.create(version="1.0", exported_at=timezone.now())
+    release = Release.objects.create(version="1.0")
     ReleasedVersion.objects.create(release=release, version_id=take.pk, audio_type="humming", row={}, source={})
+    Release.objects.update(published_at=timezone.now())
     leave(alice, keep_takes=False)
     take = Humming.objects.get()
     assert take.state == Humming.State.WITHDRAWN, "it is in no further release"

@@ -211,7 +211,7 @@ def test_who_agreed_to_nothing_has_no_wish_to_change(browser, alice):
 
 def test_releases_that_are_out_keep_what_they_say_and_others_are_frozen_anew(alice, takes):
     out, waiting = freeze("1.0"), None
-    Release.objects.filter(pk=out.pk).update(exported_at=timezone.now())
+    Release.objects.filter(pk=out.pk).update(published_at=timezone.now())
     waiting = freeze("1.1")
     wishes.wish(alice, False, all_takes=True)
     said = ReleasedVersion.objects.filter(release=out, audio_type="humming")

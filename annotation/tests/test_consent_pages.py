@@ -59,8 +59,9 @@ def test_who_agreed_to_an_older_text_is_asked_on_the_page(open_browser: OpenBrow
 
 def test_withdrawing_says_first_what_becomes_of_the_take(open_browser: OpenBrowser, alice: AbstractBaseUser) -> None:
     take = factories.make_humming(make_phrases()[0], alice)
-    out = Release.objects.create(version="1.0", exported_at=timezone.now())
+    out = Release.objects.create(version="1.0")
     ReleasedVersion.objects.create(release=out, version_id=take.pk, audio_type="humming", row={}, source={})
+    Release.objects.update(published_at=timezone.now())
     page = open_browser(alice).new_page()
     page.goto("/takes/")
     page.get_by_role("button", name="Withdraw").click()

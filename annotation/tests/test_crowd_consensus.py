@@ -138,3 +138,15 @@ def test_a_vote_never_speaks_for_the_other_side_and_nobody_decides_alone_for_eve
     assert 0 <= log_weight(reliability, True) <= math.log(49) + 1e-9
     assert -math.log(49) - 1e-9 <= log_weight(reliability, False) <= 0
     assert log_weight(UNPROVEN, True) == pytest.approx(-log_weight(UNPROVEN, False))
+
+
+@given(crowds, crowds, rules)
+def test_votes_from_before_weigh_and_settle_nothing_by_themselves(old, new, rule):
+    votes = [Vote(number, accepts, before=True) for number, (accepts, _) in enumerate(old)]
+    votes += [Vote(number, accepts) for number, (accepts, _) in enumerate(new, len(old))]
+    known = {number: worth for number, (_, worth) in enumerate([*old, *new]) if worth}
+    found = consensus(votes, known, **rule)
+    assert found.probability == pytest.approx(asked([*old, *new]).probability)
+    agreeing = sum(accepts == found.accepts for accepts, _ in new)
+    assert found.accepts is None or agreeing >= max(rule["needed"], len(new) - agreeing + 1)
+    assert len(new) + found.missing <= max(rule["at_most"], rule["needed"], len(new)), "the old ones take nobody's turn"

@@ -452,7 +452,7 @@ def test_a_snapshot_that_holds_what_was_withdrawn_is_never_handed_out(world, ali
 
 
 def test_a_release_that_is_out_is_not_discarded_by_anything(world, alice, admin):
-    Release.objects.filter(version="1.1").update(exported_at=timezone.now())
+    Release.objects.filter(version="1.1").update(published_at=timezone.now())
     taking.withdraw(world.take, alice)
     removing.take_down(world.song, admin, "Asked to.")
     assert Release.objects.count() == 2

@@ -24,7 +24,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation import figures, keeping, leaving, own_data, removal_words, removing, wishes
-from annotation.models import Consent, Guest
+from annotation.models import AboutSinger, Consent, Guest
 from chad_site.errors import NotAllowed
 from recordings.models import Humming
 
@@ -116,7 +116,9 @@ def account(request: HttpRequest) -> HttpResponse:
     takes = Humming.objects.filter(singer=request.user).exclude(state=Humming.State.WITHDRAWN).values("ai_training")
     counts = dict(takes.order_by().values_list("ai_training").annotate(n=Count("pk")))
     shown = {"consents": consents, "latest": consents.first(), "progress": figures.progress_of(request.user)}
-    return render(request, "account.html", shown | {"with_ai": counts.get(True, 0), "without_ai": counts.get(False, 0)})
+    shown |= {"with_ai": counts.get(True, 0), "without_ai": counts.get(False, 0)}
+    about = AboutSinger.objects.filter(person=request.user).first()
+    return render(request, "account.html", shown | {"about": AboutSingerForm(instance=about)})
 
 
 class TrainingWishForm(forms.Form):
@@ -145,6 +147,39 @@ def training_wish(request: HttpRequest) -> HttpResponse:
         changed,
     )
     messages.success(request, said % {"n": changed} if all_takes else _("Saved, for what you hum from now on."))
+    return redirect("account")
+
+
+class AboutSingerForm(forms.ModelForm):
+    """What a singer may tell of themselves: each answer, or none."""
+
+    class Meta:
+        model = AboutSinger
+        fields = AboutSinger.TOLD
+        labels = {
+            "age_band": gettext_lazy("Age"),
+            "gender": gettext_lazy("Gender"),
+            "musical_training": gettext_lazy("Lessons in singing or an instrument"),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            field.choices = [("", gettext_lazy("no answer")), *field.choices[1:]]
+
+
+@login_required
+@require_POST
+def about_singer(request: HttpRequest) -> HttpResponse:
+    form = AboutSingerForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, _("Please choose one of the answers that are offered, or none."))
+    elif any(form.cleaned_data.values()):
+        AboutSinger.objects.update_or_create(person=request.user, defaults=form.cleaned_data)
+        messages.success(request, _("Saved. Thank you. The next release tells it where five or more singers share it."))
+    else:
+        AboutSinger.objects.filter(person=request.user).delete()
+        messages.success(request, _("Nothing is kept of your voice but your hums. No future release tells more."))
     return redirect("account")
 
 

@@ -30,6 +30,7 @@ from chad_site.errors import Refused
 from chad_site.parsers import safe_json
 from recordings import media
 from recordings.models import Humming, Song
+from recordings.release.tables import DEVICE_CLASSES
 
 NOTHING_LEFT = _("You have hummed everything that is open right now. Thank you. New songs come; look in again.")
 TOO_LARGE = _("A take is at most %(megabytes)d MB. Please hum a shorter one.")
@@ -185,6 +186,7 @@ class CaptureFacts(serializers.Serializer):
     track_settings = serializers.DictField(required=False, default=dict)
     context = serializers.DictField(required=False, default=dict)
     sound_check = SoundCheck(allow_null=True, required=False, default=None)
+    device_class = serializers.ChoiceField(DEVICE_CLASSES, allow_null=True, required=False, default=None)
 
 
 def refuse_large(size: int) -> None:

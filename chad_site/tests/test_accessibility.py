@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from annotation import taking
-from annotation.models import Reviewer, ReviewItem, Verdict
+from annotation.models import Report, Reviewer, ReviewItem, Verdict
 from annotation.roles import make_reviewer
 from annotation.tests.desks import make_control
 from annotation.tests.finding import SearchServer, answer
@@ -38,6 +39,7 @@ from annotation.tests.hum_stage import (
 from ml_worker import rounds
 from ml_worker.tests.made_pages import make_fragments, make_pair, make_round
 from recordings.models import AvailabilityCheck, CoverCandidate, Humming
+from recordings.release import publish
 from recordings.tests import factories
 
 __all__ = ["alice", "open_browser", "storage"]
@@ -251,6 +253,29 @@ def test_the_admins_pages_of_removals(open_browser: OpenBrowser) -> None:
     look_at(page, "removals")
 
 
+def test_the_admins_page_of_reports(open_browser: OpenBrowser) -> None:
+    page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
+    page.goto("/manage/reports/")
+    look_at(page, "reports, none yet")
+    take = factories.make_humming()
+    factories.make_analysis(take.fragment.recording)
+    item = ReviewItem.ask_about(take)
+    facts = {"fragment_id": take.fragment.pk, "release": "1.0", "reason": "other", "words": "It is another title."}
+    for kind, version in (("humming", take), ("original", take.fragment)):
+        Report.objects.create(version_id=version.pk, audio_type=kind, **facts)
+    page.goto("/manage/reports/")
+    page.get_by_role("button", name="Mended").click()
+    expect(page.get_by_text("Say what you did")).to_be_visible()
+    look_at(page, "reports, with an error")
+    page.get_by_label("What you did").fill("Renamed.")
+    page.get_by_role("button", name="Mended").click()
+    expect(page.get_by_text("1 report is decided.")).to_be_visible()
+    page.goto("/manage/reports/?state=decided")
+    look_at(page, "reports, decided")
+    page.goto(f"/manage/items/{item.pk}/")
+    look_at(page, "an item that was reported")
+
+
 def test_the_admins_pages_of_covers(open_browser: OpenBrowser) -> None:
     page = open_browser(factories.make_person("admin", is_staff=True)).new_page()
     page.goto("/manage/covers/")
@@ -408,3 +433,27 @@ def test_the_pages_of_strangers(open_browser: OpenBrowser) -> None:
     page.get_by_role("button", name="Make the account").click()
     expect(page.locator(".field__error").first).to_be_visible()
     look_at(page, "signing up, with errors")
+
+
+def test_the_pages_of_releases(open_browser: OpenBrowser, settings: Any, tmp_path: Path) -> None:
+    settings.CHAD_HOME = tmp_path
+    page = open_browser().new_page()
+    page.goto("/releases/")
+    look_at(page, "releases, none yet")
+    original = factories.make_recording(redistributable=True)
+    factories.make_analysis(original)
+    take = factories.make_humming(factories.make_fragment(original))
+    publish("1.0", tmp_path / "releases/1.0", notes="The first one.")
+    page.goto("/releases/")
+    look_at(page, "releases")
+    page.goto("/releases/1.0/?find=nonsense")
+    page.evaluate("for (const part of document.querySelectorAll('details')) part.open = true")
+    look_at(page, "a release, with an error")
+    page.goto(f"/releases/1.0/{take.pk}/")
+    page.get_by_role("button", name="Report as wrong").click()
+    page.get_by_role("button", name="Send the report").click()
+    expect(page.locator("#report-error")).to_be_visible()
+    look_at(page, "a released version, with an error in the report")
+    take.move_to(Humming.State.WITHDRAWN, why="by its singer")
+    page.goto(f"/releases/1.0/{take.pk}/")
+    look_at(page, "a released version that left")

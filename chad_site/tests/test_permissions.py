@@ -28,7 +28,7 @@ from annotation.tickets import ticket_for
 from ml_worker.models import Checkpoint, Job, Round
 from ml_worker.tests.made_pages import make_pair
 from ml_worker.tests.manage import make_checkpoint
-from recordings.models import CoverCandidate, Humming
+from recordings.models import CoverCandidate, Humming, Release, ReleasedVersion
 from recordings.storage import sha256_of
 from recordings.tests import factories
 
@@ -88,6 +88,12 @@ def world() -> World:
     rows["round"] = Round.begin("Started by hand.")
     rows["pair"] = make_pair("same")
     rows["checkpoint"] = make_checkpoint(standing=Checkpoint.Standing.CANDIDATE)
+    rows["release"] = Release.objects.create(version="1.0", settings={"texts": {"README.md": "A release.\n"}})
+    told = {"dataset": {}, "versions": {"fragment_id": str(hummed.pk)}}
+    ReleasedVersion.objects.create(
+        release=rows["release"], version_id=rows["cover"].pk, audio_type="cover", row=told, source={}
+    )
+    Release.objects.update(published_at=timezone.now())
     found = {"recording": str(original.pk), "probability": 0.9, "start_s": 1.0, "end_s": 5.0, "tempo_ratio": 1.0}
     rows["search"] = Search.objects.create(
         owner=people["singer"],
@@ -140,6 +146,10 @@ def a_hum(rows: dict[str, Any]) -> dict[str, Any]:
 
 def first(name: str) -> Arguments:
     return lambda rows: [rows[name].pk, 1]
+
+
+def released(rows: dict[str, Any]) -> list[Any]:
+    return ["1.0", rows["cover"].pk]
 
 
 def a_list(rows: dict[str, Any]) -> dict[str, Any]:
@@ -211,6 +221,7 @@ TABLE = [
     Row("takes", "GET", SIGNED_IN_PAGE),
     Row("account", "GET", SIGNED_IN_PAGE),
     Row("own-data", "GET", SIGNED_IN_PAGE),
+    Row("about-singer", "POST", (302, 302, 302, 302, 302), form=True),
     Row("training-wish", "POST", (302, 302, 302, 302, 302), form=True),
     Row("leave", "GET", SIGNED_IN_PAGE),
     Row("leave", "POST", (302, 422, 422, 422, 422), form=True),
@@ -239,6 +250,13 @@ TABLE = [
     Row("search-listen", "GET", ITS_PERSON, first("search")),
     Row("no-call", "GET", (404, 404, 404, 404, 404), lambda rows: ["nothing"]),
     Row("mark-search", "POST", ITS_PERSON, of("search"), lambda rows: {"song": str(rows["song"].pk), "right": True}),
+    # who looks at a published release: everybody, and anyone may say that something in it is wrong
+    Row("release-history", "GET", ANYONE),
+    Row("release", "GET", ANYONE, lambda rows: ["1.0"]),
+    Row("released-version", "GET", ANYONE, released),
+    Row("release-file", "GET", ANYONE, lambda rows: ["1.0", "README.md"]),
+    Row("report-version", "GET", ANYONE, released),
+    Row("report-version", "POST", (201, 201, 201, 201, 201), released, lambda rows: {"reason": "medley"}),
     # a participant of a study: the link alone lets nobody in, and the code is for who has done the work
     Row("study", "GET", (400, 400, 400, 400, 400), a_token),
     Row("study", "POST", (400, 400, 400, 400, 400), a_token, form=True),
@@ -279,6 +297,8 @@ TABLE = [
     Row("review-items", "GET", ADMIN_PAGE),
     Row("review-item", "GET", ADMIN_PAGE, of("item")),
     Row("reviewer", "GET", ADMIN_PAGE, of("judge")),
+    Row("reports", "GET", ADMIN_PAGE),
+    Row("reports", "POST", (302, 403, 403, 403, 422), form=True),
     Row("checkpoints", "GET", ADMIN_PAGE),
     Row("releases", "GET", ADMIN_PAGE),
     Row("studies", "GET", ADMIN_PAGE),

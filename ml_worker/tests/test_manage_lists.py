@@ -93,7 +93,7 @@ def test_no_checkpoint_says_what_training_needs(admin: Client):
 
 def test_a_release_tells_what_is_in_it_and_where_it_lies(admin: Client):
     factories.make_humming()
-    freeze("1.0")
+    factories.make_release()
     assert "not exported here" in admin.get("/manage/releases/").content.decode()
     Job.ask(Job.Kind.RELEASE, "1.0").finish("Release 1.0 is exported.", {"folder": "/somewhere/releases/1.0"})
     page = admin.get("/manage/releases/").content.decode()
@@ -110,7 +110,9 @@ def test_a_release_that_could_not_be_made_says_why(admin: Client):
 
 def test_a_version_is_not_offered_again_while_it_is_exported():
     factories.make_humming()
-    freeze("1.0")
+    draft = freeze("1.0")
+    assert not made.releases()[0].can_export
+    Release.objects.filter(pk=draft.pk).update(published_at=draft.created_at)
     assert made.releases()[0].can_export
     Job.ask(Job.Kind.RELEASE, "1.0")
     assert not made.releases()[0].can_export

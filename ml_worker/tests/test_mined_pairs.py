@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.core.files.storage import default_storage
+from django.db import transaction
 from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -344,6 +345,17 @@ def test_what_people_judged_stays_and_is_not_found_twice(song_in):
     hear(cover, sung([(20, 40), (0, 18)]))
     mine_cover(original, cover, MINER)
     assert cover.cover_fragments.filter(state=State.MATCHED).count() == 3
+
+
+def test_a_finding_that_somebody_reported_stays_while_people_are_asked_about_it(song_in):
+    original, cover = original_and_cover(song_in("train"), sung(WHOLE))
+    mine_cover(original, cover, MINER)
+    reported = cover.cover_fragments.order_by("start_s").first()
+    with transaction.atomic():
+        ReviewItem.ask_about(reported).lock().ask_anew(None, "Reported as wrong.")
+    mine_cover(original, cover, MINER)
+    assert cover.cover_fragments.count() == 3
+    assert ReviewItem.objects.get().cover_fragment == reported
 
 
 def test_a_song_is_mined_cover_by_cover(song_in):

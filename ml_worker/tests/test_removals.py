@@ -30,9 +30,10 @@ def song() -> Song:
     fragment = factories.make_fragment()
     take = factories.make_humming(fragment)
     ReviewItem.ask_about(factories.make_humming(fragment, state=Humming.State.CHECKED))
-    out = Release.objects.create(version="1.0", exported_at=timezone.now())
+    out = Release.objects.create(version="1.0")
     row = {"versions": {"fragment_id": str(fragment.pk)}}
     ReleasedVersion.objects.create(release=out, version_id=take.pk, audio_type="humming", row=row, source={})
+    Release.objects.update(published_at=timezone.now())
     make_checkpoint(hums=[take])
     return fragment.song
 
@@ -204,10 +205,10 @@ def test_the_job_freezes_anew_what_was_withdrawn_while_it_ran(admin: Client, set
         told.append(share)
 
     words, counts = release_job.do(Job.ask(Job.Kind.RELEASE, "1.0"), report)
-    assert words == "Release 1.0 is exported."
+    assert words == "Release 1.0 is published and exported."
     assert counts["humming"] == 1
     hums = ReleasedVersion.objects.filter(audio_type="humming")
     assert [version.version_id for version in hums] == [second.pk]
     assert Removal.objects.get().touched["unreleased"] == ["1.0"]
-    assert Release.objects.get().exported_at
+    assert Release.objects.get().published_at
     assert not CoverFragment.objects.exists()

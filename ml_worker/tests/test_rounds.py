@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -320,6 +320,16 @@ def test_what_nobody_judged_is_taken_back_and_what_one_judged_stays(waiting):
     made_rounds.taken(begun)
     assert list(CoverFragment.objects.all()) == [made.cover_fragment]
     assert list(ReviewItem.objects.all()) == [made]
+
+
+def test_what_somebody_reported_meanwhile_stays_in_the_double_check(waiting):
+    begun, item = waiting
+    CoverFragment.objects.update(state=CoverFragment.State.MATCHED)
+    with transaction.atomic():
+        item.lock().ask_anew(None, "Reported as wrong.")
+    rounds.go_on(begun)
+    made_rounds.taken(begun)
+    assert list(ReviewItem.objects.all()) == [item]
 
 
 # --- the command

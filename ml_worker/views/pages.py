@@ -1,4 +1,4 @@
-"""The admin's pages: the chain, songs with their fragments, bringing songs in, jobs, checkpoints and releases."""
+"""The admin's pages: the chain, songs with their fragments, bringing songs in, jobs and checkpoints."""
 
 from __future__ import annotations
 
@@ -146,14 +146,6 @@ def jobs(request: HttpRequest) -> HttpResponse:
     context = {"page": page, "rows": rows, "state": state, "kind": kind, "states": Job.State, "kinds": Job.Kind}
     context |= {"query": query_of(request), "is_open": Job.objects.open().exists()}
     return render(request, "jobs.html", context)
-
-
-@admin_page
-@never_cache
-def releases(request: HttpRequest) -> HttpResponse:
-    shown = made.releases()
-    is_open = any(one.job and one.job.state in Job.OPEN for one in shown)
-    return render(request, "releases.html", {"releases": shown, "is_open": is_open, "new": chain_now.release()})
 
 
 @admin_page

@@ -106,8 +106,9 @@ def mine_cover(original: Recording, cover: Recording, miner: Miner) -> Counter[s
     with transaction.atomic():
         Recording.objects.select_for_update(of=("self",)).get(pk=cover.pk)
         people_said = Q(state__in=(CoverFragment.State.ACCEPTED, CoverFragment.State.REJECTED))
-        # One verdict of two is a person's work already.
-        judged = cover.cover_fragments.filter(people_said | Exists(Verdict.objects.of_cover(OuterRef("pk"))))
+        # One verdict of two is a person's work already, and so is a report on a released one.
+        begun = Exists(Verdict.objects.of_cover(OuterRef("pk"))) | Q(review__reported_at__isnull=False)
+        judged = cover.cover_fragments.filter(people_said | begun)
         cover.cover_fragments.exclude(pk__in=judged.values("pk")).delete()
         known = list(judged)
         for fragment, one in found:

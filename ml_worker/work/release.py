@@ -1,11 +1,8 @@
-"""Exports a release into the instance's folder of releases."""
+"""Drafts a release, or publishes and writes it, in the instance's folder of releases."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
-
-from django.conf import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,14 +10,28 @@ if TYPE_CHECKING:
     from ml_worker.models import Job
     from ml_worker.work import Outcome
 
+# What a job is asked for, in its arguments: a draft to look at, or the release itself.
+DRAFT = "draft"
+
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
+    from annotation import releasing
     from ml_worker.work import CannotBeDone
-    from recordings.release import ReleaseRefused, publish
+    from recordings.release import ReleaseRefused
 
-    folder = Path(settings.CHAD_HOME) / "releases" / job.subject
+    folder = releasing.folder_of(job.subject)
     try:
-        counts = publish(job.subject, folder, report)
+        if job.arguments.get("step") == DRAFT:
+            checks = releasing.draft(job.subject, folder, report)
+            return in_words(job.subject, [check.state for check in checks]), {"folder": str(folder)}
+        counts = releasing.publish(job.subject, folder, report)
     except ReleaseRefused as problem:
         raise CannotBeDone(str(problem)) from problem
-    return f"Release {job.subject} is exported.", counts
+    return f"Release {job.subject} is published and exported.", counts
+
+
+def in_words(version: str, states: list[str]) -> str:
+    stops = states.count("stops")
+    if stops:
+        return f"Draft {version} is checked: {stops} of {len(states)} checks stop its publication."
+    return f"Draft {version} is checked: nothing stops its publication."

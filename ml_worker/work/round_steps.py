@@ -350,7 +350,7 @@ def as_doubtful(finding: RoundFinding) -> AlignedFragment:
 def forget_unjudged(round: Round) -> None:
     """Takes back what a round asked and nobody answered: mining asks anew about what it finds."""
     asked = CoverFragment.objects.filter(pk__in=round.findings.values("asked_about"))
-    judged = Exists(Verdict.objects.of_cover(OuterRef("pk")))
+    judged = Exists(Verdict.objects.of_cover(OuterRef("pk"))) | Q(review__reported_at__isnull=False)
     unjudged = asked.filter(~judged, state__in=(State.MATCHED, State.DOUBTFUL))
     made = round.findings.filter(is_made_for_asking=True).values("asked_about")
     unjudged.filter(pk__in=made).delete()

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from recordings.release.folder import is_plain
+from recordings.release.near_duplicates import work_key
 from recordings.release.tables import (
+    ABOUT_SINGERS,
     COVER,
     DATASET,
     HUMMING,
@@ -27,6 +29,8 @@ from recordings.splits import split_of
 Tell = Callable[[str, str], None]
 
 EXTENSIONS = ("flac", "wav")
+# The fewest singers who share what is told of them.
+FIVE = 5
 # The tables round to a microsecond, and a difference of two rounded numbers doubles that.
 ROUNDING_S = 0.000_003
 
@@ -193,11 +197,54 @@ def splits(rows: list[Row], tell: Tell) -> None:
 
 
 def leaks(rows: list[Row], tell: Tell) -> None:
-    """No song, no video and no audio file is in two splits."""
-    for column, what in (("group_id", "song"), ("youtube_id", "video"), ("sha256", "audio with the sum")):
+    """No song, no video and no audio file is in two splits, and no singer in two of the singers'."""
+    for column, split, what in (
+        ("group_id", "split", "song"),
+        ("youtube_id", "split", "video"),
+        ("sha256", "split", "audio with the sum"),
+        ("singer", "singer_split", "singer"),
+    ):
         of_thing = defaultdict(set)
         for row in rows:
-            of_thing[row[column]].add(row["split"])
+            if row[column] and row.get(split):
+                of_thing[row[column]].add(row[split])
         for thing, found in of_thing.items():
-            if thing and len(found) > 1:
-                tell(VERSIONS, f"the {what} {thing} leaks over the splits {', '.join(sorted(found))}")
+            if len(found) > 1:
+                tell(VERSIONS, f"the {what} {thing} leaks over the {split}s {', '.join(sorted(found))}")
+
+
+def same_works(rows: list[Row], tell: Tell) -> None:
+    """No work was entered as two songs that are in different splits."""
+    songs = {row["group_id"]: (row["title"], row["artist"], row["split"]) for row in rows}
+    works = defaultdict(list)
+    for group, (title, artist, split) in songs.items():
+        works[work_key(title, artist)].append((split, title, group))
+    for entered in works.values():
+        if len({split for split, *_ in entered}) > 1:
+            listed = "; ".join(f"{title} ({group}) in {split}" for split, title, group in sorted(entered))
+            tell(VERSIONS, f"one work leaks over the splits as several songs: {listed}")
+
+
+def judgements(rows: list[Row], tell: Tell) -> None:
+    """Verdicts and agreement say the same, and a hum has a side of the singers' split."""
+    for row in rows:
+        if "agreement" not in row:
+            return  # of a release from before
+        told = [row[column] for column in ("verdicts_for", "verdicts_against")]
+        if row["agreement"] and not sum(int(number or 0) for number in told):
+            tell(VERSIONS, f"{row.name} has an agreement and no verdicts")
+        if (row["audio_type"] == HUMMING) != bool(row["singer_split"]):
+            tell(VERSIONS, f"{row.name}: singer_split is {row['singer_split']!r}; only a hum has it, and each does")
+
+
+def shared_by_five(rows: list[Row], tell: Tell) -> None:
+    """What is told of singers is told only where at least five of them share it."""
+    singers = defaultdict(set)
+    for row in rows:
+        shown = tuple(row.get(column, "") for column in ABOUT_SINGERS)
+        if any(shown):
+            singers[shown].add(row["singer"])
+    for shown, people in singers.items():
+        if len(people) < FIVE:
+            words = ", ".join(text for text in shown if text)
+            tell(VERSIONS, f"only {len(people)} singers are told to be {words}; that is told of {FIVE} or more, or none")

@@ -1,152 +1,166 @@
-"""Writing a release to a folder: the same bytes every time, resumable, with progress."""
+"""Writing a release to a folder: the same bytes every time, resumable, with progress.
+
+A draft is written, checked, and by that published; what is published is written again from what was kept of it.
+"""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from recordings.models import Release, ReleasedVersion
-from recordings.release.audio import Encoded
+from recordings.models import Release
+from recordings.models.releases import STOPS
+from recordings.release import bundle
+from recordings.release.audio_files import write_audio
+from recordings.release.checklist import Check, look_through
+from recordings.release.crowd import NOBODY, Crowd
+from recordings.release.curve_files import write_curves
 from recordings.release.errors import ReleaseRefused, SnapshotDiscarded, in_words
-from recordings.release.folder import claim, clear, file_sha256, only_writer, text_file, write_whole
-from recordings.release.progress import Progress, by_percent, quiet
-from recordings.release.stored import StoredAudio
-from recordings.release.tables import DATASET, VERSIONS
-from recordings.release.texts import CARD, SUMS
+from recordings.release.folder import claim, clear, only_writer, whole_file, write_whole
+from recordings.release.layout import CARD, SUMS
+from recordings.release.progress import Progress, by_percent, quiet, share_of
+from recordings.release.shards import is_as_noted, write_shards
+from recordings.release.sums import facts_of_files, write_part_sums, write_sums
+from recordings.release.table_files import write_parquet_tables, write_tables
+from recordings.release.text_files import write_texts
 
 DISCARDED = "Something of release {} was withdrawn or taken down while it was written. Export it again."
 
-# The share of the work that is audio; tables and sums are the rest.
-AUDIO_SHARE = 0.97
-ROWS_AT_ONCE = 200
 
-
-def export(release: Release, out: Path, progress: Progress = quiet) -> dict[str, Any]:
+def export(release: Release, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY) -> dict[str, Any]:
     """Writes a frozen release to the folder `out`, or finishes what an earlier export began there.
 
+    A draft is checked when all is written, and published if nothing stops it.
+
     Gives the release's counts with `version` and `folder`. Raises ReleaseRefused, with what to do, if the folder is
-    taken or cannot be written, or if the storage has lost or changed what the release was frozen from; and
-    SnapshotDiscarded, with the folder empty again, if something of it was withdrawn before it was written whole.
+    taken or cannot be written, if the storage has lost or changed what the release was frozen from, or if a check
+    stops the publication; and SnapshotDiscarded, with the folder empty again, if something of a draft was withdrawn
+    before it was published.
+    """
+    with writing(release, out, progress) as told:
+        if release.is_published:
+            write_again(release, out, told)
+        else:
+            write_draft(release, out, share_of(told, 0.0, 0.7))
+            checks = check_draft(release, out, share_of(told, 0.7, 0.98), crowd)
+            refuse_if_stopped(release, checks)
+            publish_folder(release, out)
+    progress(1.0, "Done")
+    return {"version": release.version, "folder": str(out), **release.settings["counts"]}
+
+
+def prepare(release: Release, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY) -> list[Check]:
+    """Writes a draft to the folder `out` and checks it, as `export` does, but does not publish it."""
+    if release.is_published:
+        raise ReleaseRefused(f"Release {release.version} is published; it is no draft any more.")
+    with writing(release, out, progress) as told:
+        write_draft(release, out, share_of(told, 0.0, 0.7))
+        checks = check_draft(release, out, share_of(told, 0.7, 1.0), crowd)
+    progress(1.0, "Done")
+    return checks
+
+
+@contextmanager
+def writing(release: Release, out: Path, progress: Progress) -> Iterator[Progress]:
+    """The folder is this release's and nobody else writes to it; what goes wrong is said in words.
+
+    Whatever fails, it may be because the draft was thrown away meanwhile: then the folder is emptied.
     """
     with in_words(out), only_writer(out):
         claim(out, release.settings["texts"][CARD])
         try:
-            write(release, out, by_percent(progress))
+            yield by_percent(progress)
         except (ReleaseRefused, OSError) as problem:
             # The audio may be gone with the snapshot, so that is asked of every failure.
             if Release.objects.filter(pk=release.pk).exists():
                 raise
             clear(out)
             raise SnapshotDiscarded(DISCARDED.format(release.version)) from problem
-    progress(1.0, "Done")
-    return {"version": release.version, "folder": str(out), **release.settings["counts"]}
 
 
-def write(release: Release, out: Path, progress: Progress) -> None:
-    """Everything that is not there yet, in an order in which the sums are last."""
-    write_audio(release, out, progress)
-    progress(AUDIO_SHARE, "Writing the tables")
+def write_draft(release: Release, out: Path, progress: Progress) -> None:
+    """Everything that is not there yet but the last sums."""
+    write_audio(release, out, share_of(progress, 0.0, 0.6))
+    write_curves(release, out, share_of(progress, 0.6, 0.7))
+    progress(0.7, "Writing the tables")
     write_tables(release, out)
-    for path, text in release.settings["texts"].items():
-        write_whole(out / path, text.encode())
-    write_sums(release, out)
+    write_parquet_tables(release, out)
+    write_shards(release, out, share_of(progress, 0.75, 0.95))
+    progress(0.95, "Writing the texts")
+    write_texts(release, out)
+    write_part_sums(release, out)
+
+
+def check_draft(release: Release, out: Path, progress: Progress, crowd: Crowd) -> list[Check]:
+    """Looks through a written draft, and keeps what was found on its row."""
+    checks = look_through(release, out, progress, crowd)
+    release.checks, release.checked_at = [check.as_json() for check in checks], timezone.now()
+    kept = Release.objects.drafts().filter(pk=release.pk)
+    if not kept.update(checks=release.checks, checked_at=release.checked_at):
+        raise SnapshotDiscarded(DISCARDED.format(release.version))
+    return checks
+
+
+def refuse_if_stopped(release: Release, checks: list[Check]) -> None:
+    reasons = [check.says for check in checks if check.state == STOPS]
+    if reasons:
+        raise ReleaseRefused(f"Release {release.version} is not published. " + " ".join(reasons))
+
+
+def publish_folder(release: Release, out: Path) -> None:
+    """The last file, and with it the publication: a folder with sums is never one of a draft."""
+    with whole_file(out / SUMS) as part:
+        write_sums(release, out, part)
+        release.files = facts_of_files(release, out, part)
+        bundle.keep_bundle(release, out)
+        is_out(release)
 
 
 @transaction.atomic
 def is_out(release: Release) -> None:
-    """Notes when a release was first written whole; from then on it never changes, whatever is withdrawn."""
+    """Notes that a release is published: from then on it never changes, whatever is withdrawn."""
     row = Release.objects.select_for_update(of=("self",)).filter(pk=release.pk).first()
     if row is None:
+        bundle.throw_away(release)
         raise SnapshotDiscarded(DISCARDED.format(release.version))
-    if row.exported_at is None:
-        row.exported_at = timezone.now()
-        row.save(update_fields=["exported_at"])
-    release.exported_at = row.exported_at
+    if row.published_at is None:
+        row.published_at = timezone.now()
+        row.files, row.bundle, row.bundle_sha256 = release.files, release.bundle.name, release.bundle_sha256
+        row.save(update_fields=["published_at", "files", "bundle", "bundle_sha256"])
+    release.refresh_from_db()
 
 
-def with_audio(release: Release) -> QuerySet[ReleasedVersion]:
-    return release.versions.exclude(source={})
+def write_again(release: Release, out: Path, progress: Progress) -> None:
+    """A published release, the same bytes as before."""
+    write_audio(release, out, share_of(progress, 0.0, 0.8))
+    if release.bundle:
+        progress(0.8, "Writing tables and texts")
+        bundle.unpack(release, out, but=SUMS)
+        write_shards(release, out, share_of(progress, 0.85, 1.0))
+        shards_must_be_as_noted(release, out)
+        write_whole(out / SUMS, bundle.read(release, SUMS))
+    else:
+        write_as_before_bundles(release, out)
 
 
-def in_order(release: Release) -> Iterator[ReleasedVersion]:
-    """Rows as they were frozen: their keys rise with the order of the release."""
-    return release.versions.order_by("pk").iterator(chunk_size=ROWS_AT_ONCE)
+def shards_must_be_as_noted(release: Release, out: Path) -> None:
+    for path, facts in release.files.items():
+        if path.endswith(".parquet") and not is_as_noted(out / path, facts):
+            raise ReleaseRefused(
+                f"{path} comes out otherwise than at publication, by another version of pyarrow: it was written with "
+                f"{release.facts['tools']['pyarrow']}. Export it with that one."
+            )
 
 
-def write_audio(release: Release, out: Path, progress: Progress) -> None:
-    """Writes what is not there yet, file by file of the storage. The first export notes each one's path and sum."""
-    versions = with_audio(release).order_by("source__file", "pk")
-    total, learned = versions.count(), []
-    with StoredAudio() as stored:
-        for done, version in enumerate(versions.iterator(chunk_size=ROWS_AT_ONCE)):
-            progress(AUDIO_SHARE * done / total, f"Audio {done + 1} of {total}")
-            if not is_there(version, out):
-                encoded = stored.encode(version)
-                learned += note(version, encoded, release)
-                write_whole(out / version.audio, encoded.data)
-            if len(learned) >= ROWS_AT_ONCE:
-                keep(learned)
-                learned = []
-    keep(learned)
-
-
-def is_there(version: ReleasedVersion, out: Path) -> bool:
-    """Whether an earlier export wrote this very audio."""
-    if not version.audio:
-        return False
-    path = out / version.audio
-    return path.is_file() and file_sha256(path) == version.audio_sha256
-
-
-def note(version: ReleasedVersion, encoded: Encoded, release: Release) -> list[ReleasedVersion]:
-    """Path and sum of a version's audio: written down the first time, the same ever after."""
-    digest = encoded.sha256
-    if version.audio and digest != version.audio_sha256:
-        raise ReleaseRefused(
-            f"{version.audio} comes out otherwise than at the first export, by another FLAC encoder: the release was "
-            f"frozen with {release.settings['encoder']}. Export it with that one."
-        )
-    if version.audio:
-        return []
-    place = version.row["dataset"]
-    version.audio = f"{place['group_id']}/{place['fragment_id']}/{place['id']}.{encoded.extension}"
-    version.audio_sha256 = digest
-    return [version]
-
-
-def keep(learned: list[ReleasedVersion]) -> None:
-    ReleasedVersion.objects.bulk_update(learned, ["audio", "audio_sha256"])
-
-
-def write_tables(release: Release, out: Path) -> None:
-    """Both tables, row by row in the frozen order, with the columns that were frozen."""
-    columns = release.settings["columns"]
-    with ExitStack() as files:
-        dataset, versions = (
-            csv.DictWriter(files.enter_context(text_file(out / path)), columns[path], lineterminator="\n")
-            for path in (DATASET, VERSIONS)
-        )
-        dataset.writeheader()
-        versions.writeheader()
-        for version in in_order(release):
-            dataset.writerow(version.row["dataset"])
-            versions.writerow(version.row["versions"] | {"audio": version.audio, "sha256": version.audio_sha256})
-
-
-def write_sums(release: Release, out: Path) -> None:
-    """SHA256SUMS, as `sha256sum -c` reads it. It comes last, so where it is, the rest is, and the release is out."""
-    with text_file(out / SUMS) as file:
-        for path in sorted([DATASET, VERSIONS, *release.settings["texts"]]):
-            file.write(f"{file_sha256(out / path)}  {path}\n")
-        for version in in_order(release):
-            if version.audio:
-                file.write(f"{version.audio_sha256}  {version.audio}\n")
-        # Between the last word and the name of the file: a folder with sums is never one of a discarded snapshot.
-        is_out(release)
+def write_as_before_bundles(release: Release, out: Path) -> None:
+    """Releases from before 2026-11-27: two tables, and texts that the row itself keeps."""
+    write_tables(release, out)
+    for path, text in release.settings["texts"].items():
+        write_whole(out / path, text.encode())
+    with whole_file(out / SUMS) as part:
+        write_sums(release, out, part)

@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,13 +13,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from recordings.release.errors import ReleaseRefused
-from recordings.release.tables import DATASET, REMOVED, VERSIONS
-from recordings.release.texts import CARD, LICENCE, README, SUMS
+from recordings.release.layout import CARD, SUMS, is_ours
 
 PART = ".part"
-# All that is in a release besides audio and the sums, and where audio lies.
-FIXED = (DATASET, VERSIONS, CARD, README, LICENCE, REMOVED)
-AUDIO = re.compile(r"[0-9a-f-]{36}/[0-9a-f-]{36}/[0-9a-f-]{36}\.(?:flac|wav)")
 
 
 @contextmanager
@@ -68,7 +63,7 @@ def clear(out: Path) -> None:
     """Removes what an export writes, and nothing else."""
     for path in list(_files_in(out)):
         name = path.relative_to(out).as_posix().removesuffix(PART)
-        if name in (*FIXED, SUMS) or AUDIO.fullmatch(name):
+        if is_ours(name):
             path.unlink()
     for folder in sorted((path for path in out.rglob("*") if path.is_dir() and not path.is_symlink()), reverse=True):
         if not any(folder.iterdir()):
@@ -85,7 +80,15 @@ def _name_on(card: Path) -> str:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    """Every file and link below the folder; links are not followed."""
+    for parent, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        yield from (Path(parent, name) for name in names + links)
+
+
+def files_of(folder: Path) -> list[str]:
+    """Every file and link below the folder, by its path in it, in the order of the paths."""
+    return sorted(path.relative_to(folder).as_posix() for path in _files_in(folder))
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -97,13 +100,19 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
-def text_file(path: Path) -> Iterator[TextIO]:
-    """A text file to write to, in UTF-8 with bare newlines; it gets its name when the block ends well."""
+def whole_file(path: Path) -> Iterator[Path]:
+    """Where to write a file; it gets its name when the block ends well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + PART)
-    with part.open("w", encoding="utf-8", newline="") as file:
-        yield file
+    yield part
     part.replace(path)
+
+
+@contextmanager
+def text_file(path: Path) -> Iterator[TextIO]:
+    """A text file to write to, in UTF-8 with bare newlines; it gets its name when the block ends well."""
+    with whole_file(path) as part, part.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def is_plain(path: Path) -> bool:

@@ -25,3 +25,8 @@ def by_percent(progress: Progress) -> Progress:
             progress(share, message)
 
     return tell
+
+
+def share_of(progress: Progress, start: float, end: float) -> Progress:
+    """Progress of a step that takes the whole from the share `start` to the share `end`."""
+    return lambda share, message: progress(start + (end - start) * share, message)

@@ -1,27 +1,66 @@
-"""Freezing and writing a release in one go, although people may take something back meanwhile."""
+"""Freezing, drafting and publishing in one go, although people may take something back meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from recordings.models import Release
+from recordings.release.checklist import Check
+from recordings.release.crowd import NOBODY, Crowd
 from recordings.release.errors import ReleaseRefused, SnapshotDiscarded
-from recordings.release.exporting import export
+from recordings.release.exporting import export, prepare
 from recordings.release.progress import Progress, quiet
+from recordings.release.removed import discard
 from recordings.release.snapshot import freeze
 
 ATTEMPTS = 3
 
+Outcome = TypeVar("Outcome")
 
-def publish(version: str, out: Path, progress: Progress = quiet) -> dict[str, Any]:
-    """Freezes a version, unless it is frozen, and writes it to `out`; the counts, as `export` gives them.
 
-    Where something of a snapshot is withdrawn or taken down while it is written for the first time, it is frozen anew
-    and written from the start.
+def draft(version: str, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY) -> list[Check]:
+    """Freezes a version anew as it stands now, writes it to `out` and checks it; what the checks found.
+
+    Raises ReleaseRefused if it is published, or cannot be written.
     """
+    notes = notes_of(version)
+    discard(Release.objects.drafts().filter(version=version))
+    return _until_it_holds(version, lambda: prepare(freeze(version, crowd, notes), out, progress, crowd))
+
+
+def publish(
+    version: str, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY, notes: str | None = None
+) -> dict[str, Any]:
+    """Freezes a version, unless it is frozen, checks, publishes and writes it to `out`; the counts, as `export` gives
+    them. A published one is written again.
+
+    `notes` are words on what is new, for the changelog; those that a draft has stay where None are given.
+    """
+    words = notes_of(version) if notes is None else notes
+
+    def write() -> dict[str, Any]:
+        release = freeze(version, crowd, words)
+        if not release.is_published and release.notes != words:
+            release.notes = words
+            release.save(update_fields=["notes"])
+        return export(release, out, progress, crowd)
+
+    return _until_it_holds(version, write)
+
+
+def notes_of(version: str) -> str:
+    """What an admin wrote for a draft; it outlives the draft's being frozen anew."""
+    return Release.objects.drafts().filter(version=version).values_list("notes", flat=True).first() or ""
+
+
+def _until_it_holds(version: str, work: Callable[[], Outcome]) -> Outcome:
+    """Where something of a draft is withdrawn or taken down while it is written, it is frozen anew and written from
+    the start."""
     for _ in range(ATTEMPTS):
         try:
-            return export(freeze(version), out, progress)
+            return work()
         except SnapshotDiscarded:
             continue
     raise ReleaseRefused(

@@ -57,7 +57,7 @@ def not_accepted() -> Q:
 
 def gone_since_release() -> list[Gone]:
     """Every version of a release that is out which was withdrawn or taken down, in the order of the table."""
-    out = ReleasedVersion.objects.exclude(release__exported_at=None)
+    out = ReleasedVersion.objects.exclude(release__published_at=None)
     latest: dict[str, Gone] = {}
     # A withdrawn take of a song that was taken down comes with both words: the first one stays.
     for why, which in ((TAKEN_DOWN, taken_down()), (WITHDRAWN, withdrawn())):
@@ -89,13 +89,13 @@ def may_not_go_out(release: Release) -> bool:
 def snapshots_with(versions: Q) -> QuerySet[Release]:
     """Releases that are frozen and not out, and hold one of these versions."""
     held = ReleasedVersion.objects.filter(versions, release=OuterRef("pk"))
-    return Release.objects.filter(Exists(held), exported_at=None).order_by("pk")
+    return Release.objects.filter(Exists(held), published_at=None).order_by("pk")
 
 
 def releases_with(versions: Q) -> QuerySet[Release]:
     """Releases that are out and hold one of these versions, the first one first. What they hold stays."""
     held = ReleasedVersion.objects.filter(versions, release=OuterRef("pk"))
-    return Release.objects.filter(Exists(held)).exclude(exported_at=None).order_by("created_at", "pk")
+    return Release.objects.filter(Exists(held)).exclude(published_at=None).order_by("created_at", "pk")
 
 
 @transaction.atomic

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from recordings.models import CoverFragment, Estimate, Fragment, Humming, Recording, ReleasedVersion, most_trusted
+from recordings.release.curves import curve_path
 from recordings.release.tables import (
     COVER,
     DATASET_COLUMNS,
@@ -21,6 +22,7 @@ from recordings.release.tables import (
     interval,
     number,
 )
+from recordings.splits import split_of_singer
 
 
 def pseudonym(person_id: Any, key: str) -> str:
@@ -35,11 +37,12 @@ def original_version(fragment: Fragment) -> ReleasedVersion:
     facts |= {"offset_s": number(0.0), "tempo_ratio": number(1.0), "transposition": number(0.0)}
     facts |= _of_recording(fragment.recording, fragment.start_s, fragment.end_s)
     source = _cut_from(fragment.recording, fragment.start_s, fragment.end_s)
-    return _version(fragment, fragment.pk, ORIGINAL, facts, source)
+    version = _version(fragment, fragment.pk, ORIGINAL, facts, source)
+    return _with_curve_of(fragment.recording, version)
 
 
-def cover_version(cover: CoverFragment, fragment: Fragment) -> ReleasedVersion:
-    """The interval of a cover. Its audio is cut at its start, so its offset is 0."""
+def cover_version(cover: CoverFragment, fragment: Fragment, judged: dict[str, str]) -> ReleasedVersion:
+    """The interval of a cover, with what the double-check says of it. It is cut at its start, so its offset is 0."""
     facts = {
         "correlation": number(cover.correlation),
         "check_by_crowdsource": flag(cover.checked_by_people),
@@ -48,14 +51,15 @@ def cover_version(cover: CoverFragment, fragment: Fragment) -> ReleasedVersion:
         "transposition": number(cover.transposition),
         "checkpoint": cover.checkpoint,
         "null_level": number(cover.null_level),
+        **judged,
     }
     facts |= _of_recording(cover.recording, cover.start_s, cover.end_s)
     source = _cut_from(cover.recording, cover.start_s, cover.end_s)
-    return _version(fragment, cover.pk, COVER, facts, source)
+    return _with_curve_of(cover.recording, _version(fragment, cover.pk, COVER, facts, source))
 
 
-def hum_version(hum: Humming, fragment: Fragment, pseudonym_key: str) -> ReleasedVersion:
-    """A whole take, with what the automatic check found in it."""
+def hum_version(hum: Humming, fragment: Fragment, pseudonym_key: str, told: dict[str, str]) -> ReleasedVersion:
+    """A whole take, with what the automatic check found in it, and what is told of its singer and the double-check."""
     facts = {
         "interval": interval(0.0, hum.duration_s),
         "check_by_crowdsource": flag(True),
@@ -67,17 +71,22 @@ def hum_version(hum: Humming, fragment: Fragment, pseudonym_key: str) -> Release
         "simulated": flag(hum.simulated),
         "consent_version": hum.consent_version,
         "ai_training": flag(hum.ai_training),
+        "singer_split": split_of_singer(hum.singer_id),
+        **told,
     }
     facts |= _of_check(hum) | _of_estimates(hum)
-    return _version(fragment, hum.pk, HUMMING, facts, {"file": hum.audio.name, "sha256": hum.audio_sha256})
+    version = _version(fragment, hum.pk, HUMMING, facts, {"file": hum.audio.name, "sha256": hum.audio_sha256})
+    check = getattr(hum, "check_result", None)
+    return _with_curve(version, check.melody.name, check.method) if check and check.melody else version
 
 
 def _of_check(hum: Humming) -> dict[str, str]:
     check = getattr(hum, "check_result", None)
     if check is None:
         return {}
-    measured = ("offset_s", "tempo_ratio", "transposition", "similarity")
-    return {name: number(getattr(check, name)) for name in measured} | {"check_method": check.method}
+    facts = {name: number(getattr(check, name)) for name in ("offset_s", "tempo_ratio", "transposition", "similarity")}
+    measured = {name: check.measures.get(name) for name in ("snr_db", "voiced_share", "clipped_share", "coverage")}
+    return facts | {name: number(value) for name, value in measured.items()} | {"check_method": check.method}
 
 
 def _of_estimates(hum: Humming) -> dict[str, str]:
@@ -113,6 +122,23 @@ def _cut_from(recording: Recording, start_s: float, end_s: float) -> dict[str, A
         return {}
     bounds = {"start_s": start_s, "end_s": _inside(recording, end_s)}
     return {"file": recording.audio.name, "sha256": recording.audio_sha256, **bounds}
+
+
+def _with_curve_of(recording: Recording, version: ReleasedVersion) -> ReleasedVersion:
+    """With the pitch curve of its interval, where its audio may be given and was analysed."""
+    latest = max(recording.analyses.all(), key=lambda analysis: analysis.created_at, default=None)
+    if latest is None or not version.source:
+        return version
+    bounds = {name: version.source[name] for name in ("start_s", "end_s")}
+    return _with_curve(version, latest.melody.name, f"{latest.tracker} on {latest.separation}", **bounds)
+
+
+def _with_curve(version: ReleasedVersion, file: str, method: str, **bounds: float) -> ReleasedVersion:
+    row = version.row["versions"]
+    row["f0"] = curve_path(row)
+    row["f0_method"] = _one_line(method)
+    version.melody = {"file": file, **bounds}
+    return version
 
 
 def _inside(recording: Recording, end_s: float) -> float:

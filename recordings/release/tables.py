@@ -6,16 +6,26 @@ import math
 import re
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
+# The tables, and the same ones with types.
 DATASET = "metadata/dataset.csv"
 VERSIONS = "metadata/versions.csv"
+DATASET_PARQUET = "metadata/dataset.parquet"
+VERSIONS_PARQUET = "metadata/versions.parquet"
 
 ORIGINAL, COVER, HUMMING = AUDIO_TYPES = ("original", "cover", "humming")
 SPLITS = ("train", "validation", "test")
 
 # How a hum's latency is known: recordings/models/estimates.py says what each is.
 LATENCY_METHODS = ("loopback", "leak", "browser", "curves")
+
+# What a hum was recorded on.
+DEVICE_CLASSES = ("phone", "tablet", "computer")
+
+# Who had the last word on a version: people who agreed, the machine that was sure, or an admin who overruled them.
+PEOPLE, MACHINE, ADMIN = DECIDERS = ("people", "machine", "admin")
 
 # Why a row has no audio: the licence of its recording does not allow it, or nothing is stored that could be given.
 WHY_GET_IT = "not redistributable: get it by youtube_id and interval"
@@ -55,13 +65,30 @@ def read_interval(text: str) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Kind:
-    """What may stand in a column: in words, and as a check."""
+    """What may stand in a column: in words, as a check, and what it holds where columns have types."""
 
     what: str
     fits: Callable[[str], bool]
+    holds: Literal["text", "number", "whole number", "flag", "interval"] = "text"
 
     def or_blank(self) -> Kind:
-        return Kind(f"{self.what}, or nothing", lambda text: text == "" or self.fits(text))
+        return replace(self, what=f"{self.what}, or nothing", fits=lambda text: text == "" or self.fits(text))
+
+    def value(self, text: str) -> str | float | int | bool | list[float] | None:
+        """A cell as a value of its type; None where nothing is known. Texts stay as they are, empty ones too."""
+        if self.holds == "text":
+            return text
+        if text == "":
+            return None
+        return OF_TEXT[self.holds](text)
+
+
+OF_TEXT: dict[str, Callable[[str], float | int | bool | list[float]]] = {
+    "number": float,
+    "whole number": int,
+    "flag": lambda text: text == "True",
+    "interval": lambda text: list(read_interval(text)),
+}
 
 
 def _is_id(text: str) -> bool:
@@ -90,12 +117,13 @@ def _is_number(text: str) -> bool:
 ID = Kind("an id such as 1b4e28ba-2fa1-41d2-883f-0016d3cca427", _is_id)
 TEXT = Kind("text", lambda text: True)
 WORDS = Kind("text, and not nothing", lambda text: text != "")
-FLAG = _one_of("True", "False")
-DECIMAL = Kind("a number such as 0.25", _is_number)
-SHARE = Kind("a number from 0 to 1", lambda text: _is_number(text) and 0 <= float(text) <= 1)
-ABOVE_ZERO = Kind("a number above 0", lambda text: _is_number(text) and float(text) > 0)
-WHOLE = Kind("a whole number above 0", lambda text: re.fullmatch(r"[1-9][0-9]*", text) is not None)
-INTERVAL = Kind("two seconds such as [12.25, 19.0]", _is_interval)
+FLAG = replace(_one_of("True", "False"), holds="flag")
+DECIMAL = Kind("a number such as 0.25", _is_number, "number")
+SHARE = Kind("a number from 0 to 1", lambda text: _is_number(text) and 0 <= float(text) <= 1, "number")
+ABOVE_ZERO = Kind("a number above 0", lambda text: _is_number(text) and float(text) > 0, "number")
+COUNT = Kind("a whole number", lambda text: re.fullmatch(r"0|[1-9][0-9]*", text) is not None, "whole number")
+WHOLE = Kind("a whole number above 0", lambda text: re.fullmatch(r"[1-9][0-9]*", text) is not None, "whole number")
+INTERVAL = Kind("two seconds such as [12.25, 19.0]", _is_interval, "interval")
 SHA256 = Kind("64 hexadecimal digits", lambda text: re.fullmatch(r"[0-9a-f]{64}", text) is not None)
 
 # CHAD's own columns, in its order.
@@ -143,11 +171,39 @@ VERSIONS_COLUMNS = {
     "simulated": FLAG,
     "consent_version": TEXT,
     "ai_training": FLAG.or_blank(),
+    "singer_split": _one_of(*SPLITS).or_blank(),
+    "device_class": _one_of(*DEVICE_CLASSES).or_blank(),
+    "age_band": TEXT,
+    "gender": TEXT,
+    "musical_training": TEXT,
+    "snr_db": DECIMAL.or_blank(),
+    "voiced_share": SHARE.or_blank(),
+    "clipped_share": SHARE.or_blank(),
+    "coverage": SHARE.or_blank(),
+    "verdicts_for": COUNT.or_blank(),
+    "verdicts_against": COUNT.or_blank(),
+    "agreement": SHARE.or_blank(),
+    "decided_by": _one_of(*DECIDERS).or_blank(),
+    "probability": SHARE.or_blank(),
+    "f0": TEXT,
+    "f0_method": TEXT,
 }
 
 # Columns that came after the first release, in the order in which they came: a release from before, which never
 # changes, lacks them.
-LATER_COLUMNS = ({"offset_confidence", "latency_s", "latency_method", "latency_confidence"}, {"ai_training"})
+LATER_COLUMNS = (
+    {"offset_confidence", "latency_s", "latency_method", "latency_confidence"},
+    {"ai_training"},
+    {
+        "singer_split", "device_class", "age_band", "gender", "musical_training", "snr_db", "voiced_share",
+        "clipped_share", "coverage", "verdicts_for", "verdicts_against", "agreement", "decided_by", "probability", "f0",
+        "f0_method",
+    },
+)  # fmt: skip
+
+# The double-check's columns, and those that tell something of a singer and are shown only where five or more share it.
+JUDGED = ("verdicts_for", "verdicts_against", "agreement", "decided_by", "probability")
+ABOUT_SINGERS = ("device_class", "age_band", "gender", "musical_training")
 
 # What is gone since an earlier release: a table of its own, with tabs, at the top of the folder.
 REMOVED = "REMOVED.tsv"

@@ -10,18 +10,37 @@ import csv
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
 from recordings.release import checks
-from recordings.release.checks import Row
+from recordings.release.agreeing import check_described, json_of
+from recordings.release.checks import Row, Tell
+from recordings.release.curves import curve_path, is_curve
 from recordings.release.errors import ReleaseRefused, in_words
-from recordings.release.folder import file_sha256, is_plain
-from recordings.release.progress import Progress, by_percent, quiet
+from recordings.release.folder import file_sha256, files_of, is_plain
+from recordings.release.layout import (
+    ALL_SUMS,
+    ALWAYS,
+    AUDIO,
+    CARD,
+    CURVE,
+    CURVES,
+    FETCHED,
+    PARTS,
+    SUMS,
+    is_ours,
+    part_of,
+    sums_of,
+)
+from recordings.release.near_duplicates import near_duplicates
+from recordings.release.privacy import leaks_in
+from recordings.release.progress import Progress, by_percent, quiet, share_of
 from recordings.release.tables import (
     AUDIO_TYPES,
     DATASET,
@@ -32,19 +51,25 @@ from recordings.release.tables import (
     VERSIONS_COLUMNS,
 )
 
-SUMS = "SHA256SUMS"
-CARD = "metadata/release.json"
-# What is in every release besides audio.
-FIXED = {DATASET, VERSIONS, CARD, "README.md", "LICENSE"}
-# What releases have that were frozen since it was thought of; their cards say so.
-LATER = {REMOVED}
-
 SUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 # Half a frame at 8 kHz is 0.06 ms, and the tables round to a microsecond.
 DURATION_TOLERANCE_S = 0.001
 BLOCK = 65_536  # frames decoded at once
-# The share of the work that is the sums; reading the audio is the rest.
-SUMS_SHARE = 0.4
+# The shares of the work: the sums, reading the audio; looking for near-duplicates and for what is private is the rest.
+SUMS_SHARE, AUDIO_SHARE = 0.25, 0.6
+
+
+class Subject(StrEnum):
+    """What a fault is about."""
+
+    FILES = "files"
+    """Missing, changed and foreign files, and audio that is not what its row says."""
+    TABLES = "tables"
+    SPLITS = "splits"
+    """Songs, singers, videos or sounds that are in two splits."""
+    PRIVACY = "privacy"
+    NAMES = "names"
+    """Words that are also the name of somebody's account."""
 
 
 @dataclass
@@ -54,10 +79,21 @@ class Findings:
     faults: list[tuple[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     version: str = ""
+    subjects: list[Subject] = field(default_factory=list)
 
-    def fault(self, file: str, sentence: str) -> None:
-        # A folder may hold names that are no text.
-        self.faults.append((printable(file), printable(sentence)))
+    def telling(self, subject: Subject) -> Tell:
+        """What takes faults about a subject."""
+
+        def fault(file: str, sentence: str) -> None:
+            # A folder may hold names that are no text.
+            self.faults.append((printable(file), printable(sentence)))
+            self.subjects.append(subject)
+
+        return fault
+
+    def about(self, subject: Subject) -> list[str]:
+        """A line for each fault about it."""
+        return [line for line, found in zip(self.lines, self.subjects, strict=True) if found == subject]
 
     @property
     def ok(self) -> bool:
@@ -74,44 +110,67 @@ def printable(text: str) -> str:
 
 
 def verify(folder: Path, progress: Progress = quiet) -> Findings:
-    """Checks the release in `folder`: sums, tables, audio, splits. Raises ReleaseRefused if it is no release at all."""
+    """Checks the release in `folder`: sums, tables, audio, splits, leaks, privacy.
+
+    Raises ReleaseRefused if it is no release at all.
+    """
     if not folder.is_dir():
         raise ReleaseRefused(f"There is no folder {folder}.")
     if not any((folder / path).is_file() for path in (SUMS, DATASET, VERSIONS)):
         raise ReleaseRefused(f"{folder} is no release: it has neither {SUMS} nor {DATASET}.")
-    findings, progress = Findings(), by_percent(progress)
+    findings = Findings()
     with in_words(folder):
-        sums = read_sums(folder, findings)
-        whole = check_sums(folder, sums, findings, progress)
-        rows = check_tables(folder, findings)
-        check_removed(folder, rows, sums, findings)
-        check_card(folder, sums, findings)
-        check_audio(folder, rows, sums, whole, findings, progress)
-    findings.counts["files"] = len(sums)
+        sums = read_sums(folder, SUMS, findings.telling(Subject.FILES))
+        if sums is None:
+            # All else can still be checked, against the files as they are.
+            core = (path for path in files_of(folder) if not part_of(path) and is_plain(folder / path))
+            sums = {path: file_sha256(folder / path) for path in core if path != SUMS}
+        inspect(folder, sums, findings, by_percent(progress))
     progress(1.0, "Done")
     return findings
 
 
-def read_sums(folder: Path, findings: Findings) -> dict[str, str]:
-    """SHA256SUMS as {path: sum}. Lines that name nothing inside the folder are faults.
+def inspect(
+    folder: Path, core: dict[str, str], findings: Findings, progress: Progress, names: Collection[str] = ()
+) -> None:
+    """Checks a folder against the sums of its core, {path: sum}, and of the parts that are there.
 
-    Where it is missing, the sums are those of the files as they are, so that all else can still be checked.
+    `names` are what must not be found in it, besides what never may be.
     """
+    about_files = findings.telling(Subject.FILES)
+    sums = dict(core)
+    for part in PARTS:
+        if os.path.lexists(folder / part):
+            sums |= read_sums(folder, sums_of(part), about_files) or {}
+    whole = check_sums(folder, core, sums, about_files, share_of(progress, 0.0, SUMS_SHARE))
+    rows = check_tables(folder, findings)
+    check_removed(folder, rows, core, findings)
+    check_card(folder, core, findings)
+    heard = check_audio(folder, rows, sums, whole, findings, share_of(progress, SUMS_SHARE, AUDIO_SHARE))
+    check_described(folder, rows, whole, findings.telling(Subject.FILES))
+    check_near_duplicates(folder, heard, findings, share_of(progress, AUDIO_SHARE, 0.95))
+    progress(0.95, "Looking for names and addresses")
+    check_privacy(folder, findings, names)
+    findings.counts["files"] = len(sums)
+
+
+def read_sums(folder: Path, name: str, tell: Tell) -> dict[str, str] | None:
+    """A file of sums as {path: sum}; None, with a fault, if it is missing. Lines that name nothing inside its part of
+    the folder are faults."""
     try:
-        text = (folder / SUMS).read_text(encoding="utf-8") if is_plain(folder / SUMS) else None
+        text = (folder / name).read_text(encoding="utf-8") if is_plain(folder / name) else None
     except UnicodeDecodeError:
         text = None
     if text is None:
-        findings.fault(SUMS, "is missing or no text: the export did not finish, or the file was removed")
-        paths = (path for path in files_in(folder) if is_plain(folder / path) and path != SUMS)
-        return {path: file_sha256(folder / path) for path in paths}
+        tell(name, "is missing or no text: the export did not finish, or the file was removed")
+        return None
     sums: dict[str, str] = {}
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         found = SUM_LINE.fullmatch(line)
-        if found is None or not is_inside(found[2]):
-            findings.fault(SUMS, f"line {number} is not a sum and the path of a file in the release: {line[:120]!r}")
+        if found is None or not is_inside(found[2]) or part_of(found[2]) != part_of(name):
+            tell(name, f"line {number} is not a sum and the path of a file in the release: {line[:120]!r}")
         elif found[2] in sums:
-            findings.fault(SUMS, f"line {number} names {found[2]} a second time")
+            tell(name, f"line {number} names {found[2]} a second time")
         else:
             sums[found[2]] = found[1]
     return sums
@@ -123,32 +182,26 @@ def is_inside(path: str) -> bool:
     return not any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts)
 
 
-def files_in(folder: Path) -> Iterator[str]:
-    """Every file and link below the folder, by its path; links are not followed."""
-    for parent, folders, names in os.walk(folder):
-        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        for name in names + links:
-            yield Path(parent, name).relative_to(folder).as_posix()
-
-
-def check_sums(folder: Path, sums: dict[str, str], findings: Findings, progress: Progress) -> set[str]:
+def check_sums(
+    folder: Path, core: dict[str, str], sums: dict[str, str], tell: Tell, progress: Progress
+) -> set[str]:
     """Missing, changed and foreign files, and links. Gives the paths of files that are as they should be."""
-    there = set(files_in(folder))
-    for path in sorted(FIXED - sums.keys()):
-        findings.fault(SUMS, f"does not name {path}")
-    for path in sorted(there - sums.keys() - {SUMS}):
-        findings.fault(path, "is not part of the release")
+    there = {path for path in files_of(folder) if not path.startswith(f"{FETCHED}/") and path not in ALL_SUMS}
+    for path in sorted(ALWAYS - core.keys()):
+        tell(SUMS, f"does not name {path}")
+    for path in sorted(there - sums.keys()):
+        tell(path, "is not part of the release")
     whole = set()
     for done, path in enumerate(sorted(sums)):
-        progress(SUMS_SHARE * done / len(sums), f"File {done + 1} of {len(sums)}")
+        progress(done / len(sums), f"File {done + 1} of {len(sums)}")
         if path not in there:
-            findings.fault(path, "is missing")
+            tell(path, "is missing")
         elif (folder / path).is_symlink():
-            findings.fault(path, "is a link; a release has files only")
+            tell(path, "is a link; a release has files only")
         elif not is_plain(folder / path):
-            findings.fault(path, "is a pipe or a device; a release has files only")
+            tell(path, "is a pipe or a device; a release has files only")
         elif file_sha256(folder / path) != sums[path]:
-            findings.fault(path, f"was changed: its sum is not the one in {SUMS}")
+            tell(path, f"was changed: its sum is not the one in {sums_of(part_of(path))}")
         else:
             whole.add(path)
     return whole
@@ -156,19 +209,21 @@ def check_sums(folder: Path, sums: dict[str, str], findings: Findings, progress:
 
 def check_tables(folder: Path, findings: Findings) -> list[Row]:
     """Both tables: their columns and values, that they agree, and the splits. Gives the rows that can be used."""
-    before = len(findings.faults)
-    dataset = checks.read_table(folder, DATASET, DATASET_COLUMNS, findings.fault)
-    versions = checks.read_table(folder, VERSIONS, VERSIONS_COLUMNS, findings.fault)
-    checks.each_id_once(dataset, DATASET, findings.fault)
-    checks.each_id_once(versions, VERSIONS, findings.fault)
+    tell, before = findings.telling(Subject.TABLES), len(findings.faults)
+    dataset = checks.read_table(folder, DATASET, DATASET_COLUMNS, tell)
+    versions = checks.read_table(folder, VERSIONS, VERSIONS_COLUMNS, tell)
+    checks.each_id_once(dataset, DATASET, tell)
+    checks.each_id_once(versions, VERSIONS, tell)
     # Where rows cannot be read, that they are missing elsewhere is no fault of its own.
     unread = len(findings.faults) > before
-    rows = checks.together(dataset, versions, ignore if unread else findings.fault)
+    rows = checks.together(dataset, versions, ignore if unread else tell)
     if not unread:
-        checks.one_original_a_fragment(rows, findings.fault)
-    for check in (checks.correlations, checks.intervals, checks.audio_or_reason, checks.preferences, checks.splits):
-        check(rows, findings.fault)
-    checks.leaks(rows, findings.fault)
+        checks.one_original_a_fragment(rows, tell)
+    for check in (checks.correlations, checks.intervals, checks.audio_or_reason, checks.preferences, checks.judgements):
+        check(rows, tell)
+    for check in (checks.splits, checks.leaks, checks.same_works):
+        check(rows, findings.telling(Subject.SPLITS))
+    checks.shared_by_five(rows, findings.telling(Subject.PRIVACY))
     findings.counts["rows"] = len(dataset)
     findings.counts |= {"versions": len(rows), "songs": len({row["group_id"] for row in rows})}
     findings.counts["fragments"] = len({row["fragment_id"] for row in rows})
@@ -183,14 +238,15 @@ def ignore(file: str, sentence: str) -> None:
 def check_removed(folder: Path, rows: list[Row], sums: dict[str, str], findings: Findings) -> None:
     """What is listed as removed, where the release has such a list."""
     if REMOVED in sums:
-        gone = checks.read_table(folder, REMOVED, REMOVED_COLUMNS, findings.fault, csv.excel_tab)
-        checks.removed(rows, gone, findings.fault)
+        tell = findings.telling(Subject.TABLES)
+        gone = checks.read_table(folder, REMOVED, REMOVED_COLUMNS, tell, csv.excel_tab)
+        checks.removed(rows, gone, tell)
         findings.counts["removed"] = len(gone)
 
 
 def check_card(folder: Path, sums: dict[str, str], findings: Findings) -> None:
     """The release's name, and that there are as many versions, kept and removed, as it was frozen with."""
-    path = folder / CARD
+    path, tell = folder / CARD, findings.telling(Subject.TABLES)
     if not is_plain(path):
         return  # the sums have said so
     try:
@@ -198,48 +254,95 @@ def check_card(folder: Path, sums: dict[str, str], findings: Findings) -> None:
         findings.version, frozen = printable(str(card["version"])), int(card["counts"]["versions"])
         removed = int(card["removed"]) if "removed" in card else None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        findings.fault(CARD, "is not the description of a release")
+        tell(CARD, "is not the description of a release")
         return
     if frozen != findings.counts["rows"]:
-        findings.fault(DATASET, f"has {findings.counts['rows']} rows; the release was frozen with {frozen}")
+        tell(DATASET, f"has {findings.counts['rows']} rows; the release was frozen with {frozen}")
     if (removed is None) != (REMOVED not in sums):
-        findings.fault(SUMS, f"{'names' if removed is None else 'does not name'} {REMOVED}, unlike {CARD}")
+        tell(SUMS, f"{'names' if removed is None else 'does not name'} {REMOVED}, unlike {CARD}")
     elif removed is not None and removed != findings.counts["removed"]:
-        findings.fault(REMOVED, f"has {findings.counts['removed']} rows; the release was frozen with {removed}")
+        tell(REMOVED, f"has {findings.counts['removed']} rows; the release was frozen with {removed}")
 
 
 def check_audio(
     folder: Path, rows: list[Row], sums: dict[str, str], whole: set[str], findings: Findings, progress: Progress
-) -> None:
-    """Every audio file: named by its row, with its sum, readable to the end, and as long as the row says."""
-    heard = [row for row in rows if row["audio"]]
-    for done, row in enumerate(heard):
-        progress(SUMS_SHARE + (1 - SUMS_SHARE) * done / len(heard), f"Audio {done + 1} of {len(heard)}")
+) -> list[Row]:
+    """Every audio file: named by its row, with its sum, readable to the end, and as long as the row says; and every
+    pitch curve. Gives the rows whose audio is as it should be."""
+    tell = findings.telling(Subject.FILES)
+    with_audio = [row for row in rows if row["audio"]]
+    sound = []
+    for done, row in enumerate(with_audio):
+        progress(done / len(with_audio), f"Audio {done + 1} of {len(with_audio)}")
         path = row["audio"]
         if path not in checks.possible_audio(row):
-            findings.fault(VERSIONS, f"{row.name}: its audio {path!r} is not at its group, fragment and id")
+            tell(VERSIONS, f"{row.name}: its audio {path!r} is not at its group, fragment and id")
         elif path not in sums:
-            findings.fault(path, f"is not in {SUMS}, but in a row of {VERSIONS}")
+            tell(path, f"is not in {SUMS}, but in a row of {VERSIONS}")
         elif sums[path] != row["sha256"]:
-            findings.fault(VERSIONS, f"{row.name}: its sum is not the one in {SUMS}")
-        elif path in whole:
-            check_sound(folder, row, findings)
-    for path in sorted(sums.keys() - FIXED - LATER - {row["audio"] for row in heard}):
-        findings.fault(path, "is named by no row of the tables")
-    findings.counts["audio_files"] = len(heard)
+            tell(VERSIONS, f"{row.name}: its sum is not the one in {SUMS}")
+        elif path in whole and check_sound(folder, row, tell):
+            sound.append(row)
+    named = {row["audio"] for row in with_audio} | {row.get("f0", "") for row in rows}
+    for path in sorted(sums.keys() - named):
+        if AUDIO.fullmatch(path) or not is_ours(path) or CURVE.fullmatch(path):
+            tell(path, "is named by no row of the tables")
+    if any(part_of(path) == CURVES for path in sums):
+        check_curves(folder, rows, whole, tell)
+    findings.counts["audio_files"] = len(with_audio)
+    return sound
 
 
-def check_sound(folder: Path, row: Row, findings: Findings) -> None:
-    """Decodes a file to its end and compares rate and duration with the row."""
+def check_sound(folder: Path, row: Row, tell: Tell) -> bool:
+    """Decodes a file to its end and compares rate and duration with the row; whether it can be read."""
     path = row["audio"]
     try:
         with soundfile.SoundFile(folder / path) as sound:
             rate = sound.samplerate
             frames = sum(len(block) for block in sound.blocks(BLOCK, dtype="float32"))
     except soundfile.LibsndfileError as problem:
-        findings.fault(path, f"cannot be read as audio: {problem.error_string}")
-        return
+        tell(path, f"cannot be read as audio: {problem.error_string}")
+        return False
     if str(rate) != row["sample_rate"]:
-        findings.fault(path, f"has {rate} Hz, its row says {row['sample_rate']}")
+        tell(path, f"has {rate} Hz, its row says {row['sample_rate']}")
     if abs(frames / rate - float(row["duration"])) > DURATION_TOLERANCE_S:
-        findings.fault(path, f"lasts {frames / rate:.3f} s, its row says {row['duration']}")
+        tell(path, f"lasts {frames / rate:.3f} s, its row says {row['duration']}")
+    return True
+
+
+def check_curves(folder: Path, rows: list[Row], whole: set[str], tell: Tell) -> None:
+    """Pitch curves, where the release has them: at their row's place, times that rise within the version, no negative
+    pitch."""
+    for row in rows:
+        path = row.get("f0", "")
+        if not path:
+            continue
+        if path != curve_path(row):
+            tell(VERSIONS, f"{row.name}: its pitch curve {path!r} is not at its group, fragment and id")
+        elif path in whole and not is_curve((folder / path).read_text(errors="replace"), float(row["duration"])):
+            tell(path, "is no pitch curve of its version: lines of seconds,Hz with rising seconds within its length")
+
+
+def check_privacy(folder: Path, findings: Findings, names: Collection[str]) -> None:
+    """Nothing of anybody but the publisher, whose address the card tells."""
+    card = json_of(folder / CARD)
+    allowed = [str(card["contact"])] if isinstance(card, dict) and card.get("contact") else []
+    private = set(leaks_in(folder, allowed=allowed))
+    named = set(leaks_in(folder, names, allowed)) - private if names else ()
+    for subject, leaks in ((Subject.PRIVACY, private), (Subject.NAMES, named)):
+        for path, sentence in sorted(leaks):
+            findings.telling(subject)(path, sentence)
+
+
+def check_near_duplicates(folder: Path, rows: list[Row], findings: Findings, progress: Progress) -> None:
+    """No sound is in two splits, of songs or of singers, under whatever encoding."""
+    tell = findings.telling(Subject.SPLITS)
+    for one, other, likeness in near_duplicates(folder, rows, progress):
+        for column, what in (("split", "splits"), ("singer_split", "singer splits")):
+            sides = {one.get(column, ""), other.get(column, "")}
+            if "" not in sides and len(sides) > 1:
+                tell(
+                    VERSIONS,
+                    f"{one.name} and {other.name} are nearly the same audio (likeness {likeness:.2f}), and leak over "
+                    f"the {what} {', '.join(sorted(sides))}",
+                )

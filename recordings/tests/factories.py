@@ -6,6 +6,7 @@ import hashlib
 import io
 import uuid
 from functools import lru_cache
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,17 @@ import soundfile
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
+from django.utils import timezone
 from numpy.typing import NDArray
 
-from recordings.models import Analysis, CoverFragment, Fragment, HumCheck, Humming, Recording, Song
+from recordings.models import Analysis, CoverFragment, Fragment, HumCheck, Humming, Recording, Release, Song
+from recordings.release import freeze
+from recordings.splits import split_of
 from recordings.storage import put
 
 SAMPLE_RATE = 16_000
+# Which tune a take gets that asks for none.
+TUNES = cycle(range(60))
 
 
 def use_storage(settings: Any, folder: Path) -> None:
@@ -54,6 +60,18 @@ def audio_file(
 
 
 @lru_cache(maxsize=64)
+def tune_file(seed: int, seconds: float = 5.5) -> bytes:
+    """A WAV of a voice that wanders as no other seed's does: two hums of one release are never the same audio."""
+    draw = np.random.default_rng(seed)
+    times = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    turns = np.arange(0, seconds + 0.2, 0.15)
+    hz = 110 * 2 ** np.interp(times, turns, draw.uniform(0, 2, len(turns)))
+    phase = 2 * np.pi * np.cumsum(hz) / SAMPLE_RATE
+    voice = sum(np.sin(overtone * phase) / overtone for overtone in (1, 2, 3, 4, 5))
+    return audio_file(np.round(8000 * voice).astype(np.int32))
+
+
+@lru_cache(maxsize=64)
 def tone_file(seconds: float, hz: float, kind: str) -> bytes:
     """The bytes of a sound file of a tone; tests ask for the same few again and again."""
     return audio_file(tone(seconds, hz), kind=kind)
@@ -65,7 +83,13 @@ def make_person(username: str = "alice", **fields: Any) -> AbstractBaseUser:
     return get_user_model().objects.create_user(username, **fields)
 
 
+def id_of_split(split: str) -> uuid.UUID:
+    """A new song's id that lies in this split: songs of tests share audio, which may not be in two."""
+    return next(drawn for drawn in iter(uuid.uuid4, None) if split_of(drawn) == split)
+
+
 def make_song(title: str = "Auld Lang Syne", artist: str = "Trad. Scottish", **fields: Any) -> Song:
+    fields.setdefault("id", id_of_split("train"))
     song = Song.objects.create(title=title, artist=artist, **fields)
     song.refresh_from_db()
     return song
@@ -77,6 +101,8 @@ def make_recording(
     """A recording that is ready, with a tone as its audio."""
     data = tone_file(seconds, hz, "FLAC")
     fields = {"source": Recording.Source.FILE, "state": Recording.State.READY, **fields}
+    if fields.get("redistributable"):
+        fields.setdefault("licence", "CC-BY-4.0")
     recording = Recording(song=song or make_song(), kind=kind, **fields)
     put(recording.audio, "audio.flac", data)
     recording.audio_sha256 = hashlib.sha256(data).hexdigest()
@@ -118,8 +144,8 @@ def make_humming(
     check: bool = True,
     **fields: Any,
 ) -> Humming:
-    """A take with its check; `wav` is its file, a tone of 5.5 s otherwise."""
-    wav = tone_file(5.5, 110.0, "WAV") if wav is None else wav
+    """A take with its check; `wav` is its file, a tune of its own of 5.5 s otherwise."""
+    wav = tune_file(next(TUNES)) if wav is None else wav
     info = soundfile.info(io.BytesIO(wav))
     humming = Humming(
         **{"id": uuid.uuid4(), "consent_version": "2026-11", **fields},
@@ -158,3 +184,11 @@ def make_cover_fragment(
     return CoverFragment.objects.create(
         **{"id": uuid.uuid4(), **facts, **fields}, fragment=fragment, recording=recording, state=state
     )
+
+
+def make_release(version: str = "1.0") -> Release:
+    """A release of what is accepted, published without being written anywhere."""
+    release = freeze(version)
+    Release.objects.filter(pk=release.pk).update(published_at=timezone.now())
+    release.refresh_from_db()
+    return release

@@ -131,10 +131,12 @@ def test_second_table_tells_the_rest(fragment, tmp_path):
 
 def test_standard_tool_accepts_the_sums(fragment, tmp_path):
     export(freeze("1.0"), tmp_path / "out")
-    done = subprocess.run(["sha256sum", "-c", "--strict", "SHA256SUMS"], cwd=tmp_path / "out", capture_output=True)
-    assert done.returncode == 0, done.stderr
-    named = {line.split("  ", 1)[1] for line in (tmp_path / "out/SHA256SUMS").read_text().splitlines()}
-    assert named == contents(tmp_path / "out").keys() - {"SHA256SUMS"}
+    out, named = tmp_path / "out", set()
+    for sums in ("SHA256SUMS", "data/SHA256SUMS", "f0/SHA256SUMS"):
+        done = subprocess.run(["sha256sum", "-c", "--strict", sums], cwd=out, capture_output=True)
+        assert done.returncode == 0, done.stderr
+        named |= {sums, *(line.split("  ", 1)[1] for line in (out / sums).read_text().splitlines())}
+    assert named == contents(out).keys()
 
 
 def test_hums_are_the_very_samples(fragment, tmp_path):
@@ -209,7 +211,7 @@ def test_a_fragment_without_versions_is_not_released(fragment):
 
 
 def test_a_fragment_beyond_the_end_of_its_recording_is_cut_there(tmp_path):
-    original = make.make_recording(seconds=5.9995, redistributable=True)
+    original = make.make_recording(seconds=5.9995, redistributable=True, licence="CC0")
     make.make_humming(make.make_fragment(original, 1.0, 6.0))
     export(freeze("1.0"), tmp_path / "out")
     assert table(tmp_path / "out")[0]["interval"] == "[1.0, 5.9995]"
@@ -264,7 +266,7 @@ def test_nothing_of_the_uploader_leaves(tmp_path):
     person = make.make_person(**secrets)
     wav = make.audio_file(make.tone(5.0), artist="Mallorina at home", comment="tape of Mallorson", software="HumKit 7")
     assert b"Mallorina" in wav
-    original = make.make_recording(redistributable=True)
+    original = make.make_recording(redistributable=True, licence="CC0")
     original.upload.save("mallorys-song.mp3", io.BytesIO(b"came from Mallory"), save=True)
     fragment = make.make_fragment(original)
     hum = make.make_humming(fragment, person, wav=wav, capture=browser)
@@ -354,7 +356,7 @@ def test_a_full_disk_is_said(fragment, tmp_path, monkeypatch):
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("recordings.release.exporting.write_whole", full)
+    monkeypatch.setattr("recordings.release.audio_files.write_whole", full)
     with pytest.raises(ReleaseRefused, match="is full"):
         export(freeze("1.0"), tmp_path / "out")
 

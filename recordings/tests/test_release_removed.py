@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
-from recordings.release import ReleaseRefused, export, freeze, publish, verify
+from recordings.release import ReleaseRefused, draft, export, freeze, publish, verify
 from recordings.release.errors import SnapshotDiscarded
 from recordings.release.removed import discard, gone_since_release, snapshots_with
 from recordings.release.tables import REMOVED, VERSIONS, columns_of_then
@@ -64,12 +65,12 @@ def mend_sum(out: Path, path: str) -> None:
 
 def test_a_release_is_out_when_it_was_first_written_whole(fragment, tmp_path):
     release = freeze("1.0")
-    assert release.exported_at is None
+    assert release.published_at is None
     export(release, tmp_path / "out")
-    first = Release.objects.get().exported_at
+    first = Release.objects.get().published_at
     assert first
     export(release, tmp_path / "again")
-    assert Release.objects.get().exported_at == first
+    assert Release.objects.get().published_at == first
 
 
 def test_one_that_could_not_be_written_is_not_out(fragment, tmp_path):
@@ -77,7 +78,7 @@ def test_one_that_could_not_be_written_is_not_out(fragment, tmp_path):
     (tmp_path / "out/something").write_text("else")
     with pytest.raises(ReleaseRefused, match="is not empty"):
         publish("1.0", tmp_path / "out")
-    assert Release.objects.get().exported_at is None
+    assert Release.objects.get().published_at is None
 
 
 # --- what the next one lists
@@ -87,7 +88,6 @@ def test_the_first_release_lists_nothing(fragment, tmp_path):
     publish("1.0", tmp_path / "out")
     header = "version_id\tfragment_id\taudio_type\tlast_release\twhy\n"
     assert (tmp_path / "out" / REMOVED).read_text() == header
-    assert "there are none" in (tmp_path / "out/README.md").read_text()
     assert json.loads((tmp_path / "out" / CARD).read_text())["removed"] == 0
     assert verify(tmp_path / "out").counts["removed"] == 0
 
@@ -207,7 +207,7 @@ class Meanwhile:
                 self.hum.audio.storage.delete(self.hum.audio.name)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.97])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
 @pytest.mark.parametrize("audio", [False, True], ids=["", "its audio deleted"])
 def test_what_is_withdrawn_while_the_export_runs_is_frozen_anew_and_written(fragment, tmp_path, share, audio):
     hum = fragment.hummings.first()
@@ -216,7 +216,7 @@ def test_what_is_withdrawn_while_the_export_runs_is_frozen_anew_and_written(frag
     assert verify(tmp_path / "out").lines == []
     assert not list((tmp_path / "out").rglob(f"{hum.pk}.*")), "nothing of it is left in the folder"
     assert not ReleasedVersion.objects.filter(version_id=hum.pk).exists()
-    assert Release.objects.get().exported_at
+    assert Release.objects.get().published_at
 
 
 def test_the_export_of_a_discarded_snapshot_says_so_and_leaves_nothing(fragment, tmp_path):
@@ -227,10 +227,8 @@ def test_the_export_of_a_discarded_snapshot_says_so_and_leaves_nothing(fragment,
 
 
 def test_what_a_killed_export_of_a_discarded_snapshot_left_makes_room(fragment, tmp_path):
-    out, release = tmp_path / "out", freeze("1.0")
-    export(release, out)
-    Release.objects.update(exported_at=None)
-    (out / "SHA256SUMS").unlink()  # as if it had been killed just before
+    out = tmp_path / "out"
+    draft("1.0", out)
     withdraw(fragment.hummings.first())
     publish("1.0", out)
     assert verify(out).lines == []
@@ -239,7 +237,10 @@ def test_what_a_killed_export_of_a_discarded_snapshot_left_makes_room(fragment, 
 
 def test_a_release_that_is_whole_is_never_cleared_for_another_of_its_name(fragment, tmp_path):
     publish("1.0", tmp_path / "out")
-    Release.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")  # as on another instance, which never had it
+        cursor.execute("DELETE FROM recordings_releasedversion; DELETE FROM recordings_release")
+        cursor.execute("SET session_replication_role = DEFAULT")
     with pytest.raises(ReleaseRefused, match="holds another release"):
         publish("1.0", tmp_path / "out")
 
@@ -273,6 +274,7 @@ def test_licence_and_wish_are_the_takes_own(fragment, tmp_path):
 def test_the_headers_of_every_time_are_known():
     headers = columns_of_then(["id", "latency_s", "similarity", "ai_training"])
     assert headers == [
+        ["id", "latency_s", "similarity", "ai_training"],
         ["id", "latency_s", "similarity", "ai_training"],
         ["id", "latency_s", "similarity"],
         ["id", "similarity"],

@@ -23,6 +23,7 @@ from django.test import override_settings
 from recordings.models import CoverFragment
 from recordings.release import ReleaseRefused, export, freeze, verify
 from recordings.release.checks import Row, leaks
+from recordings.release.layout import INDEX, LATER
 from recordings.release.tables import LATER_COLUMNS
 from recordings.tests import factories as make
 
@@ -77,6 +78,27 @@ def mend_sum(out: Path, path: str) -> None:
     (out / "SHA256SUMS").write_text("\n".join(mended) + "\n")
 
 
+def told_once(out: Path) -> list[str]:
+    """The faults of a release, without those that say that what repeats a table now says something else."""
+    repeating = ("metadata/dataset.parquet", "metadata/versions.parquet", "metadata/chad_index", "data/")
+    return [line for line in verify(out).lines if not line.startswith(repeating)]
+
+
+def without_what_came_later(out: Path) -> None:
+    """Makes it a release of the time when it was two tables, texts and audio."""
+    for part in ("data", "f0"):
+        shutil.rmtree(out / part)
+    lines = (out / "SHA256SUMS").read_text().splitlines()
+    later = [line for line in lines if is_later(line.split("  ", 1)[1])]
+    for line in later:
+        (out / line.split("  ", 1)[1]).unlink()
+    (out / "SHA256SUMS").write_text("\n".join(line for line in lines if line not in later) + "\n")
+
+
+def is_later(path: str) -> bool:
+    return path in LATER - {"REMOVED.tsv"} or INDEX.fullmatch(path) is not None
+
+
 def row_of(rows: list[dict[str, str]], audio_type: str) -> dict[str, str]:
     return next(row for row in rows if row["audio_type"] == audio_type)
 
@@ -95,11 +117,12 @@ def test_an_untouched_release_is_in_order(out):
         "humming": 2,
         "audio_files": 4,
         "removed": 0,
-        "files": 10,
+        "files": len([path for path in out.rglob("*") if path.is_file() and path.name != "SHA256SUMS"]),
     }
 
 
 def test_a_release_from_before_a_column_was_told_is_still_in_order(out):
+    without_what_came_later(out)
     with (out / VERSIONS).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     with (out / VERSIONS).open("w", encoding="utf-8", newline="") as file:
@@ -116,7 +139,8 @@ def test_progress_goes_from_nothing_to_all(out):
     verify(out, lambda share, message: told.append((share, message)))
     shares = [share for share, _ in told]
     assert shares == sorted(shares)
-    assert (told[0], told[-1]) == ((0.0, "File 1 of 10"), (1.0, "Done"))
+    assert (told[0][0], told[-1]) == (0.0, (1.0, "Done"))
+    assert told[0][1].startswith("File 1 of ")
 
 
 def test_a_flipped_byte_is_named(out):
@@ -236,8 +260,9 @@ def test_names_that_are_no_text_can_be_printed(out):
 def test_a_path_out_of_the_folder_is_not_opened(out, path):
     with (out / "SHA256SUMS").open("a") as file:
         file.write(f"{'0' * 64}  {path}\n")
-    (line,) = verify(out).lines
-    assert line.startswith("SHA256SUMS: line 11 is not a sum and the path of a file in the release")
+    last = len((out / "SHA256SUMS").read_text().splitlines())
+    (line,) = told_once(out)
+    assert line.startswith(f"SHA256SUMS: line {last} is not a sum and the path of a file in the release")
 
 
 def test_a_row_moved_to_another_split_is_named(out):
@@ -246,7 +271,7 @@ def test_a_row_moved_to_another_split_is_named(out):
         row["split"] = "test" if row["split"] != "test" else "train"
 
     rewrite(out, VERSIONS, move)
-    lines = verify(out).lines
+    lines = told_once(out)
     assert len(lines) == 2
     assert "is in split" in lines[0]
     assert "leaks over the splits" in lines[1]
@@ -259,14 +284,14 @@ def test_a_whole_song_moved_to_another_split_is_named(out):
                 row["split"] = "test" if row["split"] != "test" else "train"
 
     rewrite(out, VERSIONS, move)
-    lines = verify(out).lines
+    lines = told_once(out)
     assert len(lines) == 3
     assert all("belongs to" in line for line in lines)
 
 
 def test_the_same_video_in_two_splits_is_a_leak():
     rows = [
-        Row({"group_id": song, "youtube_id": "dQw4w9WgXcQ", "sha256": "", "split": split}, line)
+        Row({"group_id": song, "youtube_id": "dQw4w9WgXcQ", "sha256": "", "singer": "", "split": split}, line)
         for line, (song, split) in enumerate([("a", "train"), ("b", "test")])
     ]
     told = []
@@ -332,7 +357,7 @@ def test_a_row_in_one_table_only_is_named(out):
 
 def test_another_order_is_named(out):
     rewrite(out, VERSIONS, lambda rows: rows.reverse())
-    assert verify(out).lines == [f"{VERSIONS}: has its rows in another order than {DATASET}"]
+    assert told_once(out) == [f"{VERSIONS}: has its rows in another order than {DATASET}"]
 
 
 def test_other_columns_are_named(out):
@@ -356,7 +381,7 @@ def test_audio_of_another_length_is_named(out):
     mend_sum(out, relative)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rewrite(out, VERSIONS, lambda rows: [row.update(sha256=digest) for row in rows if row["audio"] == relative])
-    (line,) = verify(out).lines
+    (line,) = told_once(out)
     assert line.startswith(f"{relative}: lasts ")
 
 
@@ -367,8 +392,7 @@ def test_audio_that_is_none_is_named(out):
     mend_sum(out, relative)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     rewrite(out, VERSIONS, lambda rows: [row.update(sha256=digest) for row in rows if row["audio"] == relative])
-    (line,) = verify(out).lines
-    assert line.startswith(f"{relative}: cannot be read as audio")
+    assert any(line.startswith(f"{relative}: cannot be read as audio") for line in told_once(out))
 
 
 def test_what_is_no_release_is_refused(tmp_path):

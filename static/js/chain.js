@@ -177,7 +177,7 @@ async function exportRelease(form) {
   input.toggleAttribute("aria-invalid", !done);
   if (!done) input.setAttribute("aria-invalid", "true");
   else {
-    announce(`The export of ${version} is asked for.`);
+    announce(`The draft of ${version} is asked for.`);
     input.value = "";
   }
 }

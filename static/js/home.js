@@ -2,6 +2,7 @@
 // dashed and in the voice's colour, what is still to be hummed.
 
 import { byId, dataOf } from "./page.js";
+import { smoothPath } from "./smooth.js";
 
 const WIDTH = 1000;
 const HEIGHT = 200;
@@ -23,26 +24,9 @@ function shares(growth) {
   return [[0, 0.08], ...points, [TODAY, points.at(-1)[1]]];
 }
 
-/** The slope at each point, such that the curve between two never leaves the space between them. */
-function slopes(at) {
-  const rises = at.slice(1).map(([x, y], k) => (y - at[k][1]) / (x - at[k][0] || 1));
-  return at.map((_, k) => {
-    const [before, after] = [rises[k - 1] ?? rises[k], rises[k] ?? rises[k - 1]];
-    return before * after <= 0 ? 0 : (2 * before * after) / (before + after);
-  });
-}
-
 /** A smooth line through the points. */
 function path(points) {
-  const at = points.map(([x, y]) => [x * WIDTH, (1 - y) * HEIGHT]);
-  const slope = slopes(at);
-  const pair = (x, y) => `${x.toFixed(1)} ${y.toFixed(1)}`;
-  return at.reduce((drawn, [x, y], k) => {
-    if (!k) return `M${pair(x, y)}`;
-    const [fromX, fromY] = at[k - 1];
-    const third = (x - fromX) / 3;
-    return `${drawn}C${pair(fromX + third, fromY + third * slope[k - 1])} ${pair(x - third, y - third * slope[k])} ${pair(x, y)}`;
-  }, "");
+  return smoothPath(points.map(([x, y]) => [x * WIDTH, (1 - y) * HEIGHT]));
 }
 
 function draw(svg, points, name) {

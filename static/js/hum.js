@@ -5,6 +5,7 @@
 import { ApiError, csrfToken, get, getBytes, post } from "./api.js";
 import { CurveView } from "./curve.js";
 import * as delivery from "./delivery.js";
+import { deviceClass } from "./device.js";
 import { discard, offerDrafts } from "./drafts.js";
 import { bindKeys } from "./keys.js";
 import { Lease } from "./lease.js";
@@ -570,6 +571,7 @@ function captureFacts(of) {
     track_settings: studio.settings,
     context: studio.facts(),
     sound_check: checked,
+    device_class: deviceClass(),
   };
 }
 

@@ -1,4 +1,4 @@
-// Freezing and exporting a release, and exporting one again. What runs is shown by live.js.
+// Making a draft of a release, and exporting a published one again. What runs is shown by live.js.
 
 import { ApiError, post } from "./api.js";
 import { lookNow } from "./live.js";
@@ -23,7 +23,7 @@ async function exportVersion(version, error) {
     wrong(error, problem.message);
     return false;
   }
-  announce(`The export of ${version} is asked for.`);
+  announce(`Version ${version} is asked for.`);
   await lookNow(document.querySelector('[data-live="releases"]'));
   return true;
 }

@@ -7,21 +7,26 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from annotation.releasing import publish
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
-from recordings.release import ReleaseRefused, publish
+from recordings.release import ReleaseRefused
 
 
 class Command(ChadCommand):
-    help = "Writes a release of the dataset to a folder. The first call with a version freezes it for ever."
+    help = (
+        "Writes a release of the dataset to a folder. The first call with a version checks and publishes it: from then "
+        "on it never changes."
+    )
 
     def add_own_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("version", help="such as 1.0 or 2026.11-rc1")
         parser.add_argument("--out", type=Path, required=True, help="an empty folder, or one with this release begun")
+        parser.add_argument("--notes", help="what is new in it, in words, for its changelog")
 
     def work(self, **options: Any) -> None:
         try:
             with ProgressBar() as bar:
-                result = publish(options["version"], options["out"], bar)
+                result = publish(options["version"], options["out"], bar, notes=options["notes"])
         except ReleaseRefused as problem:
             raise BadInput(str(problem)) from problem
         self.answer(result, in_words(result), as_json=options["json"])

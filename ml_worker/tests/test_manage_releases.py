@@ -1,0 +1,137 @@
+"""A release's way over the admin's pages: a draft, its checklist, and its publication."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from ml_worker.models import Job
+from ml_worker.work import release as release_job
+from recordings.models import CoverFragment, Fragment, Humming, Release
+from recordings.release import draft, publish
+from recordings.tests import factories
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/manage/releases/1.0/"
+
+
+@pytest.fixture
+def fragment(settings, tmp_path) -> Fragment:
+    settings.CHAD_HOME = tmp_path
+    fragment = factories.make_fragment(factories.make_recording(redistributable=True))
+    factories.make_humming(fragment)
+    factories.make_cover_fragment(fragment, state=CoverFragment.State.ACCEPTED)
+    return fragment
+
+
+@pytest.fixture
+def drafted(fragment, tmp_path) -> Release:
+    draft("1.0", tmp_path / "releases/1.0")
+    return Release.objects.get()
+
+
+def text_of(answer) -> str:
+    return " ".join(answer.content.decode().split())
+
+
+def ticks(release: Release) -> list[str]:
+    return [check["name"] for check in release.checks if check["state"] == "mind"]
+
+
+def test_a_version_is_drafted_published_and_exported_by_jobs(admin: Client, fragment: Fragment):
+    assert admin.post("/api/manage/steps", {"step": "release", "version": "1.0"}, "application/json").status_code == 201
+    job = Job.objects.get(kind=Job.Kind.RELEASE)
+    assert job.arguments == {"step": "draft"}
+    message, _ = release_job.do(job, lambda share, message: None)
+    assert message == "Draft 1.0 is checked: nothing stops its publication."
+    job.finish(message, {})
+    assert not Release.objects.get().is_published
+    answer = admin.post(f"{PAGE}publish/", {"tick": ticks(Release.objects.get())})
+    assert (answer.status_code, answer["Location"]) == (302, PAGE)
+    job = Job.objects.open().get(kind=Job.Kind.RELEASE)
+    message, counts = release_job.do(job, lambda share, message: None)
+    assert message == "Release 1.0 is published and exported."
+    job.finish(message, counts)
+    assert Release.objects.get().is_published
+    assert "the database itself refuses it" in text_of(admin.get(PAGE))
+    admin.post("/api/manage/steps", {"step": "release", "version": "1.0"}, "application/json")
+    assert Job.objects.open().get(kind=Job.Kind.RELEASE).arguments == {"step": "publish"}, "exported again"
+
+
+def test_a_draft_shows_counts_changes_and_checks(admin: Client, drafted: Release):
+    page = text_of(admin.get(PAGE))
+    for words in (
+        "A draft, frozen",
+        "Against nothing: it is the first",
+        "New: 1 covers, 1 hums, 1 originals; 1 new fragments, 1 new songs.",
+        "No song, singer, video or sound is in two splits.",
+        "Nobody has written what is new in it",
+    ):
+        assert words in page
+    assert "draft" in text_of(admin.get("/manage/releases/"))
+
+
+def test_what_is_to_be_minded_has_to_be_ticked(admin: Client, drafted: Release):
+    answer = admin.post(f"{PAGE}publish/", {})
+    assert answer.status_code == 422
+    assert "Tick what you know of, or mend it: notes." in text_of(answer)
+    assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
+
+
+def test_what_stops_cannot_be_ticked_away(admin: Client, drafted: Release):
+    drafted.checks = [{"name": "leaks", "state": "stops", "says": "A song is in two splits."}]
+    drafted.save()
+    assert "A song is in two splits." in text_of(admin.get(PAGE))
+    assert admin.post(f"{PAGE}publish/", {"tick": ["leaks"]}).status_code == 422
+    assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
+
+
+def test_words_for_the_changelog_are_kept(admin: Client, drafted: Release):
+    admin.post(f"{PAGE}notes/", {"notes": "  The first one.  "})
+    drafted.refresh_from_db()
+    assert drafted.notes == "The first one."
+    answer = admin.post(f"{PAGE}notes/", {"notes": "x" * 4001})
+    assert answer.status_code == 422
+    assert "4000" in text_of(answer)
+
+
+def test_a_draft_is_thrown_away(admin: Client, drafted: Release):
+    admin.post(f"{PAGE}throw-away/")
+    assert not Release.objects.exists()
+    assert admin.get(PAGE).status_code == 404
+
+
+def test_while_a_version_is_written_nothing_else_is_done_with_it(admin: Client, drafted: Release):
+    Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    answer = admin.post(f"{PAGE}publish/", {"tick": ticks(drafted)}, follow=True)
+    assert "is being written right now" in text_of(answer)
+    assert "is being written right now" in text_of(admin.post(f"{PAGE}throw-away/", follow=True))
+    assert Release.objects.exists()
+
+
+def test_a_published_release_is_neither_changed_nor_thrown_away(admin: Client, fragment: Fragment, tmp_path):
+    publish("1.0", tmp_path / "releases/1.0")
+    for act in ("notes", "draft", "publish", "throw-away"):
+        assert admin.post(f"{PAGE}{act}/", {"notes": "other"}).status_code == 404
+    assert Release.objects.get().notes == ""
+
+
+def test_a_failure_of_the_checks_is_said(admin: Client, fragment: Fragment):
+    fragment.recording.licence = ""
+    fragment.recording.save()
+    job = Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    message, _ = release_job.do(job, lambda share, message: None)
+    assert message == "Draft 1.0 is checked: 1 of 11 checks stop its publication."
+
+
+def test_a_withdrawn_hum_empties_the_draft_of_it_until_the_last_moment(admin: Client, drafted: Release):
+    other = factories.make_humming(Fragment.objects.get())
+    hum = Humming.objects.exclude(pk=other.pk).get()
+    hum.move_to(Humming.State.WITHDRAWN, why="by its singer")
+    job = Job.ask(Job.Kind.RELEASE, "1.0", step="publish")
+    release_job.do(job, lambda share, message: None)
+    release = Release.objects.get()
+    assert release.is_published
+    assert not release.versions.filter(version_id=hum.pk).exists()
+    assert release.versions.filter(version_id=other.pk).exists()

@@ -1,0 +1,134 @@
+"""Releases: the list, and the page of one, where a draft is looked at, checked and published."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from annotation.views.pages import admin_page
+from chad_site.celery import nudge
+from ml_worker import chain, made
+from ml_worker.models import Job
+from ml_worker.work.release import DRAFT
+from recordings.models import Release
+from recordings.release.changes import in_words
+from recordings.release.removed import discard
+
+MOST_LETTERS_OF_NOTES = 4000
+BUSY = "Version {} is being written right now. Wait until that is done."
+
+
+@admin_page
+@never_cache
+@require_safe
+def releases(request: HttpRequest) -> HttpResponse:
+    shown = made.releases()
+    is_open = any(one.job and one.job.state in Job.OPEN for one in shown)
+    return render(request, "releases.html", {"releases": shown, "is_open": is_open, "new": chain.release()})
+
+
+@admin_page
+@never_cache
+@require_safe
+def release(request: HttpRequest, version: str) -> HttpResponse:
+    """What is in a version, how it differs from the last one, and what has to be ticked before it is published."""
+    shown = shown_or_404(version)
+    return render(request, "manage_release.html", page_of(shown))
+
+
+def page_of(shown: made.ShownRelease, form: NotesForm | None = None, missing: list[str] | None = None) -> dict:
+    row = shown.row
+    facts = row.facts if row else {}
+    return {
+        "release": shown,
+        "is_open": bool(shown.job and shown.job.state in Job.OPEN),
+        "facts": facts,
+        "changes": in_words(facts["changes"]) if facts.get("changes") else [],
+        "listed": (facts.get("changes") or {}).get("listed", [])[:50],
+        "form": form or NotesForm({"notes": row.notes if row else ""}),
+        "missing": missing or [],
+    }
+
+
+class NotesForm(forms.Form):
+    notes = forms.CharField(
+        label="What is new, in your words",
+        required=False,
+        max_length=MOST_LETTERS_OF_NOTES,
+        widget=forms.Textarea(attrs={"rows": 4}),
+        help_text="It stands in the changelog, above the counts. Plain text or Markdown.",
+    )
+
+
+@admin_page
+@require_POST
+def note(request: HttpRequest, version: str) -> HttpResponse:
+    """Keeps the admin's words, and has the draft's texts and checks made anew with them."""
+    shown = draft_or_404(version)
+    form = NotesForm(request.POST)
+    if not form.is_valid():
+        return render(request, "manage_release.html", page_of(shown, form), status=422)
+    Release.objects.drafts().filter(pk=shown.row.pk).update(notes=form.cleaned_data["notes"].strip())
+    messages.success(request, "Your words are kept for the changelog.")
+    return redirect("manage-release", version)
+
+
+@admin_page
+@require_POST
+def draft(request: HttpRequest, version: str) -> HttpResponse:
+    """Asks for the draft to be frozen anew, as things stand now."""
+    shown = draft_or_404(version)
+    if not ask(version, DRAFT):
+        messages.error(request, BUSY.format(shown.version))
+    return redirect("manage-release", version)
+
+
+@admin_page
+@require_POST
+def publish(request: HttpRequest, version: str) -> HttpResponse:
+    """The one act: every line of the checklist is good or ticked, and from then on the release never changes."""
+    shown = draft_or_404(version)
+    missing = shown.row.unticked(request.POST.getlist("tick"))
+    if missing or not shown.row.may_be_published:
+        return render(request, "manage_release.html", page_of(shown, missing=missing), status=422)
+    if not ask(version, "publish"):
+        messages.error(request, BUSY.format(shown.version))
+    return redirect("manage-release", version)
+
+
+@admin_page
+@require_POST
+def throw_away(request: HttpRequest, version: str) -> HttpResponse:
+    """A draft goes; nothing of it was ever out."""
+    draft_or_404(version)
+    if Job.objects.open().filter(kind=Job.Kind.RELEASE, subject=version).exists():
+        messages.error(request, BUSY.format(version))
+        return redirect("manage-release", version)
+    discard(Release.objects.drafts().filter(version=version))
+    messages.success(request, f"Draft {version} is thrown away.")
+    return redirect("releases")
+
+
+def ask(version: str, step: str) -> bool:
+    """Whether the job was taken: one at a time writes a version."""
+    job = Job.ask(Job.Kind.RELEASE, version, step=step)
+    nudge()
+    return job.arguments.get("step") == step
+
+
+def shown_or_404(version: str) -> made.ShownRelease:
+    shown = next((one for one in made.releases() if one.version == version), None)
+    if shown is None:
+        raise Http404(f"There is no release {version}.")
+    return shown
+
+
+def draft_or_404(version: str) -> made.ShownRelease:
+    shown = shown_or_404(version)
+    if shown.row is None or shown.row.is_published:
+        raise Http404(f"There is no draft {version}.")
+    return shown

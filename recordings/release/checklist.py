@@ -1,0 +1,139 @@
+"""What has to hold before a release is published, and what its publisher should know: the checklist of a draft."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from recordings.models import Release
+from recordings.models.releases import GOOD, MIND, STOPS
+from recordings.release.crowd import Crowd
+from recordings.release.folder import file_sha256
+from recordings.release.progress import Progress
+from recordings.release.removed import may_not_go_out
+from recordings.release.sums import core_files
+from recordings.release.table_files import in_order
+from recordings.release.verifying import Findings, Subject, inspect
+
+# So many faults of a kind are told in words; the rest is counted.
+MOST_TOLD = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of the checklist.
+
+    Attributes:
+        name: what it is called, one word: what a publisher ticks.
+        state: `good`; `mind`, which a person has to tick; `stops`, which nobody may publish with.
+        says: what was found, and what to do.
+    """
+
+    name: str
+    state: str
+    says: str
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def look_through(release: Release, out: Path, progress: Progress, crowd: Crowd) -> list[Check]:
+    """Every check of a draft that is written to `out`."""
+    findings = Findings()
+    inspect(out, sums_of_draft(release, out), findings, progress, crowd.names())
+    return [
+        up_to_date(release),
+        of_findings("files", findings, Subject.FILES, "Every file is there, readable, and what its row says."),
+        of_findings("tables", findings, Subject.TABLES, "The tables are in order and say the same."),
+        of_findings("leaks", findings, Subject.SPLITS, "No song, singer, video or sound is in two splits."),
+        of_findings("privacy", findings, Subject.PRIVACY, "No address of anybody is in it, nor what a file knew of them."),
+        of_findings("names", findings, Subject.NAMES, "No word in it is the name of an account.", state=MIND),
+        licences(release),
+        simulated(release),
+        something_new(release),
+        reports(crowd.open_reports()),
+        notes(release),
+    ]
+
+
+def sums_of_draft(release: Release, out: Path) -> dict[str, str]:
+    """What SHA256SUMS will say."""
+    texts = {path: file_sha256(out / path) for path in core_files(out)}
+    return texts | {version.audio: version.audio_sha256 for version in in_order(release) if version.audio}
+
+
+def of_findings(name: str, findings: Findings, subject: Subject, all_well: str, state: str = STOPS) -> Check:
+    faults = findings.about(subject)
+    if not faults:
+        return Check(name, GOOD, all_well)
+    more = f" And {len(faults) - MOST_TOLD} more." if len(faults) > MOST_TOLD else ""
+    return Check(name, state, ". ".join(line.rstrip(".") for line in faults[:MOST_TOLD]) + "." + more)
+
+
+def up_to_date(release: Release) -> Check:
+    """Nothing in it was withdrawn, rejected or taken down since, and no other release was published meanwhile."""
+    latest = Release.objects.latest_first().values_list("version", flat=True).first()
+    against = (release.facts["changes"] or {}).get("against")
+    if may_not_go_out(release):
+        return Check("up to date", STOPS, "Something in it was withdrawn or rejected since. Freeze it anew.")
+    if latest != against:
+        return Check(
+            "up to date",
+            STOPS,
+            f"Release {latest} was published since it was frozen, so its changelog is not right. Freeze it anew.",
+        )
+    return Check("up to date", GOOD, "Nothing in it was withdrawn or rejected since it was frozen.")
+
+
+def licences(release: Release) -> Check:
+    """What is given has a licence, decided recording by recording; hums have the consent that they were sung under."""
+    versions = release.versions.exclude(source={})
+    bare = versions.filter(row__versions__licence="").count()
+    if bare:
+        return Check(
+            "licences",
+            STOPS,
+            f"{bare} versions with audio name no licence. Write it down at their recordings, or give no audio of them.",
+        )
+    unasked = versions.filter(audio_type="humming", row__versions__consent_version="").count()
+    if unasked:
+        return Check("licences", STOPS, f"{unasked} hums name no consent. Reject them, or find out what was agreed to.")
+    without = release.versions.filter(source={}).count()
+    given = "All audio is given under a licence that allows it"
+    return Check("licences", GOOD, f"{given}; {without} versions are references without audio.")
+
+
+def simulated(release: Release) -> Check:
+    counts = release.facts["counts"]
+    if counts["simulated"]:
+        return Check(
+            "simulated",
+            MIND,
+            f"{counts['simulated']} of its {counts['humming']} hums are by simulated singers. The texts say so.",
+        )
+    return Check("simulated", GOOD, "All its hums are by people.")
+
+
+def something_new(release: Release) -> Check:
+    changes = release.facts["changes"]
+    new = sum(changes["added"].values()) + sum(changes["removed"].values()) + changes["changed"]
+    if not new:
+        return Check("something new", MIND, f"It holds the same as release {changes['against']}.")
+    return Check("something new", GOOD, "It differs from the release before, or is the first.")
+
+
+def reports(waiting: int) -> Check:
+    if waiting:
+        return Check(
+            "reports",
+            MIND,
+            f"{waiting} published versions are reported as wrong and wait in the double-check; what of them is in this "
+            "release stays until people have decided.",
+        )
+    return Check("reports", GOOD, "No report waits for a decision.")
+
+
+def notes(release: Release) -> Check:
+    if not release.notes.strip():
+        return Check("notes", MIND, "Nobody has written what is new in it; its changelog holds counts alone.")
+    return Check("notes", GOOD, "Its changelog says in words what is new.")
