@@ -265,7 +265,7 @@ class ShownRelease:
 
     @property
     def can_export(self) -> bool:
-        """Whether it may be asked for again: it is published, and no job is open for it nor waits to be started again."""
+        """Whether it may be asked for again: it is out, and no job is open for it nor waits to be started again."""
         is_out = self.row is not None and self.row.is_published
         return is_out and (self.job is None or self.job.state == Job.State.DONE)
 

@@ -46,7 +46,7 @@ def look_through(release: Release, out: Path, progress: Progress, crowd: Crowd) 
         of_findings("files", findings, Subject.FILES, "Every file is there, readable, and what its row says."),
         of_findings("tables", findings, Subject.TABLES, "The tables are in order and say the same."),
         of_findings("leaks", findings, Subject.SPLITS, "No song, singer, video or sound is in two splits."),
-        of_findings("privacy", findings, Subject.PRIVACY, "No address of anybody is in it, nor what a file knew of them."),
+        of_findings("privacy", findings, Subject.PRIVACY, "No address of anybody is in it."),
         of_findings("names", findings, Subject.NAMES, "No word in it is the name of an account.", state=MIND),
         licences(release),
         simulated(release),

@@ -247,4 +247,4 @@ def shared_by_five(rows: list[Row], tell: Tell) -> None:
     for shown, people in singers.items():
         if len(people) < FIVE:
             words = ", ".join(text for text in shown if text)
-            tell(VERSIONS, f"only {len(people)} singers are told to be {words}; that is told of {FIVE} or more, or none")
+            tell(VERSIONS, f"only {len(people)} singers are told to be {words}; that takes {FIVE} or more")

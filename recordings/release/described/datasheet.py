@@ -59,7 +59,8 @@ INTRODUCTION = (
 
 
 def creators(facts: Facts) -> str:
-    return f"{plain(facts.publisher)}, who publishes it. The hums are by {singers(facts.counts)}."
+    hums = f" The hums are by {singers(facts.counts)}." if facts.counts["humming"] else ""
+    return f"{plain(facts.publisher)}, who publishes it.{hums}"
 
 
 def instances(facts: Facts) -> str:
@@ -123,7 +124,8 @@ def acquired(facts: Facts) -> str:
 
 def validated(facts: Facts) -> str:
     if not facts.crowd.get("verdicts"):
-        return "Automatic checks measured the hums. No verdicts of people are recorded for what is in this release."
+        measured = " Automatic checks measured its hums." if facts.methods else ""
+        return f"No verdicts of people are recorded for what is in this release.{measured}"
     told = " ".join(part for part in (rai.per_item(facts), rai.agreement(facts), rai.who_reviewed(facts)) if part)
     return f"{rai.annotated(facts)} {told}" + (
         "" if facts.crowd.get("alpha") is not None else " How far reviewers agree cannot be told from so few verdicts."
@@ -133,7 +135,8 @@ def validated(facts: Facts) -> str:
 def who_collected(facts: Facts) -> str:
     reviewers = facts.crowd.get("reviewers")
     reviewing = f" {counted(reviewers, 'reviewer', 'reviewers')} judged what is in it." if reviewers else ""
-    return f"{singers(facts.counts)} sang the hums.{reviewing} How they were paid, if at all, is not recorded."
+    singing = f"The hums are by {singers(facts.counts)}." if facts.counts["humming"] else "There are no hums."
+    return f"{singing}{reviewing} How anyone was paid, if at all, is not recorded."
 
 
 def timeframe(facts: Facts) -> str:
@@ -143,11 +146,14 @@ def timeframe(facts: Facts) -> str:
     return f"The hums were recorded from {first} to {last}. The release was frozen on {facts.frozen_on}."
 
 
+NAMED = "The tables name the artists of songs and the performers of recordings."
+
+
 def about_people(facts: Facts) -> str:
     counts = facts.counts
     if counts["humming"] == counts["simulated"]:
-        return "No person's hum is in it. The songs were written and played by people, who are named in the tables."
-    return "Yes: hums are voices of people. The songs were written and played by people, who are named in the tables."
+        return f"No person's hum is in it. {NAMED}"
+    return f"Yes: hums are voices of people. {NAMED}"
 
 
 def consented(facts: Facts) -> str:
@@ -165,6 +171,8 @@ def consented(facts: Facts) -> str:
 
 def training(facts: Facts) -> str:
     """How many hums their singers let models be trained on."""
+    if not facts.counts["humming"]:
+        return ""
     wishes = facts.statistics["named"].get("ai_training", {})
     yes, no = wishes.get("True", 0), wishes.get("False", 0)
     return (
@@ -174,7 +182,7 @@ def training(facts: Facts) -> str:
 
 
 def unfit(facts: Facts) -> str:
-    return f"Finding out who a singer is, imitating a voice, or judging people by it. {training(facts)}"
+    return f"Finding out who a singer is, imitating a voice, or judging people by it. {training(facts)}".strip()
 
 
 def processed(facts: Facts) -> str:
@@ -217,8 +225,10 @@ def updated(facts: Facts) -> str:
 
 def erratum(facts: Facts) -> str:
     reports = (facts.changes or {}).get("reports", [])
+    if not reports:
+        return f"No report of something wrong was decided since the last release; {CHANGELOG} would name it."
     decided = counted(len(reports), "report", "reports")
-    return f"{CHANGELOG}: {decided} on earlier releases decided since the last one, each named there."
+    return f"{CHANGELOG} names each of {decided} of something wrong that was decided since the last release."
 
 
 SECTIONS: Mapping[str, Mapping[str, str | Answer]] = {
@@ -281,8 +291,8 @@ SECTIONS: Mapping[str, Mapping[str, str | Answer]] = {
         "Over what time was it collected?": timeframe,
         "Were any ethical review processes conducted?": UNKNOWN,
         "Was the data collected from the individuals directly?": (
-            "Hums: from the singers, in their browsers. Originals and covers: from files or videos, as the column "
-            "`source` says."
+            "Hums of people: from the singers, in their browsers. Originals and covers: from files or videos, as the "
+            "column `source` says."
         ),
         "Were the individuals notified, and did they consent?": consented,
         "Can they revoke their consent?": (

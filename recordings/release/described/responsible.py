@@ -33,14 +33,14 @@ def responsible(facts: Facts) -> dict[str, Any]:
 
 
 COLLECTED = (
-    "People, or simulated singers where the column simulated says so, hum fragments of songs in a web browser. Covers "
-    "of the same songs are searched for the fragments by a model, the checkpoint in the row. Hums and doubtful covers "
-    "are double-checked by people."
+    "People hum fragments of songs in a web browser; where the column simulated says so, a program made the hum "
+    "instead. Covers of the same songs are searched for the fragments by a model, the checkpoint in the row. Hums and "
+    "doubtful covers are double-checked by reviewers."
 )
 RAW = "Hums are given sample by sample as they came, never shifted; only the container of the file is written anew."
 PROCESSED = (
-    "Hums: none. Originals and covers: cut at their interval. What a machine measured (offset, tempo, transposition, "
-    "pitch) stands beside the audio and changes none of it."
+    "To hums nothing was done. Originals and covers: cut at their interval. What a machine measured (offset, tempo, "
+    "transposition, pitch) stands beside the audio and changes none of it."
 )
 DEMOGRAPHICS = (
     "Of singers: voluntary, and shown only where five or more singers share what is told. Of reviewers nothing is "
