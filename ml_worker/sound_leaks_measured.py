@@ -1,7 +1,7 @@
 """Measures how a release finds one sound in two splits, against Chromaprint: python -m ml_worker.sound_leaks_measured
 
 Twins are clips of 4 to 20 s that were encoded anew, resampled, made quiet, padded, or cut again with at least 3 s in
-common. Clips that are no twins are two performances of one tune, two parts of one recording, and all else. The songs and
+common. Clips that are no twins are two performances of one tune, two parts of one recording, and all else. Songs and
 tunes of one half are those that the constants were chosen on; the figures of the other half are the ones to quote.
 """
 
@@ -45,7 +45,10 @@ HOWS = (*CODECS, "8 kHz", "-20 dB", "padded", "cut again", "cut again, 3 s", "8 
 # Chromaprint's own: a number every 0.124 s, of 2.6 s of sound each. AcoustID takes for one what agrees so well.
 CHROMAPRINT_STEP_S = 0.1238
 CHROMAPRINT_FEWEST = 4
-PITCHES = 26  # how many clips of other pitch and tempo each clip gives for the measure of time
+# Lower than this is the tail of a recording; of its peak.
+TAIL = 0.05
+# For the measure of time each clip is played at other speeds, forwards and backwards, so that there are enough.
+SLOWEST, FASTEST = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,11 @@ class Clip(NamedTuple):
     rate: int
     twin_of: int | None = None
     how: str = ""
+
+
+def without_tail(samples: Samples) -> Samples:
+    """Without what dies away at the end: two cuts that share a silence share no sound."""
+    return samples[: np.flatnonzero(np.abs(samples) > TAIL * np.abs(samples).max())[-1] + 1]
 
 
 def decoded(path: Path) -> Samples:
@@ -111,16 +119,20 @@ def real_recordings(half: int) -> Iterator[Recording]:
     riff = sorted((SHARED / "alignment" / "sir_duke").glob("*.mp3"))
     for path in [path for number, path in enumerate(paths) if number % 2 == half] + (riff if half else []):
         name = path.parent.name if path.stem == "audio" else path.stem
-        yield Recording(name, "sir_duke" if path in riff else name, name, "hums" in path.parts, decoded(path))
+        yield Recording(
+            name, "sir_duke" if path in riff else name, name, "hums" in path.parts, without_tail(decoded(path))
+        )
 
 
 def made_recordings(half: int, tunes_of_a_half: int) -> Iterator[Recording]:
     """Originals, covers and simulated hums of the catalogue's tunes."""
     for tune in tunes()[half::2][:tunes_of_a_half]:
         original = render_original(tune)
-        yield Recording(f"{tune.slug} original", tune.slug, f"{tune.slug} original", False, original.mix.mono())
+        yield Recording(
+            f"{tune.slug} original", tune.slug, f"{tune.slug} original", False, without_tail(original.mix.mono())
+        )
         for number in range(1, 5):
-            cover = render_cover(tune, number, half).mix.mono()
+            cover = without_tail(render_cover(tune, number, half).mix.mono())
             yield Recording(f"{tune.slug} cover {number}", tune.slug, f"{tune.slug} cover {number}", False, cover)
         for phrase in range(min(2, len(original.phrases))):
             notes = [tuple(note) for note in original.phrase_notes(phrase)]
@@ -131,7 +143,7 @@ def made_recordings(half: int, tunes_of_a_half: int) -> Iterator[Recording]:
                     # The same notes by the same singer are the same samples, and phrases return in tunes.
                     name = f"{tune.slug} hum {phrase} {seed} {style}"
                     samples = soxr.resample(hum.mono(), hum.sample_rate, RATE)
-                    yield Recording(name, tune.slug, f"{seed} {style} {shape}", True, samples)
+                    yield Recording(name, tune.slug, f"{seed} {style} {shape}", True, without_tail(samples))
 
 
 def clips_of(recording: Recording, chance: np.random.Generator) -> Iterator[Clip]:
@@ -253,15 +265,15 @@ def _relation(one: Recording, other: Recording) -> str:
 
 
 def measured_time(clips: list[Clip], number: int) -> str:
-    """Time and memory of so many clips: the clips at other pitches and tempi, so that they are no twins."""
-    bare = [clip for clip in clips if clip.twin_of is None]
-    index, before = Index(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    spent_s = 0.0
+    """Time and memory of so many clips of 8 s or what there is, by the sound of three splits."""
+    speeds = np.geomspace(SLOWEST, FASTEST, number // (2 * len(clips)) + 1)
+    index, before, spent_s = Index(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, 0.0
     for done in range(number):
-        clip, played = bare[done % len(bare)], 0.8 + 0.45 * (done // len(bare)) / PITCHES
-        samples = clip.samples[: 8 * RATE]
+        turn, which = divmod(done, len(clips))
+        speed, way = speeds[turn // 2], 1 if turn % 2 else -1
+        samples = np.ascontiguousarray(clips[which].samples[: round(8 * RATE * speed)][::way])
         started = time.process_time()
-        one = Fingerprint.of(samples, round(RATE * played))
+        one = Fingerprint.of(samples, round(RATE * speed))
         spent_s += time.process_time() - started
         index.add(done, (str(done % 3),), one)
     started = time.process_time()

@@ -16,7 +16,6 @@ from django.utils.formats import number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.utils.translation import pgettext_lazy as words_for
 
 from recordings.release.described.meanings import MEANINGS
 from recordings.release.tables import AUDIO_TYPES, COVER, DATASET, HUMMING, ORIGINAL, SPLITS, VERSIONS
@@ -34,11 +33,6 @@ ONE_OF_KIND: dict[str, Promise] = {
     ORIGINAL: gettext_lazy("the original"),
     COVER: gettext_lazy("a cover"),
     HUMMING: gettext_lazy("a hum"),
-}
-SPLIT_NAMES: dict[str, Promise] = {
-    "train": words_for("a split of the dataset", "train"),
-    "validation": words_for("a split of the dataset", "validation"),
-    "test": words_for("a split of the dataset", "test"),
 }
 DEVICES: dict[str, Promise] = {
     "phone": gettext_lazy("phone"),
@@ -350,14 +344,14 @@ def splits(sides: Mapping[str, Mapping[str, float]]) -> Plot:
         [_("split"), *names, _("hours")],
         [
             [
-                str(SPLIT_NAMES[split]),
+                split,
                 *(count(sides[split][name]) for name in columns),
                 decimal(sides[split]["hours"], 2),
             ]
             for split in SPLITS
         ],
         "rows",
-        {"rows": [lying(str(SPLIT_NAMES[split]), kinds_of(sides[split])) for split in SPLITS]},
+        {"rows": [lying(split, kinds_of(sides[split])) for split in SPLITS]},
         legend(AUDIO_TYPES),
     )
 
@@ -369,7 +363,7 @@ def singer_splits(sides: Mapping[str, Mapping[str, float]], strict: Mapping[str,
     rows = []
     for split in SPLITS:
         hums, both = sides[split][HUMMING], strict[split]
-        rows.append(lying(str(SPLIT_NAMES[split]), [(same, CLASSES[HUMMING], both), (other, "bar--pale", hums - both)]))
+        rows.append(lying(split, [(same, CLASSES[HUMMING], both), (other, "bar--pale", hums - both)]))
     return Plot(
         "singer-splits",
         _("Splits by singer"),
@@ -380,7 +374,7 @@ def singer_splits(sides: Mapping[str, Mapping[str, float]], strict: Mapping[str,
         [_("split by singer"), _("hums"), _("singers"), _("songs"), _("hours"), same],
         [
             [
-                str(SPLIT_NAMES[split]),
+                split,
                 *(count(sides[split][name]) for name in (HUMMING, "singers", "songs")),
                 decimal(sides[split]["hours"], 2),
                 count(strict[split]),

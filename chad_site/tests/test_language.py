@@ -134,6 +134,7 @@ PAGES = {
     "/account/leave/": "Mein Konto löschen",
     "/hum/songs/": "Lieder, die ich kenne",
     "/find/": "Lied per Summen finden",
+    "/releases/": "Noch ist nichts erschienen.",
     "/sign-in/": "Neu hier?",
     "/sign-up/": "keine Mailadresse",
     "/nowhere/": "Unter dieser Adresse ist nichts",

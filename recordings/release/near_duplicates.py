@@ -42,8 +42,9 @@ BLOCK = 2**16
 # left of an overlap of 3 s with a breath in it). Unrelated sounds agree in half of them; docs/experiments-release.md.
 ALIKE = 0.77
 FEWEST_FRAMES = 130
-# A place is looked at where so many words agree in their upper bits; the lower bands are what telephones cut off.
-UPPER_BITS = 24
+# A place is looked at where so many words agree in this many upper bits, or in lower ones: telephones and codecs spoil
+# the bands at the ends first.
+KEY_BITS = 24
 VOTES = 2
 # Of one word the next so many clips that have it are looked at: enough to link any number of copies into a chain, and
 # a held note does not meet every other one.
@@ -137,7 +138,7 @@ class NearDuplicate(NamedTuple):
 class Index:
     """Clips with their sides of one split or several; near-duplicates on different sides are looked for among them.
 
-    It keeps 5 bytes a word, 430 a second of sound, and three times as much while it looks.
+    It keeps 5 bytes a word, 430 a second of sound, and five times as much while it looks.
     """
 
     def __init__(self) -> None:
@@ -172,7 +173,7 @@ class Index:
 
 
 class _Table:
-    """All words that sound, by their upper bits and then by where they are: numbers of 64 bits, sorted."""
+    """All words that sound, with where they are, by their upper bits and again by their lower ones: sorted."""
 
     def __init__(self, prints: Sequence[Fingerprint]) -> None:
         self._prints = prints
@@ -185,8 +186,10 @@ class _Table:
     def _entries_of(self, clip: int) -> NDArray[np.uint64]:
         fingerprint = self._prints[clip]
         heard = np.flatnonzero(fingerprint.sounds)
-        upper = (fingerprint.words[heard] >> np.uint32(32 - UPPER_BITS)).astype(np.uint64)
-        return upper << np.uint64(32) | (heard + self._starts[clip]).astype(np.uint64)
+        words, places = fingerprint.words[heard], (heard + self._starts[clip]).astype(np.uint64)
+        upper = (words >> np.uint32(32 - KEY_BITS)).astype(np.uint64)
+        lower = (words & np.uint32(2**KEY_BITS - 1)).astype(np.uint64) | np.uint64(1 << KEY_BITS)
+        return np.concatenate([upper << np.uint64(32) | places, lower << np.uint64(32) | places])
 
     def places(self, clips: range, sides: NDArray[np.int32]) -> Iterator[tuple[tuple[int, int], set[int]]]:
         """For these clips and later ones on another side: at which shifts they may be one sound."""

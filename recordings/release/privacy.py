@@ -165,8 +165,8 @@ class _Search:
             ("an e-mail address", _emails(text)),
             ("an IP address", _ipv4(text)),
             ("an IP address", _ipv6(text)),
-            ("an absolute path", (found[0] for found in PATH.finditer(text))),
-            ("a user agent", (found[0] for found in USER_AGENT.finditer(text))),
+            ("an absolute path", _matches(PATH, text, "/", "\\")),
+            ("a user agent", _matches(USER_AGENT, text, "/")),
             ("a name from the database", self.secrets.named_in(text, plain=plain)),
         ]
         for kind, found in kinds:
@@ -175,21 +175,26 @@ class _Search:
                     yield f"{kind}: {what[:120]}"
 
 
+def _matches(pattern: re.Pattern[str], text: str, *signs: str) -> Iterator[str]:
+    """What matches, in a text that has one of the signs without which nothing does: most have none."""
+    if any(sign in text for sign in signs):
+        yield from (found[0] for found in pattern.finditer(text))
+
+
 def _emails(text: str) -> Iterator[str]:
-    if "@" in text:
-        yield from (found[0] for found in EMAIL.finditer(text) if not NO_DOMAINS.search(found[0]))
+    yield from (found for found in _matches(EMAIL, text, "@") if not NO_DOMAINS.search(found))
 
 
 def _ipv4(text: str) -> Iterator[str]:
-    for found in IPV4.finditer(text):
-        parts = found[0].split(".")
+    for found in _matches(IPV4, text, "."):
+        parts = found.split(".")
         if parts[0] != "0" and any(len(part) > 1 for part in parts):
             try:
-                address = IPv4Address(found[0])
+                address = IPv4Address(found)
             except AddressValueError:
                 continue
             if not address.is_loopback and (address.is_global or address.is_private) and not _is_example(address):
-                yield found[0]
+                yield found
 
 
 def _is_example(address: IPv4Address) -> bool:
@@ -198,13 +203,13 @@ def _is_example(address: IPv4Address) -> bool:
 
 
 def _ipv6(text: str) -> Iterator[str]:
-    for found in IPV6.finditer(text) if ":" in text else ():
+    for found in _matches(IPV6, text, ":"):
         try:
-            address = IPv6Address(found[0])
+            address = IPv6Address(found)
         except AddressValueError:
             continue
         if any(address in network for network in IPV6_IN_USE) and address not in IPV6_EXAMPLES:
-            yield found[0]
+            yield found
 
 
 def _in_file(file: Path, path: str, search: _Search) -> Iterator[str]:

@@ -123,3 +123,12 @@ def test_without_scripts_everything_is_there(live_server, fragment, chromium_wit
     expect(page.get_by_role("table").first).to_be_visible()
     page.goto(f"/releases/1.0/{fragment.pk}/")
     expect(page.get_by_text("Reporting needs JavaScript.")).to_be_visible()
+
+
+def test_german_words_fit_on_a_phone(live_server, fragment, chromium_with_microphone):
+    context = chromium_with_microphone(width=360, height=740, base_url=live_server.url, locale="de-DE")
+    page = context.new_page()
+    for address in ("/releases/", "/releases/1.0/", f"/releases/1.0/{fragment.hummings.first().pk}/"):
+        page.goto(address)
+        expect(page.locator("html")).to_have_attribute("lang", "de")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, address

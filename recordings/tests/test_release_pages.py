@@ -140,6 +140,16 @@ def test_older_and_newer_ones_are_linked(released, fragment, tmp_path):
     assert "Older: 1.0" in text_of("/releases/1.1/")
 
 
+def test_a_reader_of_german_gets_german_around_the_releases_own_english(released, fragment):
+    german = {"accept-language": "de"}
+    page = text_of("/releases/1.0/", **german)
+    for words in ("Wie lang sie sind", "Die erste Veröffentlichung.", "Aufnahme 1", "Erschienen am"):
+        assert words in page
+    assert '<div lang="en" class="stack release__text">' in page
+    assert "Was die Veröffentlichung von ihr sagt" in text_of(f"/releases/1.0/{fragment.pk}/", **german)
+    assert "Noch ist nichts erschienen" not in text_of("/releases/", **german)
+
+
 def test_its_changelog_tells_reports_and_what_left(released, fragment, tmp_path, monkeypatch):
     gone = fragment.hummings.first()
     leave(gone, "withdrawn")

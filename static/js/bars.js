@@ -3,7 +3,7 @@
 
 import { element, keepDrawn, scale, text } from "./plots.js";
 
-const AIR = { left: 40, right: 8, top: 26, bottom: 24 };
+const AIR = { left: 40, right: 16, top: 26, bottom: 24 };
 const PANEL = { height: 84, between: 30 };
 const ROW = { height: 18, between: 34 };
 // Names under bars are no closer than this, px.
