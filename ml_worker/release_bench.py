@@ -116,22 +116,17 @@ def fill(size: int, storage: Path) -> None:
 
 
 def tunes_without_end() -> Iterator[bytes]:
-    """WAV files of takes that are all unlike: notes by chance, with overtones and noise."""
+    """WAV files of takes that are all unlike: a voice that wanders by chance, with overtones."""
     draw = np.random.default_rng(1)
-    times = np.arange(round(0.5 * RATE)) / RATE
+    times = np.arange(round(SECONDS * RATE)) / RATE
+    turns = np.arange(0, SECONDS + 0.2, 0.15)
     while True:
-        yield wav_of(draw, times, SECONDS)
-
-
-def wav_of(draw: np.random.Generator, times: np.ndarray, seconds: float) -> bytes:
-    notes = []
-    for step in draw.integers(0, 24, round(2 * seconds)):
-        phase = 2 * np.pi * 110 * 2 ** (step / 12) * times
-        notes.append(0.3 * np.sin(phase) + 0.1 * np.sin(2 * phase) + 0.05 * np.sin(3 * phase))
-    sound = np.concatenate(notes) + draw.normal(0, 0.003, len(times) * len(notes))
-    file = io.BytesIO()
-    soundfile.write(file, sound, RATE, format="WAV", subtype="PCM_16")
-    return file.getvalue()
+        hz = 110 * 2 ** np.interp(times, turns, draw.uniform(0, 2, len(turns)))
+        phase = 2 * np.pi * np.cumsum(hz) / RATE
+        voice = sum(np.sin(overtone * phase) / overtone for overtone in (1, 2, 3, 4, 5))
+        file = io.BytesIO()
+        soundfile.write(file, 0.25 * voice, RATE, format="WAV", subtype="PCM_16")
+        yield file.getvalue()
 
 
 def made_recording(song: Song, kind: str, storage: Path, tunes: Iterator[bytes]) -> Recording:

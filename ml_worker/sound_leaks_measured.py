@@ -197,11 +197,17 @@ class OurFinder:
     def fingerprint(self, path: Path) -> Fingerprint:
         return Fingerprint.of_file(path)
 
-    def found(self, prints: list[Fingerprint], sides: list[str]) -> dict[tuple[int, int], float]:
+    def pairs(self, prints: list[Fingerprint], sides: list[str]) -> set[tuple[int, int]]:
+        """What is one sound and on two sides, by the numbers of the fingerprints."""
         index = Index()
         for number, (side, one) in enumerate(zip(sides, prints, strict=True)):
             index.add(number, (side,), one)
-        return {(pair.one, pair.other): pair.likeness for pair in index.leaks()}
+        return {(pair.one, pair.other) for pair in index.leaks()}
+
+    def twins(self, bare: list[Fingerprint], twins: list[Fingerprint]) -> int:
+        """Of how many clips the twin at the same place is found among all others."""
+        found = self.pairs(bare + twins, ["a"] * len(bare) + ["b"] * len(twins))
+        return sum((number, len(bare) + number) in found for number in range(len(twins)))
 
 
 class Chromaprint:
@@ -216,15 +222,16 @@ class Chromaprint:
         command = [FFMPEG, "-v", "error", "-i", str(path), "-f", "chromaprint", "-fp_format", "raw", "-"]
         return np.frombuffer(subprocess.run(command, capture_output=True, check=True).stdout, np.uint32)
 
-    def found(self, prints: list[NDArray[np.uint32]], sides: list[str]) -> dict[tuple[int, int], float]:
-        found = {}
-        for one in range(len(prints)):
-            for other in range(one + 1, len(prints)):
-                if sides[one] != sides[other]:
-                    likeness = self._likeness(prints[one], prints[other])
-                    if likeness >= self.alike:
-                        found[one, other] = likeness
-        return found
+    def pairs(self, prints: list[NDArray[np.uint32]], sides: list[str]) -> set[tuple[int, int]]:
+        return {
+            (one, other)
+            for one in range(len(prints))
+            for other in range(one + 1, len(prints))
+            if sides[one] != sides[other] and self._likeness(prints[one], prints[other]) >= self.alike
+        }
+
+    def twins(self, bare: list[NDArray[np.uint32]], twins: list[NDArray[np.uint32]]) -> int:
+        return sum(self._likeness(one, other) >= self.alike for one, other in zip(bare, twins, strict=True))
 
     def _likeness(self, one: NDArray[np.uint32], other: NDArray[np.uint32]) -> float:
         if min(len(one), len(other)) < CHROMAPRINT_FEWEST:
@@ -242,13 +249,10 @@ def measured(finder: OurFinder | Chromaprint, clips: list[Clip], folder: Path) -
     bare = [number for number, clip in enumerate(clips) if clip.twin_of is None]
     lines = [f"{finder.name}: {1_000 * spent_s / len(clips):.1f} ms of processor time a clip"]
     for how in HOWS:
-        twins = [number for number, clip in enumerate(clips) if clip.how == how]
-        chosen = [prints[number] for number in (*bare, *twins)]
-        found = finder.found(chosen, ["a"] * len(bare) + ["b"] * len(twins))
-        # The twin of clip i stands at len(bare) + i.
-        missed = sum((number, len(bare) + number) not in found for number in range(len(twins)))
+        twins = [prints[number] for number, clip in enumerate(clips) if clip.how == how]
+        missed = len(twins) - finder.twins([prints[number] for number in bare], twins)
         lines.append(f"  {how}: {missed} of {len(twins)} missed")
-    alike = finder.found([prints[number] for number in bare], [str(number) for number in bare])
+    alike = finder.pairs([prints[number] for number in bare], [str(number) for number in bare])
     counts = Counter(_relation(clips[one].recording, clips[other].recording) for one, other in alike)
     of_all = Counter(
         _relation(clips[one].recording, clips[other].recording) for one in bare for other in bare if one < other
@@ -302,7 +306,7 @@ def main() -> None:
         for number, clip in enumerate(clips):
             soundfile.write(Path(folder, f"{number}.wav"), clip.samples, clip.rate, "PCM_16")
         for finder in (OurFinder(), Chromaprint(arguments.chromaprint)):
-            print("\n".join(measured(finder, clips, Path(folder))))
+            print("\n".join(measured(finder, clips, Path(folder))), flush=True)
     print(f"ALIKE is {near_duplicates.ALIKE}; {len(clips)} clips")
 
 

@@ -588,4 +588,6 @@ def name_of(audio_type: str, row: Mapping[str, str], number: int) -> str:
         return _("Original")
     if audio_type == HUMMING:
         return _("Hum %(number)s") % {"number": number}
-    return row.get("performer") or _("Cover %(number)s") % {"number": number}
+    if row.get("performer"):
+        return _("Cover by %(performer)s") % {"performer": row["performer"]}
+    return _("Cover %(number)s") % {"number": number}

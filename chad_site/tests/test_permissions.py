@@ -94,6 +94,8 @@ def world() -> World:
         release=rows["release"], version_id=rows["cover"].pk, audio_type="cover", row=told, source={}
     )
     Release.objects.update(published_at=timezone.now())
+    checked = [{"name": "files", "state": "good", "says": "All is well."}]
+    rows["draft"] = Release.objects.create(version="1.1", checks=checked, checked_at=timezone.now())
     found = {"recording": str(original.pk), "probability": 0.9, "start_s": 1.0, "end_s": 5.0, "tempo_ratio": 1.0}
     rows["search"] = Search.objects.create(
         owner=people["singer"],
@@ -152,6 +154,10 @@ def released(rows: dict[str, Any]) -> list[Any]:
     return ["1.0", rows["cover"].pk]
 
 
+def a_draft(rows: dict[str, Any]) -> list[Any]:
+    return [rows["draft"].version]
+
+
 def a_list(rows: dict[str, Any]) -> dict[str, Any]:
     return {"file": SimpleUploadedFile("covers.csv", b"title,artist\nA song,Somebody\n")}
 
@@ -190,6 +196,7 @@ ITS_PERSON = (404, 200, 404, 404, 404)
 SIGNED_IN_PAGE = (302, 200, 200, 200, 200)
 REVIEW_PAGE = (302, 403, 403, 200, 200)
 ADMIN_PAGE = (302, 403, 403, 403, 200)
+ADMIN_ACT = (302, 403, 403, 403, 302)
 ADMIN_CALL = (401, 403, 403, 403, 200)
 ADMIN_MAKES = (401, 403, 403, 403, 201)
 REVIEWERS_CALL = (401, 403, 403, 200, 200)
@@ -301,6 +308,11 @@ TABLE = [
     Row("reports", "POST", (302, 403, 403, 403, 422), form=True),
     Row("checkpoints", "GET", ADMIN_PAGE),
     Row("releases", "GET", ADMIN_PAGE),
+    Row("manage-release", "GET", ADMIN_PAGE, a_draft),
+    Row("note-release", "POST", ADMIN_ACT, a_draft, form=True),
+    Row("draft-release", "POST", ADMIN_ACT, a_draft, form=True),
+    Row("publish-release", "POST", ADMIN_ACT, a_draft, form=True),
+    Row("throw-away-draft", "POST", ADMIN_ACT, a_draft, form=True),
     Row("studies", "GET", ADMIN_PAGE),
     Row("studies", "POST", (302, 403, 403, 403, 422), form=True),
     Row("manage-study", "GET", ADMIN_PAGE, of("study")),

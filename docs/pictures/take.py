@@ -1,9 +1,10 @@
 """Takes the pictures of the README from a running instance (`make run`), with Debian's Chromium.
 
-    CHAD_HOME=var PORT=8000 .venv/bin/python docs/pictures/take.py [finding] [humming] [mining]
+    CHAD_HOME=var PORT=8000 .venv/bin/python docs/pictures/take.py [finding] [humming] [mining] [releases]
 
 The microphone hears the simulated singer. For a full Double-check page, `manage.py simulate` first; for pictures of a
-pair and of rounds, `manage.py simulate --rounds 3` with the options that stand in the README.
+pair and of rounds, `manage.py simulate --rounds 3` with the options that stand in the README; for that of a release,
+one has to be published.
 """
 
 from __future__ import annotations
@@ -156,12 +157,22 @@ def of_finding(playwright: Playwright, size: str) -> None:
         save(page, "find", size)
 
 
+def of_releases(playwright: Playwright, size: str) -> None:
+    """The latest published release, as anybody sees it."""
+    page = browser(playwright, size).new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto("/releases/")
+    page.locator("main a[href^='/releases/']").first.click()
+    page.wait_for_load_state("networkidle")
+    save(page, "release", size)
+
+
 def show(page: Page, selector: str) -> None:
     """Scrolls the page to where this is at its top."""
     page.locator(selector).evaluate("element => window.scrollTo(0, element.getBoundingClientRect().top + scrollY - 24)")
 
 
-GROUPS = {"finding": of_finding, "humming": of_humming, "mining": of_mining}
+GROUPS = {"finding": of_finding, "humming": of_humming, "mining": of_mining, "releases": of_releases}
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from ml_worker.work.release import DRAFT
 from recordings.models import Release
 from recordings.release.changes import in_words
 from recordings.release.removed import discard
+from recordings.release.tables import SPLITS
 
 MOST_LETTERS_OF_NOTES = 4000
 BUSY = "Version {} is being written right now. Wait until that is done."
@@ -47,6 +48,7 @@ def page_of(shown: made.ShownRelease, form: NotesForm | None = None, missing: li
         "release": shown,
         "is_open": bool(shown.job and shown.job.state in Job.OPEN),
         "facts": facts,
+        "splits": [(split, facts["statistics"]["splits"][split]) for split in SPLITS] if facts else [],
         "changes": in_words(facts["changes"]) if facts.get("changes") else [],
         "listed": (facts.get("changes") or {}).get("listed", [])[:50],
         "form": form or NotesForm({"notes": row.notes if row else ""}),

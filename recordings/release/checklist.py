@@ -98,9 +98,9 @@ def licences(release: Release) -> Check:
     unasked = versions.filter(audio_type="humming", row__versions__consent_version="").count()
     if unasked:
         return Check("licences", STOPS, f"{unasked} hums name no consent. Reject them, or find out what was agreed to.")
+    given = "All audio is given under a licence that allows it."
     without = release.versions.filter(source={}).count()
-    given = "All audio is given under a licence that allows it"
-    return Check("licences", GOOD, f"{given}; {without} versions are references without audio.")
+    return Check("licences", GOOD, f"{given} {without} versions are references without audio." if without else given)
 
 
 def simulated(release: Release) -> Check:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import os
+import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from recordings.release.folder import is_plain
@@ -38,7 +39,7 @@ ROUNDING_S = 0.000_003
 class Row(dict[str, str]):
     """A row of one table, or of both together, with the line on which it stands."""
 
-    def __init__(self, values: Mapping[str, str], line: int) -> None:
+    def __init__(self, values: Mapping[str, str] | Iterable[tuple[str, str]], line: int) -> None:
         super().__init__(values)
         self.line = line
 
@@ -76,7 +77,8 @@ def _usable_rows(reader: Iterator[list[str]], path: str, columns: dict[str, Kind
         if len(values) != len(columns):
             tell(path, f"line {line} has {len(values)} values; there are {len(columns)} columns")
             continue
-        row = Row(dict(zip(columns, values, strict=True)), line)
+        # Most cells repeat: of a hundred thousand rows each text is kept once.
+        row = Row(zip(columns, map(sys.intern, values), strict=True), line)
         wrong = [column for column, kind in columns.items() if not kind.fits(row[column])]
         for column in wrong:
             tell(path, f"line {line}: {column} is {row[column][:80]!r}; it has to be {columns[column].what}")
