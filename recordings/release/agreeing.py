@@ -24,7 +24,9 @@ from recordings.release.tables import (
     Kind,
 )
 
-ROWS_AT_ONCE = 100
+ROWS_AT_ONCE = 500
+# With the audio in them, which may have megabytes.
+ROWS_WITH_AUDIO_AT_ONCE = 8
 
 
 def check_described(folder: Path, rows: list[Row], whole: set[str], tell: Tell) -> None:
@@ -82,8 +84,9 @@ def check_shards(folder: Path, shards: list[str], rows: list[Row], tell: Tell) -
 def cells_of(file: Path, path: str, columns: list[str] | None, tell: Tell) -> Iterator[dict[str, Any]]:
     """The rows of a Parquet file, a few at a time."""
     try:
-        with pq.ParquetFile(file) as table:
-            for batch in table.iter_batches(ROWS_AT_ONCE, columns=columns):
+        with pq.ParquetFile(file, pre_buffer=False) as table:
+            at_once = ROWS_WITH_AUDIO_AT_ONCE if "audio" in (columns or ()) else ROWS_AT_ONCE
+            for batch in table.iter_batches(at_once, columns=columns, use_threads=False):
                 yield from batch.to_pylist()
     except (pa.ArrowException, OSError) as problem:
         tell(path, f"cannot be read as Parquet: {problem}")

@@ -52,7 +52,7 @@ MOST_TOLD = 20
 AT_ONCE = 1 << 20
 LONGEST_FIND = 1_000
 NEWLINE = "\n"
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 8
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.)+[^\W\d_]{2,24}(?!\w)")
 # Set aside for examples (RFC 2606, RFC 6761).
@@ -276,7 +276,7 @@ def _in_parquet(file: Path, search: _Search) -> Iterator[str]:
             for key, value in (table.schema_arrow.metadata or {}).items():
                 text = f"{key.decode(errors='replace')}\n{value.decode(errors='replace')}"
                 yield from (f"its description holds {find}" for find in search.finds(text, plain=False))
-            for number, batch in enumerate(table.iter_batches(batch_size=ROWS_AT_ONCE)):
+            for number, batch in enumerate(table.iter_batches(batch_size=ROWS_AT_ONCE, use_threads=False)):
                 rows = f"rows {number * ROWS_AT_ONCE + 1} to {number * ROWS_AT_ONCE + len(batch)}"
                 for name, column in zip(batch.schema.names, batch.columns, strict=True):
                     for find in _in_column(column, search, plain=name not in PUBLIC_COLUMNS):
