@@ -12,9 +12,8 @@ from django.core.files.storage import Storage
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from annotation import removing, studies
+from annotation import removing, studies, telling
 from annotation.models import (
-    AboutSinger,
     Control,
     Familiarity,
     Guest,
@@ -132,7 +131,7 @@ def _forget_words(person: AbstractBaseUser) -> None:
     Skip.objects.filter(person=person).delete()
     Guest.objects.filter(person=person).delete()
     PassedOver.objects.filter(person=person).delete()
-    AboutSinger.objects.filter(person=person).delete()
+    telling.forget(person)
     # What they reported as wrong is looked at all the same.
     Report.objects.filter(person=person).update(person=None)
     # Nobody's from now on: hums and rows are deleted within minutes, whatever the storage says now.

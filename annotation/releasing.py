@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
-
-from django.conf import settings
 
 from annotation.released_facts import CrowdFacts
 from recordings import release as releases
@@ -13,19 +12,22 @@ from recordings.release.checklist import Check
 from recordings.release.progress import Progress, quiet
 
 
-def folder_of(version: str) -> Path:
-    """Where this instance keeps the release that its pages made."""
-    return Path(settings.CHAD_HOME) / "releases" / version
-
-
 def draft(version: str, out: Path, progress: Progress = quiet) -> list[Check]:
     """Freezes a version anew, writes it to `out` and checks it, without publishing it."""
     return releases.draft(version, out, progress, CrowdFacts())
 
 
-def publish(version: str, out: Path, progress: Progress = quiet, *, notes: str | None = None) -> dict[str, Any]:
+def publish(
+    version: str,
+    out: Path,
+    progress: Progress = quiet,
+    *,
+    notes: str | None = None,
+    ticked: Collection[str] | None = None,
+) -> dict[str, Any]:
     """Freezes a version, unless it is frozen, checks, publishes and writes it to `out`; its counts.
 
     `notes` are words on what is new, for the changelog; those that a draft has stay where None are given.
+    `ticked` is what a person has minded of the checklist; None does not ask.
     """
-    return releases.publish(version, out, progress, CrowdFacts(), notes)
+    return releases.publish(version, out, progress, CrowdFacts(), notes, ticked)

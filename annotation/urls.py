@@ -1,6 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path, re_path, register_converter
 
+import recordings.converters  # noqa: F401, what versions look like in addresses
 from annotation import limits
 from annotation.views import (
     account,
@@ -71,7 +72,11 @@ urlpatterns = [
     path("api/v1/searches/<uuid:search_id>/listen/<int:rank>", search_api.Listen.as_view(), name="search-listen"),
     path("api/v1/searches/<uuid:search_id>/mark", search_api.Mark.as_view(), name="mark-search"),
     re_path(r"^api/v1/(?P<rest>.*)$", search_api.Nowhere.as_view(), name="no-call"),
-    path("api/releases/<str:version>/<uuid:version_id>/reports", reports_api.Reports.as_view(), name="report-version"),
+    path(
+        "api/releases/<version:version>/<uuid:version_id>/reports",
+        reports_api.Reports.as_view(),
+        name="report-version",
+    ),
     path("manage/double-check/", manage.double_check, name="agreement"),
     path("manage/items/", manage.review_items, name="review-items"),
     path("manage/items/<uuid:item_id>/", manage.review_item, name="review-item"),

@@ -114,8 +114,8 @@ def mining() -> Station:
 
 
 def release() -> Station:
-    latest = Release.objects.first()
-    releases = Release.objects.count()
+    latest = Release.objects.latest_first().first()
+    releases = Release.objects.published().count()
     new = unreleased(Humming.objects.accepted(), latest) + unreleased(CoverFragment.objects.accepted(), latest)
     words = plural(releases, "release") + (f", the latest {latest.version}" if latest else "")
     return Station("release", "Release", releases, words, new, f"new {plural(new, 'version')}")

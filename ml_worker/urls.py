@@ -1,5 +1,6 @@
 from django.urls import path
 
+import recordings.converters  # noqa: F401, what versions look like in addresses
 from ml_worker.views import covers, manage_api, pages, pairs, releases, removals, rounds, rounds_api
 
 urlpatterns = [
@@ -22,11 +23,11 @@ urlpatterns = [
     path("manage/checkpoints/", pages.checkpoints, name="checkpoints"),
     path("manage/help/", pages.manage_help, name="manage-help"),
     path("manage/releases/", releases.releases, name="releases"),
-    path("manage/releases/<str:version>/", releases.release, name="manage-release"),
-    path("manage/releases/<str:version>/notes/", releases.note, name="note-release"),
-    path("manage/releases/<str:version>/draft/", releases.draft, name="draft-release"),
-    path("manage/releases/<str:version>/publish/", releases.publish, name="publish-release"),
-    path("manage/releases/<str:version>/throw-away/", releases.throw_away, name="throw-away-draft"),
+    path("manage/releases/<version:version>/", releases.release, name="manage-release"),
+    path("manage/releases/<version:version>/notes/", releases.note, name="note-release"),
+    path("manage/releases/<version:version>/draft/", releases.draft, name="draft-release"),
+    path("manage/releases/<version:version>/publish/", releases.publish, name="publish-release"),
+    path("manage/releases/<version:version>/throw-away/", releases.throw_away, name="throw-away-draft"),
     path("api/manage/chain", manage_api.Chain.as_view(), name="chain-now"),
     path("api/manage/songs/<uuid:song_id>/search", covers.SearchCovers.as_view(), name="search-covers"),
     path("api/manage/covers/<uuid:candidate_id>/decision", covers.CoverDecision.as_view(), name="cover-decision"),

@@ -1,5 +1,6 @@
 from django.urls import path
 
+import recordings.converters  # noqa: F401, what versions look like in addresses
 from recordings import release_views, views
 
 urlpatterns = [
@@ -11,7 +12,7 @@ urlpatterns = [
         name="cover-fragment-audio",
     ),
     path("releases/", release_views.history, name="release-history"),
-    path("releases/<str:version>/", release_views.release, name="release"),
-    path("releases/<str:version>/<uuid:version_id>/", release_views.released_version, name="released-version"),
-    path("releases/<str:version>/files/<path:path>", release_views.release_file, name="release-file"),
+    path("releases/<version:version>/", release_views.release, name="release"),
+    path("releases/<version:version>/<uuid:version_id>/", release_views.released_version, name="released-version"),
+    path("releases/<version:version>/files/<path:path>", release_views.release_file, name="release-file"),
 ]

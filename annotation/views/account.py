@@ -23,7 +23,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation import figures, keeping, leaving, own_data, removal_words, removing, wishes
+from annotation import figures, keeping, leaving, own_data, removal_words, removing, telling, wishes
 from annotation.models import AboutSinger, Consent, Guest
 from chad_site.errors import NotAllowed
 from recordings.models import Humming
@@ -174,11 +174,9 @@ def about_singer(request: HttpRequest) -> HttpResponse:
     form = AboutSingerForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Please choose one of the answers that are offered, or none."))
-    elif any(form.cleaned_data.values()):
-        AboutSinger.objects.update_or_create(person=request.user, defaults=form.cleaned_data)
+    elif telling.tell(request.user, form.cleaned_data):
         messages.success(request, _("Saved. Thank you. The next release tells it where five or more singers share it."))
     else:
-        AboutSinger.objects.filter(person=request.user).delete()
         messages.success(request, _("Nothing is kept of your voice but your hums. No future release tells more."))
     return redirect("account")
 

@@ -14,7 +14,6 @@ from ml_worker.jobs_in_words import described, duration_of
 from ml_worker.models import Checkpoint, Job
 from ml_worker.tests.manage import make_checkpoint
 from recordings.models import CoverFragment, Humming, Recording, Song
-from recordings.release import freeze
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -102,7 +101,7 @@ def test_mining_waits_for_songs_with_a_cover_since_the_latest_checkpoint():
 def test_a_release_waits_for_versions_that_the_latest_does_not_have():
     first = accepted_hum(factories.make_song())
     assert station("release").waiting == 1
-    freeze("1.0")
+    factories.make_release()
     assert station("release").waiting == 0
     factories.make_cover_fragment(first.fragment, state=CoverFragment.State.ACCEPTED)
     assert station("release").waiting == 1

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from ml_worker.models import Job
+from ml_worker.work import CannotBeDone
 from ml_worker.work import release as release_job
 from recordings.models import CoverFragment, Fragment, Humming, Release
 from recordings.release import draft, publish
@@ -55,7 +56,10 @@ def test_a_version_is_drafted_published_and_exported_by_jobs(admin: Client, frag
     job.finish(message, counts)
     assert Release.objects.get().is_published
     assert "the database itself refuses it" in text_of(admin.get(PAGE))
-    admin.post("/api/manage/steps", {"step": "release", "version": "1.0"}, "application/json")
+    again = {"step": "release", "version": "1.0"}
+    refused = admin.post("/api/manage/steps", again, "application/json")
+    assert (refused.status_code, refused.json()["error"]) == (400, "1.0 is published. Take another version.")
+    admin.post("/api/manage/steps", again | {"again": True}, "application/json")
     assert Job.objects.open().get(kind=Job.Kind.RELEASE).arguments == {"step": "publish"}, "exported again"
 
 
@@ -75,7 +79,7 @@ def test_a_draft_shows_counts_changes_and_checks(admin: Client, drafted: Release
 def test_what_is_to_be_minded_has_to_be_ticked(admin: Client, drafted: Release):
     answer = admin.post(f"{PAGE}publish/", {})
     assert answer.status_code == 422
-    assert "Tick what you know of, or mend it: notes." in text_of(answer)
+    assert "Tick what you know of, or mend it: address, notes." in text_of(answer)
     assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
 
 
@@ -87,10 +91,36 @@ def test_what_stops_cannot_be_ticked_away(admin: Client, drafted: Release):
     assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
 
 
-def test_words_for_the_changelog_are_kept(admin: Client, drafted: Release):
+def test_words_for_the_changelog_are_kept_and_the_draft_is_checked_anew(admin: Client, drafted: Release):
     admin.post(f"{PAGE}notes/", {"notes": "  The first one.  "})
     drafted.refresh_from_db()
     assert drafted.notes == "The first one."
+    assert not drafted.may_be_published, "its checks did not see the words"
+    assert Job.objects.get(kind=Job.Kind.RELEASE).arguments == {"step": "draft"}
+
+
+def test_words_that_were_not_kept_before_publishing_are_not_lost(admin: Client, drafted: Release):
+    answer = admin.post(f"{PAGE}publish/", {"tick": ticks(drafted), "notes": "Typed at last."})
+    assert answer.status_code == 302
+    drafted.refresh_from_db()
+    assert drafted.notes == "Typed at last."
+    assert Job.objects.get(kind=Job.Kind.RELEASE).arguments == {"step": "draft"}, "checked first, with them"
+
+
+def test_a_forgotten_tick_keeps_the_others(admin: Client, drafted: Release):
+    page = text_of(admin.post(f"{PAGE}publish/", {"tick": ["notes"]}))
+    assert 'value="notes" checked' in page
+    assert 'value="address" checked' not in page
+
+
+def test_what_came_to_be_minded_meanwhile_stops_the_job(admin: Client, drafted: Release):
+    job = Job.ask(Job.Kind.RELEASE, "1.0", step="publish", ticked=["notes"], notes="")
+    with pytest.raises(CannotBeDone, match="It will never name its address"):
+        release_job.do(job, lambda share, message: None)
+    assert not Release.objects.get().is_published
+
+
+def test_too_many_words_are_refused_in_words(admin: Client, drafted: Release):
     answer = admin.post(f"{PAGE}notes/", {"notes": "x" * 4001})
     assert answer.status_code == 422
     assert "4000" in text_of(answer)
@@ -122,7 +152,7 @@ def test_a_failure_of_the_checks_is_said(admin: Client, fragment: Fragment):
     fragment.recording.save()
     job = Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
     message, _ = release_job.do(job, lambda share, message: None)
-    assert message == "Draft 1.0 is checked: 1 of 11 checks stop its publication."
+    assert message == "Draft 1.0 is checked: 1 of 12 checks stop its publication."
 
 
 def test_a_withdrawn_hum_empties_the_draft_of_it_until_the_last_moment(admin: Client, drafted: Release):

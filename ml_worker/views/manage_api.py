@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +22,9 @@ from ml_worker import chain
 from ml_worker.jobs_in_words import describe, described
 from ml_worker.models import Job
 from recordings import media
-from recordings.models import Fragment, Recording
-
-# A version names a folder, too.
-VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+-]{0,39}")
+from recordings.models import Fragment, Recording, Release
+from recordings.release.errors import ReleaseRefused
+from recordings.release.names import check_name
 
 
 class Chain(APIView):
@@ -46,12 +44,18 @@ class StartStep(APIView):
         song = serializers.UUIDField(required=False)
         kind = serializers.ChoiceField(["short", "long"], required=False, default="short")
         version = serializers.CharField(required=False, allow_blank=True)
+        again = serializers.BooleanField(required=False, default=False)
 
         def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-            if attrs["step"] == Job.Kind.RELEASE and not VERSION.fullmatch(attrs.get("version", "")):
-                raise serializers.ValidationError(
-                    "A release needs a version, such as 1.0 or 2026.11: up to 40 letters, digits, dots, + and -."
-                )
+            if attrs["step"] == Job.Kind.RELEASE:
+                try:
+                    check_name(attrs.get("version", ""))
+                except ReleaseRefused as problem:
+                    raise serializers.ValidationError(f"A release needs a version: {problem}") from problem
+                published = Release.objects.published().filter(version=attrs["version"]).exists()
+                if published and not attrs["again"]:
+                    raise serializers.ValidationError(f"{attrs['version']} is published. Take another version.")
+            attrs.pop("again")
             return attrs
 
     def post(self, request: Request) -> Response:

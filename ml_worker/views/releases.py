@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation.views.pages import admin_page
 from chad_site.celery import nudge
@@ -41,7 +43,12 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
     return render(request, "manage_release.html", page_of(shown))
 
 
-def page_of(shown: made.ShownRelease, form: NotesForm | None = None, missing: list[str] | None = None) -> dict:
+def page_of(
+    shown: made.ShownRelease,
+    form: NotesForm | None = None,
+    missing: list[str] | None = None,
+    ticked: list[str] | None = None,
+) -> dict[str, Any]:
     row = shown.row
     facts = row.facts if row else {}
     return {
@@ -53,6 +60,7 @@ def page_of(shown: made.ShownRelease, form: NotesForm | None = None, missing: li
         "listed": (facts.get("changes") or {}).get("listed", [])[:50],
         "form": form or NotesForm({"notes": row.notes if row else ""}),
         "missing": missing or [],
+        "ticked": ticked or [],
     }
 
 
@@ -62,21 +70,35 @@ class NotesForm(forms.Form):
         required=False,
         max_length=MOST_LETTERS_OF_NOTES,
         widget=forms.Textarea(attrs={"rows": 4}),
-        help_text="It stands in the changelog, above the counts. Plain text or Markdown.",
+        help_text="It stands in the changelog, above the counts. Plain text.",
     )
 
 
 @admin_page
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def note(request: HttpRequest, version: str) -> HttpResponse:
-    """Keeps the admin's words, and has the draft's texts and checks made anew with them."""
+    """Keeps the admin's words, and has the draft frozen and checked anew with them."""
     shown = draft_or_404(version)
+    if request.method != "POST":
+        return redirect("manage-release", version)
     form = NotesForm(request.POST)
     if not form.is_valid():
         return render(request, "manage_release.html", page_of(shown, form), status=422)
-    Release.objects.drafts().filter(pk=shown.row.pk).update(notes=form.cleaned_data["notes"].strip())
-    messages.success(request, "Your words are kept for the changelog.")
+    keep(shown.row, form)
+    if not ask(version, DRAFT):
+        messages.error(request, BUSY.format(shown.version))
+    else:
+        messages.success(request, "Your words are kept for the changelog. The draft is checked anew with them.")
     return redirect("manage-release", version)
+
+
+def keep(row: Release, form: NotesForm) -> bool:
+    """Whether the words are new. What was checked without them does not count any more."""
+    words = form.cleaned_data["notes"].strip()
+    is_new = words != row.notes
+    if is_new:
+        Release.objects.drafts().filter(pk=row.pk).update(notes=words, checks=[], checked_at=None)
+    return is_new
 
 
 @admin_page
@@ -90,14 +112,25 @@ def draft(request: HttpRequest, version: str) -> HttpResponse:
 
 
 @admin_page
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def publish(request: HttpRequest, version: str) -> HttpResponse:
     """The one act: every line of the checklist is good or ticked, and from then on the release never changes."""
     shown = draft_or_404(version)
-    missing = shown.row.unticked(request.POST.getlist("tick"))
+    if request.method != "POST":
+        return redirect("manage-release", version)
+    form = NotesForm(request.POST if "notes" in request.POST else {"notes": shown.row.notes})
+    ticked = request.POST.getlist("tick")
+    if not form.is_valid():
+        return render(request, "manage_release.html", page_of(shown, form, ticked=ticked), status=422)
+    if keep(shown.row, form):
+        ask(version, DRAFT)
+        messages.info(request, "Your words are kept, and the draft is checked anew with them. Publish it after that.")
+        return redirect("manage-release", version)
+    missing = shown.row.unticked(ticked)
     if missing or not shown.row.may_be_published:
-        return render(request, "manage_release.html", page_of(shown, missing=missing), status=422)
-    if not ask(version, "publish"):
+        page = page_of(shown, form, missing=missing, ticked=ticked)
+        return render(request, "manage_release.html", page, status=422)
+    if not ask(version, "publish", ticked=ticked, notes=shown.row.notes):
         messages.error(request, BUSY.format(shown.version))
     return redirect("manage-release", version)
 
@@ -115,9 +148,9 @@ def throw_away(request: HttpRequest, version: str) -> HttpResponse:
     return redirect("releases")
 
 
-def ask(version: str, step: str) -> bool:
+def ask(version: str, step: str, **arguments: Any) -> bool:
     """Whether the job was taken: one at a time writes a version."""
-    job = Job.ask(Job.Kind.RELEASE, version, step=step)
+    job = Job.ask(Job.Kind.RELEASE, version, step=step, **arguments)
     nudge()
     return job.arguments.get("step") == step
 

@@ -18,13 +18,15 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     from annotation import releasing
     from ml_worker.work import CannotBeDone
     from recordings.release import ReleaseRefused
+    from recordings.release.home import folder_of
 
-    folder = releasing.folder_of(job.subject)
+    folder = folder_of(job.subject)
     try:
         if job.arguments.get("step") == DRAFT:
             checks = releasing.draft(job.subject, folder, report)
             return in_words(job.subject, [check.state for check in checks]), {"folder": str(folder)}
-        counts = releasing.publish(job.subject, folder, report)
+        asked = {name: job.arguments.get(name) for name in ("notes", "ticked")}
+        counts = releasing.publish(job.subject, folder, report, **asked)
     except ReleaseRefused as problem:
         raise CannotBeDone(str(problem)) from problem
     return f"Release {job.subject} is published and exported.", counts

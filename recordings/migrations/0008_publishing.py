@@ -22,6 +22,9 @@ CREATE FUNCTION refuse_to_change_a_published_version() RETURNS trigger AS $$
 DECLARE
     published text;
 BEGIN
+    -- A publication that is under way is waited for.
+    PERFORM 1 FROM recordings_release
+        WHERE (TG_OP <> 'INSERT' AND id = OLD.release_id) OR (TG_OP <> 'DELETE' AND id = NEW.release_id) FOR SHARE;
     SELECT string_agg(version, ', ') INTO published FROM recordings_release
         WHERE published_at IS NOT NULL
             AND ((TG_OP <> 'INSERT' AND id = OLD.release_id) OR (TG_OP <> 'DELETE' AND id = NEW.release_id));

@@ -24,7 +24,8 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
 
 
 def bundle_name(release: Release, filename: str) -> str:
-    return f"releases/{release.settings['snapshot']}.zip"
+    """By its own sum: nothing that is published is ever written over."""
+    return f"releases/{release.settings['snapshot']}-{release.bundle_sha256[:16]}.zip"
 
 
 class Release(models.Model):

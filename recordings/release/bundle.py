@@ -20,6 +20,7 @@ from recordings.release.errors import ReleaseRefused
 from recordings.release.folder import PART, file_sha256, files_of, is_plain, whole_file
 from recordings.release.layout import AUDIO, SHARD, SUMS
 
+FOLDER = "releases"
 # The earliest that an archive can tell: no time of any clock is in a release.
 NO_TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -43,17 +44,32 @@ def keep_bundle(release: Release, out: Path) -> None:
                         shutil.copyfileobj(file, copy)
         archive.seek(0)
         release.bundle_sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
-        archive.seek(0)
         target = release.bundle.field.generate_filename(release, "bundle.zip")
-        if default_storage.exists(target):
-            default_storage.delete(target)  # of a publication that was killed
-        release.bundle.save("bundle.zip", File(archive), save=False)
+        if default_storage.exists(target) and not is_whole(target, release.bundle_sha256):
+            default_storage.delete(target)  # of a publication that was killed: no row has an archive that is not whole
+        if not default_storage.exists(target):
+            archive.seek(0)
+            default_storage.save(target, File(archive))
+        release.bundle.name = target
 
 
-def throw_away(release: Release) -> None:
-    """Removes the archive of a draft that was discarded at the last moment."""
-    if release.bundle:
+def is_whole(name: str, sha256: str) -> bool:
+    with default_storage.open(name) as file:
+        return sum_of(file) == sha256
+
+
+def throw_away(release: Release, but: str = "") -> None:
+    """Removes the archive of a draft that was discarded or overtaken at the last moment, unless it is `but`."""
+    if release.bundle and release.bundle.name != but:
         release.bundle.storage.delete(release.bundle.name)
+
+
+def throw_away_all(snapshot: str) -> None:
+    """Removes every archive of a draft: one that was killed between archive and publication left it behind."""
+    if default_storage.exists(FOLDER):
+        for name in default_storage.listdir(FOLDER)[1]:
+            if name.startswith(f"{snapshot}-"):
+                default_storage.delete(f"{FOLDER}/{name}")
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def in_words(changes: dict[str, Any]) -> list[str]:
     lines = [f"New: {added}; {fragments} new fragments, {songs} new songs."] if added else []
     lines += [f"{count} left: {why}." for why, count in changes["removed"].items() if count]
     if changes["changed"]:
-        lines.append(f"{changes['changed']} are told otherwise in some column.")
+        lines.append(f"Told otherwise in some column: {changes['changed']}.")
     lines += [
         f"Reported as {report['reason']}, and {report['outcome']}: {report['audio_type']} {report['version_id']}."
         for report in changes["reports"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from recordings.models import Release
+from recordings.models import Humming, Release
 from recordings.models.releases import GOOD, MIND, STOPS
 from recordings.release.crowd import Crowd
 from recordings.release.folder import file_sha256
@@ -13,6 +13,7 @@ from recordings.release.progress import Progress
 from recordings.release.removed import may_not_go_out
 from recordings.release.sums import core_files
 from recordings.release.table_files import in_order
+from recordings.release.tables import ABOUT_SINGERS, HUMMING
 from recordings.release.verifying import Findings, Subject, inspect
 
 # So many faults of a kind are told in words; the rest is counted.
@@ -42,7 +43,7 @@ def look_through(release: Release, out: Path, progress: Progress, crowd: Crowd) 
     findings = Findings()
     inspect(out, sums_of_draft(release, out), findings, progress, crowd.names())
     return [
-        up_to_date(release),
+        up_to_date(release, crowd),
         of_findings("files", findings, Subject.FILES, "Every file is there, readable, and what its row says."),
         of_findings("tables", findings, Subject.TABLES, "The tables are in order and say the same."),
         of_findings("leaks", findings, Subject.SPLITS, "No song, singer, video or sound is in two splits."),
@@ -52,6 +53,7 @@ def look_through(release: Release, out: Path, progress: Progress, crowd: Crowd) 
         simulated(release),
         something_new(release),
         reports(crowd.open_reports()),
+        address(release),
         notes(release),
     ]
 
@@ -70,19 +72,52 @@ def of_findings(name: str, findings: Findings, subject: Subject, all_well: str, 
     return Check(name, state, ". ".join(line.rstrip(".") for line in faults[:MOST_TOLD]) + "." + more)
 
 
-def up_to_date(release: Release) -> Check:
-    """Nothing in it was withdrawn, rejected or taken down since, and no other release was published meanwhile."""
-    latest = Release.objects.latest_first().values_list("version", flat=True).first()
-    against = (release.facts["changes"] or {}).get("against")
+def up_to_date(release: Release, crowd: Crowd) -> Check:
+    """Nothing in it was withdrawn, rejected, taken down or told otherwise since, and no other release was published."""
     if may_not_go_out(release):
         return Check("up to date", STOPS, "Something in it was withdrawn or rejected since. Freeze it anew.")
-    if latest != against:
+    if told_otherwise(release, crowd):
+        return Check("up to date", STOPS, "A singer tells something else of themselves since. Freeze it anew.")
+    if not is_against_latest(release):
+        latest = Release.objects.latest_first().values_list("version", flat=True).first()
         return Check(
             "up to date",
             STOPS,
             f"Release {latest} was published since it was frozen, so its changelog is not right. Freeze it anew.",
         )
     return Check("up to date", GOOD, "Nothing in it was withdrawn or rejected since it was frozen.")
+
+
+def is_against_latest(release: Release) -> bool:
+    """Whether its changelog compares it with the release that is the last published one."""
+    latest = Release.objects.latest_first().values_list("version", flat=True).first()
+    return latest == (release.facts["changes"] or {}).get("against")
+
+
+def told_otherwise(release: Release, crowd: Crowd) -> bool:
+    """Whether it shows something of a singer that the singer does not tell any more."""
+    columns = ABOUT_SINGERS[1:]  # the device is the take's own
+    shown = release.versions.exclude(**{f"row__versions__{column}": "" for column in columns})
+    rows = {pk: row["versions"] for pk, row in shown.filter(audio_type=HUMMING).values_list("version_id", "row")}
+    singers = dict(Humming.objects.filter(pk__in=rows).values_list("pk", "singer_id"))
+    told = crowd.about_singers(set(singers.values()))
+    return any(
+        row[column] and told.get(singers.get(pk, 0), {}).get(column) != row[column]
+        for pk, row in rows.items()
+        for column in columns
+    )
+
+
+def address(release: Release) -> Check:
+    """What is read for years says where it comes from."""
+    missing = [name for name in ("address", "contact") if not release.facts[name]]
+    if missing:
+        return Check(
+            "address",
+            MIND,
+            f"It will never name its {' and '.join(missing)}: set CHAD_ADDRESS and CHAD_CONTACT, then freeze it anew.",
+        )
+    return Check("address", GOOD, "It says where it comes from and whom to write to.")
 
 
 def licences(release: Release) -> Check:
@@ -127,8 +162,8 @@ def reports(waiting: int) -> Check:
         return Check(
             "reports",
             MIND,
-            f"{waiting} published versions are reported as wrong and wait in the double-check; what of them is in this "
-            "release stays until people have decided.",
+            f"Reports of published versions that wait for a decision: {waiting}. What of them is in this release stays "
+            "until people have decided.",
         )
     return Check("reports", GOOD, "No report waits for a decision.")
 

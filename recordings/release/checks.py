@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -30,6 +31,7 @@ from recordings.splits import split_of
 Tell = Callable[[str, str], None]
 
 EXTENSIONS = ("flac", "wav")
+SINGER = re.compile(r"singer-[0-9a-f]{16}")
 # The fewest singers who share what is told of them.
 FIVE = 5
 # The tables round to a microsecond, and a difference of two rounded numbers doubles that.
@@ -235,6 +237,8 @@ def judgements(rows: list[Row], tell: Tell) -> None:
         told = [row[column] for column in ("verdicts_for", "verdicts_against")]
         if row["agreement"] and not sum(int(number or 0) for number in told):
             tell(VERSIONS, f"{row.name} has an agreement and no verdicts")
+        if row["audio_type"] == HUMMING and not (SINGER.fullmatch(row["singer"]) and row["licence"]):
+            tell(VERSIONS, f"{row.name} has to name its singer's pseudonym and its licence")
         if (row["audio_type"] == HUMMING) != bool(row["singer_split"]):
             tell(VERSIONS, f"{row.name}: singer_split is {row['singer_split']!r}; only a hum has it, and each does")
 

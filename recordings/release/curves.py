@@ -15,6 +15,7 @@ from recordings.release.layout import CURVES
 
 LONGEST_FRAME_S = 0.1
 
+
 def curve_path(row: Mapping[str, str]) -> str:
     """Where the curve of a row is in a release."""
     return f"{CURVES}/{row['group_id']}/{row['fragment_id']}/{row['id']}.csv"

@@ -5,37 +5,48 @@ A draft is written, checked, and by that published; what is published is written
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from recordings.models import Release
 from recordings.models.releases import STOPS
 from recordings.release import bundle
 from recordings.release.audio_files import write_audio
-from recordings.release.checklist import Check, look_through
+from recordings.release.checklist import Check, is_against_latest, look_through
 from recordings.release.crowd import NOBODY, Crowd
 from recordings.release.curve_files import write_curves
 from recordings.release.errors import ReleaseRefused, SnapshotDiscarded, in_words
-from recordings.release.folder import claim, clear, only_writer, whole_file, write_whole
+from recordings.release.folder import claim, clear, only_writer, remove_parts, whole_file, write_whole
 from recordings.release.layout import CARD, SUMS
 from recordings.release.progress import Progress, by_percent, quiet, share_of
+from recordings.release.removed import discard, may_not_go_out
 from recordings.release.shards import is_as_noted, write_shards
 from recordings.release.sums import facts_of_files, write_part_sums, write_sums
 from recordings.release.table_files import write_parquet_tables, write_tables
 from recordings.release.text_files import write_texts
 
+# The advisory lock under which one publication is decided at a time.
+PUBLICATIONS = 20261127
+
 DISCARDED = "Something of release {} was withdrawn or taken down while it was written. Export it again."
 
 
-def export(release: Release, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY) -> dict[str, Any]:
+def export(
+    release: Release,
+    out: Path,
+    progress: Progress = quiet,
+    crowd: Crowd = NOBODY,
+    ticked: Collection[str] | None = None,
+) -> dict[str, Any]:
     """Writes a frozen release to the folder `out`, or finishes what an earlier export began there.
 
-    A draft is checked when all is written, and published if nothing stops it.
+    A draft is checked when all is written, and published if nothing stops it. Where `ticked` is given, what a person
+    has to mind stops it, too, unless it is among these names.
 
     Gives the release's counts with `version` and `folder`. Raises ReleaseRefused, with what to do, if the folder is
     taken or cannot be written, if the storage has lost or changed what the release was frozen from, or if a check
@@ -48,8 +59,8 @@ def export(release: Release, out: Path, progress: Progress = quiet, crowd: Crowd
         else:
             write_draft(release, out, share_of(told, 0.0, 0.7))
             checks = check_draft(release, out, share_of(told, 0.7, 0.98), crowd)
-            refuse_if_stopped(release, checks)
-            publish_folder(release, out)
+            refuse_if_stopped(release, checks, ticked)
+            publish_folder(release, out, told)
     progress(1.0, "Done")
     return {"version": release.version, "folder": str(out), **release.settings["counts"]}
 
@@ -73,11 +84,15 @@ def writing(release: Release, out: Path, progress: Progress) -> Iterator[Progres
     """
     with in_words(out), only_writer(out):
         claim(out, release.settings["texts"][CARD])
+        remove_parts(out)
         try:
             yield by_percent(progress)
         except (ReleaseRefused, OSError) as problem:
             # The audio may be gone with the snapshot, so that is asked of every failure.
-            if Release.objects.filter(pk=release.pk).exists():
+            row = Release.objects.filter(pk=release.pk).first()
+            if row is not None and not row.is_published and may_not_go_out(row):
+                discard(Release.objects.drafts().filter(pk=row.pk))
+            elif row is not None:
                 raise
             clear(out)
             raise SnapshotDiscarded(DISCARDED.format(release.version)) from problem
@@ -106,33 +121,53 @@ def check_draft(release: Release, out: Path, progress: Progress, crowd: Crowd) -
     return checks
 
 
-def refuse_if_stopped(release: Release, checks: list[Check]) -> None:
-    reasons = [check.says for check in checks if check.state == STOPS]
+def refuse_if_stopped(release: Release, checks: list[Check], ticked: Collection[str] | None) -> None:
+    unminded = release.unticked(ticked) if ticked is not None else []
+    reasons = [check.says for check in checks if check.state == STOPS or check.name in unminded]
     if reasons:
         raise ReleaseRefused(f"Release {release.version} is not published. " + " ".join(reasons))
 
 
-def publish_folder(release: Release, out: Path) -> None:
+def publish_folder(release: Release, out: Path, progress: Progress) -> None:
     """The last file, and with it the publication: a folder with sums is never one of a draft."""
     with whole_file(out / SUMS) as part:
         write_sums(release, out, part)
         release.files = facts_of_files(release, out, part)
         bundle.keep_bundle(release, out)
-        is_out(release)
+        published_now = is_out(release)
+        if not published_now:
+            part.write_bytes(bundle.read(release, SUMS))
+    if not published_now:
+        # Another export published it meanwhile: what that one wrote is the release.
+        write_again(release, out, progress)
 
 
 @transaction.atomic
-def is_out(release: Release) -> None:
-    """Notes that a release is published: from then on it never changes, whatever is withdrawn."""
+def is_out(release: Release) -> bool:
+    """Notes that a release is published: from then on it never changes, whatever is withdrawn.
+
+    Gives False where another export published it meanwhile. One publication is decided at a time, and only of what
+    may go out at this very moment.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [PUBLICATIONS])
     row = Release.objects.select_for_update(of=("self",)).filter(pk=release.pk).first()
-    if row is None:
+    if row is None or (not row.is_published and may_not_go_out(row)):
         bundle.throw_away(release)
         raise SnapshotDiscarded(DISCARDED.format(release.version))
-    if row.published_at is None:
-        row.published_at = timezone.now()
-        row.files, row.bundle, row.bundle_sha256 = release.files, release.bundle.name, release.bundle_sha256
-        row.save(update_fields=["published_at", "files", "bundle", "bundle_sha256"])
+    if row.is_published:
+        bundle.throw_away(release, but=row.bundle.name)
+        release.refresh_from_db()
+        return False
+    if row.notes != release.notes:
+        raise ReleaseRefused(f"The words for the changelog of {row.version} were changed meanwhile. Export it again.")
+    if not is_against_latest(row):
+        raise ReleaseRefused(f"Another release was published while {release.version} was written. Freeze it anew.")
+    row.published_at = timezone.now()
+    row.files, row.bundle, row.bundle_sha256 = release.files, release.bundle.name, release.bundle_sha256
+    row.save(update_fields=["published_at", "files", "bundle", "bundle_sha256"])
     release.refresh_from_db()
+    return True
 
 
 def write_again(release: Release, out: Path, progress: Progress) -> None:

@@ -70,6 +70,21 @@ def clear(out: Path) -> None:
             folder.rmdir()
 
 
+def is_draft_of(out: Path, snapshot: str) -> bool:
+    """Whether a folder is what was written of this snapshot, and never became a release."""
+    try:
+        return json.loads((out / CARD).read_bytes())["snapshot"] == snapshot and not (out / SUMS).exists()
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def remove_parts(out: Path) -> None:
+    """Removes what a killed export had not finished."""
+    for path in files_of(out):
+        if path.endswith(PART) and is_ours(path.removesuffix(PART)):
+            (out / path).unlink()
+
+
 def _name_on(card: Path) -> str:
     """How the release that a card belongs to is called, as far as it can be told."""
     try:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import re
 
-from recordings.release.tables import DATASET, DATASET_PARQUET, REMOVED, VERSIONS, VERSIONS_PARQUET
+from recordings.release.tables import (
+    COVER,
+    DATASET,
+    DATASET_PARQUET,
+    HUMMING,
+    ORIGINAL,
+    REMOVED,
+    VERSIONS,
+    VERSIONS_PARQUET,
+)
 
 README = "README.md"
 LICENCE = "LICENSE"
@@ -33,6 +42,7 @@ SHARD = re.compile(r"data/[a-z_]+/[a-z]+-[0-9]{5}-of-[0-9]{5}\.parquet")
 
 # Parts that may be left out or deleted: each is a folder with sums of its own. The rest is the core.
 SHARDS, CURVES = PARTS = ("data", "f0")
+CONFIGS = {ORIGINAL: "originals", COVER: "covers", HUMMING: "hums"}
 # What download.py fetched on somebody's machine; no part of the release.
 FETCHED = "fetched"
 

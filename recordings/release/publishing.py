@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,12 +31,18 @@ def draft(version: str, out: Path, progress: Progress = quiet, crowd: Crowd = NO
 
 
 def publish(
-    version: str, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY, notes: str | None = None
+    version: str,
+    out: Path,
+    progress: Progress = quiet,
+    crowd: Crowd = NOBODY,
+    notes: str | None = None,
+    ticked: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Freezes a version, unless it is frozen, checks, publishes and writes it to `out`; the counts, as `export` gives
     them. A published one is written again.
 
-    `notes` are words on what is new, for the changelog; those that a draft has stay where None are given.
+    `notes` are words on what is new, for the changelog; those that a draft has stay where None are given. `ticked` is
+    what a person has minded; None does not ask.
     """
     words = notes_of(version) if notes is None else notes
 
@@ -45,7 +51,7 @@ def publish(
         if not release.is_published and release.notes != words:
             release.notes = words
             release.save(update_fields=["notes"])
-        return export(release, out, progress, crowd)
+        return export(release, out, progress, crowd, ticked)
 
     return _until_it_holds(version, write)
 

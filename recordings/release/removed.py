@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import suppress
 from dataclasses import astuple, dataclass
+from functools import partial
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
+from recordings.release import bundle
+from recordings.release.errors import ReleaseRefused
+from recordings.release.folder import clear, is_draft_of, only_writer
+from recordings.release.home import folder_of
 from recordings.release.tables import HUMMING, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
 
 DOWN = Q(fragment__recording__song__taken_down_at__isnull=False)
@@ -102,8 +108,22 @@ def releases_with(versions: Q) -> QuerySet[Release]:
 def discard(snapshots: QuerySet[Release]) -> list[str]:
     """Throws snapshots away that are not out, so that their next export freezes anew; which versions they were.
 
-    An export that is under way notices it at its end, at the latest: it goes on with a new snapshot.
+    An export that is under way notices it at its end, at the latest: it goes on with a new snapshot. What was written
+    of them in this instance's folder and storage goes, too.
     """
     going = list(snapshots.select_for_update(of=("self",)))
     Release.objects.filter(pk__in=[release.pk for release in going]).delete()
+    for release in going:
+        transaction.on_commit(partial(remove_what_was_written, release))
     return [release.version for release in going]
+
+
+def remove_what_was_written(release: Release) -> None:
+    """Of a draft that is no more: its archives, and its folder among those that the pages make."""
+    if "snapshot" not in release.settings:
+        return
+    bundle.throw_away_all(release.settings["snapshot"])
+    folder = folder_of(release.version)
+    if is_draft_of(folder, release.settings["snapshot"]):
+        with suppress(ReleaseRefused), only_writer(folder):  # who writes there now clears it
+            clear(folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,11 @@ import pyarrow.parquet as pq
 
 from recordings.models import Release, ReleasedVersion
 from recordings.release.folder import file_sha256, whole_file
-from recordings.release.layout import SHARDS
+from recordings.release.layout import CONFIGS, SHARDS
 from recordings.release.progress import Progress, quiet
 from recordings.release.table_files import PARQUET, in_order, schema_of, tables_of, typed
-from recordings.release.tables import COVER, DATASET, DATASET_COLUMNS, HUMMING, ORIGINAL, VERSIONS, VERSIONS_COLUMNS
+from recordings.release.tables import DATASET, DATASET_COLUMNS, FROM_DATASET, VERSIONS, VERSIONS_COLUMNS
 
-CONFIGS = {ORIGINAL: "originals", COVER: "covers", HUMMING: "hums"}
-# What the first table knows and the second does not.
-FROM_DATASET = ("youtube_id", "interval", "correlation", "check_by_crowdsource", "is_available", "duration")
 # Audio that is held in memory before it is written: a row group of a shard, and all of a shard that is not written yet.
 GROUP_BYTES = 8_000_000
 GROUP_ROWS = 100
@@ -141,9 +138,12 @@ class ShardWriter:
             self.stack.close()
 
     def end(self, kind: type[BaseException] | None, *problem: object) -> None:
-        """Closes it, unless the writing failed: then it never gets its name."""
+        """Closes it; where the writing failed it never gets its name."""
         if kind is None:
             self.close()
+        else:
+            with suppress(OSError, pa.ArrowException):  # the failure itself is told already
+                self.sink.close()
 
 
 def columns_of(release: Release) -> dict[str, Any]:

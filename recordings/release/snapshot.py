@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import uuid
 from collections import Counter
@@ -23,6 +22,7 @@ from recordings.release.crowd import NOBODY, Crowd
 from recordings.release.errors import ReleaseRefused
 from recordings.release.facts import Facts
 from recordings.release.layout import CARD
+from recordings.release.names import check_name
 from recordings.release.removed import discard, gone_since_release, may_not_go_out, table_of
 from recordings.release.rows import cover_version, hum_version, original_version
 from recordings.release.rule_of_five import suppress
@@ -38,10 +38,6 @@ from recordings.release.tables import (
     VERSIONS_COLUMNS,
 )
 from recordings.release.texts import card_of
-
-# The version becomes a folder's name and part of file names, on every kind of disk.
-VERSION_NAME = re.compile(r"[0-9a-z]+(?:[._-][0-9a-z]+)*", re.ASCII)
-LONGEST_VERSION_NAME = 40  # letters, as many as the database keeps
 
 # How often a version is frozen when things are withdrawn at the same time.
 ATTEMPTS = 5
@@ -81,15 +77,6 @@ def _frozen(version: str, crowd: Crowd, notes: str) -> Release:
         if made is None:
             raise ReleaseRefused(_same_id(problem)) from problem
         return made
-
-
-def check_name(version: str) -> None:
-    """Refuses what cannot be the name of a version."""
-    if len(version) > LONGEST_VERSION_NAME or not VERSION_NAME.fullmatch(version):
-        raise ReleaseRefused(
-            f"{version[:60]!r} cannot be a version. Take digits and small letters with single dots or hyphens between, "
-            f"such as 1.0 or 2026.11-rc1, {LONGEST_VERSION_NAME} at most."
-        )
 
 
 @contextmanager
@@ -176,8 +163,9 @@ def _versions(release: Release, pseudonym_key: str, crowd: Crowd) -> Iterator[Re
 
 def about_singers(crowd: Crowd) -> dict[uuid.UUID, dict[str, str]]:
     """What may be told of the singer of each hum: only what five or more singers share. Hums of which nothing may be
-    told are left out."""
-    hums = Humming.objects.accepted().filter(fragment__in=released_fragments().order_by().values("pk")).order_by("pk")
+    told are left out, and simulated ones: they would hide nobody."""
+    people = Humming.objects.accepted().filter(simulated=False)
+    hums = people.filter(fragment__in=released_fragments().order_by().values("pk")).order_by("pk")
     facts = list(hums.values_list("pk", "singer_id", "capture__device_class"))
     told = crowd.about_singers({singer for _, singer, _ in facts})
     rows = [{"device_class": device or "", **told.get(singer, {})} for _, singer, device in facts]

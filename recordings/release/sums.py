@@ -45,6 +45,4 @@ def facts_of_files(release: Release, out: Path, sums: Path) -> dict[str, dict[st
     curves = f"{PARTS[1]}/"
     paths = [path for path in files_of(out) if not path.endswith(PART) and not AUDIO.fullmatch(path)]
     files = {path: out / path for path in paths if not path.startswith(curves) or path in ALL_SUMS} | {SUMS: sums}
-    return {
-        path: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for path, file in sorted(files.items())
-    }
+    return {path: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for path, file in sorted(files.items())}

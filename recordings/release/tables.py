@@ -121,8 +121,8 @@ FLAG = replace(_one_of("True", "False"), holds="flag")
 DECIMAL = Kind("a number such as 0.25", _is_number, "number")
 SHARE = Kind("a number from 0 to 1", lambda text: _is_number(text) and 0 <= float(text) <= 1, "number")
 ABOVE_ZERO = Kind("a number above 0", lambda text: _is_number(text) and float(text) > 0, "number")
-COUNT = Kind("a whole number", lambda text: re.fullmatch(r"0|[1-9][0-9]*", text) is not None, "whole number")
-WHOLE = Kind("a whole number above 0", lambda text: re.fullmatch(r"[1-9][0-9]*", text) is not None, "whole number")
+COUNT = Kind("a whole number", lambda text: re.fullmatch(r"0|[1-9][0-9]{0,11}", text) is not None, "whole number")
+WHOLE = Kind("a whole number above 0", lambda text: re.fullmatch(r"[1-9][0-9]{0,11}", text) is not None, "whole number")
 INTERVAL = Kind("two seconds such as [12.25, 19.0]", _is_interval, "interval")
 SHA256 = Kind("64 hexadecimal digits", lambda text: re.fullmatch(r"[0-9a-f]{64}", text) is not None)
 
@@ -225,6 +225,9 @@ def columns_of_then(columns: Iterable[str]) -> list[list[str]]:
         headers.append(left)
     return headers
 
+
+# What the first table knows and the second does not.
+FROM_DATASET = tuple(name for name in DATASET_COLUMNS if name not in VERSIONS_COLUMNS)
 
 # What both tables say of a version.
 PLACE = ("group_id", "fragment_id", "id", "audio_type")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from recordings.models import Release
+from recordings.release.layout import ALWAYS, LATER, index_path
 
 
 def card_of(release: Release) -> str:
@@ -18,5 +19,6 @@ def card_of(release: Release) -> str:
         "removed": release.settings["removed"],
         "address": release.facts["address"],
         "contact": release.facts["contact"],
+        "files": sorted({*ALWAYS, *LATER, index_path(release.version)}),
     }
     return json.dumps(card, indent=2, ensure_ascii=False) + "\n"

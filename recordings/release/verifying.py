@@ -182,9 +182,7 @@ def is_inside(path: str) -> bool:
     return not any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts)
 
 
-def check_sums(
-    folder: Path, core: dict[str, str], sums: dict[str, str], tell: Tell, progress: Progress
-) -> set[str]:
+def check_sums(folder: Path, core: dict[str, str], sums: dict[str, str], tell: Tell, progress: Progress) -> set[str]:
     """Missing, changed and foreign files, and links. Gives the paths of files that are as they should be."""
     there = {path for path in files_of(folder) if not path.startswith(f"{FETCHED}/") and path not in ALL_SUMS}
     for path in sorted(ALWAYS - core.keys()):
@@ -253,11 +251,14 @@ def check_card(folder: Path, sums: dict[str, str], findings: Findings) -> None:
         card: dict[str, Any] = json.loads(path.read_bytes())
         findings.version, frozen = printable(str(card["version"])), int(card["counts"]["versions"])
         removed = int(card["removed"]) if "removed" in card else None
+        listed = {str(name) for name in card.get("files", [])}
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         tell(CARD, "is not the description of a release")
         return
     if frozen != findings.counts["rows"]:
         tell(DATASET, f"has {findings.counts['rows']} rows; the release was frozen with {frozen}")
+    for name in sorted(listed - sums.keys()):
+        tell(SUMS, f"does not name {name[:120]}, which {CARD} says is in it")
     if (removed is None) != (REMOVED not in sums):
         tell(SUMS, f"{'names' if removed is None else 'does not name'} {REMOVED}, unlike {CARD}")
     elif removed is not None and removed != findings.counts["removed"]:
@@ -298,11 +299,13 @@ def check_sound(folder: Path, row: Row, tell: Tell) -> bool:
     path = row["audio"]
     try:
         with soundfile.SoundFile(folder / path) as sound:
-            rate = sound.samplerate
+            rate, kind = sound.samplerate, sound.format
             frames = sum(len(block) for block in sound.blocks(BLOCK, dtype="float32"))
     except soundfile.LibsndfileError as problem:
         tell(path, f"cannot be read as audio: {problem.error_string}")
         return False
+    if kind != path.rpartition(".")[2].upper():
+        tell(path, f"is {kind} under the name of another format")
     if str(rate) != row["sample_rate"]:
         tell(path, f"has {rate} Hz, its row says {row['sample_rate']}")
     if abs(frames / rate - float(row["duration"])) > DURATION_TOLERANCE_S:

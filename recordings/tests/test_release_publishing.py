@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
+from django.utils import timezone
 
 from recordings.models import CoverFragment, Fragment, Humming, Release
 from recordings.release import ReleaseRefused, discard, draft, export, freeze, publish, verify
@@ -56,8 +58,8 @@ def test_a_draft_is_checked_and_out_to_nobody(fragment, tmp_path):
     assert {"up to date", "files", "tables", "leaks", "privacy", "licences"} <= said.keys()
     assert "stops" not in said.values()
     assert said["notes"] == "mind"
-    assert release.unticked(["notes"]) == []
-    assert release.unticked([]) == ["notes"]
+    assert release.unticked(["notes", "address"]) == []
+    assert release.unticked([]) == ["address", "notes"]
 
 
 def test_a_draft_shows_what_is_in_it_and_what_changed(fragment, tmp_path):
@@ -237,6 +239,109 @@ def test_an_interrupted_publication_is_finished(fragment, tmp_path, monkeypatch)
     assert verify(tmp_path / "out").lines == []
     publish("1.0", tmp_path / "two")
     assert contents(tmp_path / "out") == contents(tmp_path / "two")
+
+
+def test_a_killed_publication_before_the_database_knew_is_finished_in_the_same_folder(fragment, tmp_path, monkeypatch):
+    from recordings.release import exporting
+
+    def killed(release: Release) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "is_out", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish("1.0", tmp_path / "out")
+    assert not Release.objects.get().is_published
+    publish("1.0", tmp_path / "out")
+    assert verify(tmp_path / "out").lines == []
+
+
+def test_an_export_that_another_one_overtook_writes_what_that_one_published(fragment, tmp_path, monkeypatch):
+    from recordings.release import exporting
+
+    done = exporting.is_out
+
+    def overtaken(release: Release) -> bool:
+        monkeypatch.setattr(exporting, "is_out", done)
+        publish("1.0", tmp_path / "first", notes="Words of the first.")
+        return done(release)
+
+    draft("1.0", tmp_path / "draft")
+    monkeypatch.setattr(exporting, "is_out", overtaken)
+    publish("1.0", tmp_path / "second")
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
+    assert "Words of the first." in (tmp_path / "second/CHANGELOG.md").read_text()
+    publish("1.0", tmp_path / "third")
+    assert contents(tmp_path / "third") == contents(tmp_path / "first")
+
+
+def test_what_is_rejected_at_the_last_moment_is_left_out(fragment, tmp_path, monkeypatch):
+    from recordings.release import exporting
+
+    done, hum = exporting.is_out, fragment.hummings.first()
+
+    def rejected_first(release: Release) -> bool:
+        monkeypatch.setattr(exporting, "is_out", done)
+        hum.move_to(Humming.State.REJECTED, why="An admin said so.")
+        return done(release)
+
+    monkeypatch.setattr(exporting, "is_out", rejected_first)
+    publish("1.0", tmp_path / "out")
+    assert not Release.objects.get().versions.filter(version_id=hum.pk).exists()
+    assert not list((tmp_path / "out").rglob(f"{hum.pk}.*"))
+    assert len(default_storage.listdir("releases")[1]) == 1, "no archive of the discarded snapshot is left"
+
+
+def test_of_two_versions_at_once_the_second_is_frozen_anew(fragment, tmp_path, monkeypatch):
+    from recordings.release import exporting
+
+    done = exporting.is_out
+
+    def overtaken(release: Release) -> bool:
+        monkeypatch.setattr(exporting, "is_out", done)
+        publish("1.0", tmp_path / "1.0")
+        return done(release)
+
+    monkeypatch.setattr(exporting, "is_out", overtaken)
+    with pytest.raises(ReleaseRefused, match=r"Another release was published while 1\.1 was written"):
+        publish("1.1", tmp_path / "1.1")
+    assert [release.version for release in Release.objects.published()] == ["1.0"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_waits_for_a_publication_under_way_and_is_refused(fragment):
+    """The trigger looks at the release only when nobody is publishing it."""
+    release = freeze("1.0")
+    outcome: list[str] = []
+
+    def delete() -> None:
+        try:
+            release.versions.all().delete()
+            outcome.append("deleted")
+        except IntegrityError:
+            outcome.append("refused")
+        finally:
+            connections.close_all()
+
+    with transaction.atomic():
+        Release.objects.filter(pk=release.pk).update(published_at=timezone.now())
+        other = threading.Thread(target=delete)
+        other.start()
+        other.join(0.5)
+        assert other.is_alive(), "it waits"
+    other.join(20)
+    assert outcome == ["refused"]
+    assert release.versions.count() == 4
+
+
+def test_a_discarded_draft_leaves_nothing_behind(fragment, settings, tmp_path, django_capture_on_commit_callbacks):
+    settings.CHAD_HOME = tmp_path
+    out = tmp_path / "releases/1.0"
+    draft("1.0", out)
+    assert list(out.rglob("*.flac"))
+    with django_capture_on_commit_callbacks(execute=True):
+        discard(Release.objects.drafts())
+    assert list(out.iterdir()) == []
 
 
 # --- shards

@@ -93,6 +93,10 @@ def without_what_came_later(out: Path) -> None:
     for line in later:
         (out / line.split("  ", 1)[1]).unlink()
     (out / "SHA256SUMS").write_text("\n".join(line for line in lines if line not in later) + "\n")
+    card = json.loads((out / CARD).read_text())
+    del card["files"]
+    (out / CARD).write_text(json.dumps(card))
+    mend_sum(out, CARD)
 
 
 def is_later(path: str) -> bool:

@@ -5,7 +5,8 @@ import { lookNow } from "./live.js";
 import { announce, byId } from "./page.js";
 import "./start-again.js";
 
-const form = byId("new-release");
+// Only the list has it; the page of one release has not.
+const form = document.getElementById("new-release");
 
 function wrong(error, sentence) {
   error.hidden = !sentence;
@@ -14,24 +15,24 @@ function wrong(error, sentence) {
 }
 
 /** Asks for an export; whether it was taken. */
-async function exportVersion(version, error) {
+async function exportVersion(version, error, url, again = false) {
   wrong(error, "");
   try {
-    await post(form.dataset.url, { step: "release", version });
+    await post(url, { step: "release", version, again });
   } catch (problem) {
     if (!(problem instanceof ApiError)) throw problem;
     wrong(error, problem.message);
     return false;
   }
   announce(`Version ${version} is asked for.`);
-  await lookNow(document.querySelector('[data-live="releases"]'));
+  await lookNow(document.querySelector('[data-live="releases"], [data-live="job"]'));
   return true;
 }
 
-form.addEventListener("submit", async (event) => {
+form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const input = form.elements.version;
-  const taken = await exportVersion(input.value.trim(), form.querySelector("[data-error]"));
+  const taken = await exportVersion(input.value.trim(), form.querySelector("[data-error]"), form.dataset.url);
   if (taken) {
     input.value = "";
     input.removeAttribute("aria-invalid");
@@ -46,5 +47,5 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   const error = button.parentElement.querySelector("[data-error]");
   button.blur();
-  exportVersion(button.dataset.export, error);
+  exportVersion(button.dataset.export, error, button.dataset.url, true);
 });
