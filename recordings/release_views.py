@@ -116,7 +116,9 @@ def released_version(request: HttpRequest, version: str, version_id: UUID) -> Ht
     listed = listed_of(found, of_phrase, left)
     original = next((one for one in listed if one["kind"] == ORIGINAL), None)
     row = told(shown)
-    known, empty = release_page.facts_of(row, found.settings.get("columns", {}))
+    # What its singer or a song's owner took back is not told on, but for where it was.
+    is_gone = why in (WITHDRAWN, TAKEN_DOWN)
+    known, empty = ([], []) if is_gone else release_page.facts_of(row, found.settings.get("columns", {}))
     page = {
         "release": found,
         "version": shown,

@@ -395,8 +395,8 @@ def test_a_full_disk_stops_it_politely(site, out, capsys, monkeypatch):
         def write(self, block):
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    def onto_a_full_disk(self, response, to):
-        copy(self, response, Full() if HUMS[2].id in to.name else to)
+    def onto_a_full_disk(self, response, to, *limit):
+        copy(self, response, Full() if HUMS[2].id in to.name else to, *limit)
 
     monkeypatch.setattr(download.Address, "_copy", onto_a_full_disk)
     status = download.main([*QUICK, "--from", site.address, "--out", str(out), "--jobs", "1"])
@@ -406,6 +406,14 @@ def test_a_full_disk_stops_it_politely(site, out, capsys, monkeypatch):
     assert "the disk is full" in reasons(out)[HUMS[2].place]
     monkeypatch.undo()
     assert download.main([*QUICK, "--from", site.address, "--out", str(out)]) == 0
+
+
+def test_a_list_without_an_end_is_not_taken(site, out, capsys, monkeypatch):
+    serve(site, release_files(HUMS))
+    monkeypatch.setattr(download, "LONGEST_LIST", 100)
+    assert download.main([*QUICK, "--from", site.address, "--out", str(out)]) != 0
+    assert "larger than 100 bytes" in capsys.readouterr().out
+    assert not (out / "SHA256SUMS").exists()
 
 
 def test_words_of_a_site_neither_steer_a_terminal_nor_break_the_table():

@@ -168,7 +168,8 @@ def loading(facts: Facts, configs: Configs) -> str:
         names = ", ".join(f'"{name}"' for name in shards)
         first = next(iter(in_order(configs[shards[0]], SPLITS)))
         ways.append(f'''\
-With Hugging Face's `datasets`, audio included ({names}, and "{ALL_VERSIONS}" for the table of all versions):
+With Hugging Face's `datasets`, audio included ({names}, and "{ALL_VERSIONS}" for the table of all versions); it needs
+the folder `data` (`--part data` of download.py), and `torchcodec` to decode the audio, or `Audio(decode=False)`:
 
 ```python
 from datasets import load_dataset
@@ -191,7 +192,8 @@ curves (inside the folder; from elsewhere, `chad.Dataset("{folder}")` with `{LOA
 import chad
 
 for original, hum in chad.Dataset().pairs(split="train", kind="humming"):
-    samples, rate = hum.audio
+    if hum.audio_path:  # empty where its audio was withdrawn since, or left out
+        samples, rate = hum.audio
 ```''')
     ways.append(f'''\
 With `mlcroissant`:

@@ -110,6 +110,9 @@ LONGEST_REASON = 300  # letters
 # HTTP answers that are worth another try, and what says that a thing is gone.
 WORTH_A_TRY = {408, 425, 429, 500, 502, 503, 504}
 GONE_STATUS = {404, 410}
+# Bytes of a refusal that are read, and of a list or text whose size nobody told before.
+LONGEST_REFUSAL = 10_000
+LONGEST_LIST = 500_000_000
 # What sites say of a video that is gone for good, and when they doubt us rather than the video, in small letters.
 GONE_WORDS = (
     "video unavailable",
@@ -504,7 +507,7 @@ class Address:
         part = free(place)
         with on_disk():
             part.unlink(missing_ok=True)
-        self.site.ask(lambda: self._fetch(path, part))
+        self.site.ask(lambda: self._fetch(path, part, LONGEST_LIST))
         with on_disk():
             os.replace(part, place)
         return place
@@ -518,8 +521,8 @@ class Address:
         if came != file.sha256:
             raise WrongBytes(f"what came is something else: its SHA-256 is {came}, not {file.sha256}")
 
-    def _fetch(self, path: str, part: Path) -> None:
-        """Goes on with a half file, or begins it."""
+    def _fetch(self, path: str, part: Path, at_most: int | None = None) -> None:
+        """Goes on with a half file, or begins it; what is larger than `at_most` bytes is not taken."""
         with on_disk():
             have = part.stat().st_size if is_plain(part) else 0
         headers = {"User-Agent": AGENT, "Accept-Encoding": "identity"}
@@ -538,9 +541,9 @@ class Address:
             with on_disk(), part.open("r+b" if have else "wb") as to:
                 to.truncate(begins_at)
                 to.seek(begins_at)
-                self._copy(response, to)
+                self._copy(response, to, at_most)
 
-    def _copy(self, response: Any, to: BinaryIO) -> None:
+    def _copy(self, response: Any, to: BinaryIO, at_most: int | None = None) -> None:
         promised, came = response.headers.get("Content-Length"), 0
         while True:
             if self.stop.is_set():
@@ -552,6 +555,8 @@ class Address:
             with on_disk():
                 to.write(block)
             came += len(block)
+            if at_most is not None and came > at_most:
+                raise Problem(f"what the site sends is larger than {at_most:,} bytes, so it is no list of a release")
         if promised and promised.isdigit() and came < int(promised):
             raise Later(f"the connection broke off after {came:,} of {int(promised):,} bytes")
 
@@ -562,16 +567,27 @@ def content_range(response: Any) -> re.Match[str] | None:
     return re.match(r"bytes ([0-9]{1,18})-", response.headers.get("Content-Range") or "")
 
 
+def sentence_of(problem: urllib.error.HTTPError) -> str:
+    """What the site says of a refusal, in its own words, on one line; empty if it says nothing that can be read."""
+    try:
+        told = json.loads(problem.read(LONGEST_REFUSAL))["error"]
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return ""
+    finally:
+        problem.close()
+    return " ".join(str(told).split())[:300]
+
+
 @contextmanager
 def in_http_words() -> Iterator[None]:
     """Turns what goes wrong on the way into words."""
     try:
         yield
     except urllib.error.HTTPError as problem:
-        problem.close()
+        said = sentence_of(problem)
         if problem.code == 416:
             raise NothingLeft("the site has no more of it than is here") from problem
-        raise of_status(problem.code, problem.headers, f"{problem.code} {problem.reason}") from problem
+        raise of_status(problem.code, problem.headers, said or f"{problem.code} {problem.reason}") from problem
     except (OSError, http.client.HTTPException) as problem:
         reason = getattr(problem, "reason", problem)
         if isinstance(reason, ssl.SSLCertVerificationError):
