@@ -578,6 +578,19 @@ def why_left(why: str) -> str:
     return sentences[why]
 
 
+def gone_since(number: int) -> str:
+    """What left since a release was published, and what to do about it; nothing if nothing did."""
+    if not number:
+        return ""
+    return ngettext(
+        "%(number)s of its versions was withdrawn or taken down since, and is not given any more, nor are the shards "
+        "that hold it. The newest release is whole.",
+        "%(number)s of its versions were withdrawn or taken down since, and are not given any more, nor are the shards "
+        "that hold them. The newest release is whole.",
+        number,
+    ) % {"number": number}
+
+
 def kind_of(audio_type: str) -> str:
     return str(ONE_OF_KIND[audio_type])
 

@@ -83,6 +83,7 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
         "counts": counts,
         "figures": release_page.figures(counts),
         "simulated": release_page.simulated(counts),
+        "gone_since": release_page.gone_since(found.versions.filter(withdrawn() | taken_down()).count()),
         "plots": release_page.plots(facts.statistics if facts else {}),
         "examples": examples_of(found),
         "loading": [],

@@ -335,3 +335,12 @@ def test_audio_is_what_was_sung(folder, hum):
         sung, own_rate = soundfile.read(file)
     assert rate == own_rate
     assert (heard == sung).all()
+
+
+def test_a_damaged_shard_is_not_given(folder):
+    path = next(path for path in files_of(folder) if path.startswith("data/hums/") and path.endswith(".parquet"))
+    assert ask(path).status_code == 200
+    data = bytearray((folder / path).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / path).write_bytes(data)
+    assert ask(path).status_code == 404
