@@ -98,7 +98,14 @@ def run(
 
 def begun(script: Path, *arguments: object) -> subprocess.Popen[str]:
     words = command(script, *arguments)
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=as_in_a_terminal
+    )
+
+
+def as_in_a_terminal() -> None:
+    """Ctrl-C is not ignored, as it is where a shell began the tests in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for(condition) -> None:
