@@ -39,7 +39,7 @@ from annotation.tests.hum_stage import (
 from ml_worker import rounds
 from ml_worker.tests.made_pages import make_fragments, make_pair, make_round
 from recordings.models import AvailabilityCheck, CoverCandidate, Humming
-from recordings.release import publish
+from recordings.release import draft, publish
 from recordings.tests import factories
 
 __all__ = ["alice", "open_browser", "storage"]
@@ -457,3 +457,19 @@ def test_the_pages_of_releases(open_browser: OpenBrowser, settings: Any, tmp_pat
     take.move_to(Humming.State.WITHDRAWN, why="by its singer")
     page.goto(f"/releases/1.0/{take.pk}/")
     look_at(page, "a released version that left")
+
+
+def test_the_admins_page_of_a_draft(open_browser: OpenBrowser, settings: Any, tmp_path: Path) -> None:
+    settings.CHAD_HOME = tmp_path
+    factories.make_humming(factories.make_fragment(factories.make_recording(redistributable=True)))
+    draft("1.0", tmp_path / "releases/1.0")
+    page = open_browser(factories.make_person("boss", is_staff=True)).new_page()
+    page.goto("/manage/releases/")
+    look_at(page, "the admin's releases, with a draft")
+    page.goto("/manage/releases/1.0/")
+    look_at(page, "a draft")
+    page.get_by_label("I know, and it is right so: notes").check()
+    page.get_by_role("button", name="Publish 1.0").click()
+    expect(page.get_by_role("alert").filter(has_text="Tick what you know of")).to_be_visible()
+    expect(page.get_by_label("I know, and it is right so: notes")).to_be_checked()
+    look_at(page, "a draft that is not all ticked")
