@@ -20,12 +20,11 @@ from django.views.decorators.http import require_safe
 from recordings import release_page
 from recordings.models import Release, ReleasedVersion
 from recordings.release import serving
-from recordings.release.changes import FOUND_WRONG
 from recordings.release.described import paper, words
 from recordings.release.errors import ReleaseRefused
 from recordings.release.facts import Facts
 from recordings.release.layout import CROISSANT, README
-from recordings.release.removed import not_accepted, taken_down, withdrawn
+from recordings.release.removed import taken_down, why_left, withdrawn
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN
 
 log = logging.getLogger("chad.releases")
@@ -116,7 +115,7 @@ def released_version(request: HttpRequest, version: str, version_id: UUID) -> Ht
     why = left.get(shown.version_id, "")
     listed = listed_of(found, of_phrase, left)
     original = next((one for one in listed if one["kind"] == ORIGINAL), None)
-    row = told(shown)
+    row = shown.written
     # What its singer or a song's owner took back is not told on, but for where it was.
     is_gone = why in (WITHDRAWN, TAKEN_DOWN)
     known, empty = ([], []) if is_gone else release_page.facts_of(row, found.settings.get("columns", {}))
@@ -240,19 +239,7 @@ def phrase_of(found: Release, version: ReleasedVersion) -> list[ReleasedVersion]
 
 def left_of(found: Release, version_ids: Sequence[UUID]) -> dict[UUID, str]:
     """Which of these left the collection since, and why."""
-    rows = found.versions.filter(version_id__in=version_ids).order_by()
-    left: dict[UUID, str] = {}
-    for why, which in ((TAKEN_DOWN, taken_down()), (WITHDRAWN, withdrawn()), (FOUND_WRONG, not_accepted())):
-        for version_id in rows.filter(which).values_list("version_id", flat=True):
-            left.setdefault(version_id, why)
-    return left
-
-
-def told(version: ReleasedVersion) -> dict[str, dict[str, str]]:
-    """The row with the path and sum of its audio, which were noted after it was frozen."""
-    row = version.row
-    audio = {"audio": version.audio, "sha256": version.audio_sha256}
-    return {"dataset": row["dataset"], "versions": row["versions"] | audio}
+    return why_left(found.versions.filter(version_id__in=version_ids).order_by())
 
 
 def listed_of(found: Release, phrase: Sequence[ReleasedVersion], left: dict[UUID, str]) -> list[dict[str, Any]]:

@@ -98,3 +98,9 @@ class ReleasedVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release}: {self.audio_type} {self.version_id}"
+
+    @property
+    def written(self) -> dict[str, dict[str, str]]:
+        """The rows of both tables with what was noted after they were frozen: path and sum of the audio."""
+        audio = {"audio": self.audio, "sha256": self.audio_sha256}
+        return {"dataset": self.row["dataset"], "versions": self.row["versions"] | audio}

@@ -3,14 +3,12 @@ gives the same bytes, whatever became of the code, the libraries and the analyse
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from django.core.files.base import File
 from django.core.files.storage import default_storage
@@ -19,6 +17,7 @@ from recordings.models import Release
 from recordings.release.errors import ReleaseRefused
 from recordings.release.folder import PART, file_sha256, files_of, is_plain, whole_file
 from recordings.release.layout import AUDIO, SHARD, SUMS
+from recordings.storage import sha256_of
 
 FOLDER = "releases"
 # The earliest that an archive can tell: no time of any clock is in a release.
@@ -42,20 +41,18 @@ def keep_bundle(release: Release, out: Path) -> None:
                     entry.compress_type = zipfile.ZIP_DEFLATED
                     with (out / path).open("rb") as file, sink.open(entry, "w") as copy:
                         shutil.copyfileobj(file, copy)
-        archive.seek(0)
-        release.bundle_sha256 = hashlib.file_digest(archive, "sha256").hexdigest()
+        release.bundle_sha256 = sha256_of(archive)
         target = release.bundle.field.generate_filename(release, "bundle.zip")
         if default_storage.exists(target) and not is_whole(target, release.bundle_sha256):
             default_storage.delete(target)  # of a publication that was killed: no row has an archive that is not whole
         if not default_storage.exists(target):
-            archive.seek(0)
             default_storage.save(target, File(archive))
         release.bundle.name = target
 
 
 def is_whole(name: str, sha256: str) -> bool:
     with default_storage.open(name) as file:
-        return sum_of(file) == sha256
+        return sha256_of(file) == sha256
 
 
 def throw_away(release: Release, but: str = "") -> None:
@@ -97,7 +94,7 @@ def unpack(release: Release, out: Path, *, but: str) -> None:
 
 def must_be_whole(release: Release) -> None:
     with opened(release), release.bundle.storage.open(release.bundle.name) as file:
-        if hashlib.file_digest(file, "sha256").hexdigest() != release.bundle_sha256:
+        if sha256_of(file) != release.bundle_sha256:
             raise ReleaseRefused(
                 f"{release.bundle.name} in the storage is not what it was when release {release.version} was "
                 "published. Put the file back from a backup."
@@ -108,14 +105,7 @@ def is_same(archive: zipfile.ZipFile, one: zipfile.ZipInfo, path: Path) -> bool:
     if not is_plain(path) or path.stat().st_size != one.file_size:
         return False
     with archive.open(one) as file:
-        return sum_of(file) == file_sha256(path)
-
-
-def sum_of(file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
-    return digest.hexdigest()
+        return sha256_of(file) == file_sha256(path)
 
 
 def read(release: Release, path: str) -> bytes:

@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from recordings.models import Release, ReleasedVersion
-from recordings.release.removed import not_accepted, taken_down, withdrawn
+from recordings.release.removed import FOUND_WRONG, why_left
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN
 
-FOUND_WRONG, OTHER = "found wrong", "other"
+OTHER = "other"
 WHY_NOT_IN_IT = (WITHDRAWN, TAKEN_DOWN, FOUND_WRONG, OTHER)
 # Changes with every release: a singer's pseudonym.
 NOT_COMPARED = {"singer"}
@@ -94,10 +94,7 @@ def things(release: Release | None, column: str) -> set[str]:
 def gone(release: Release, before: Release) -> list[dict[str, str]]:
     """What the release before held and this one does not, and why, by fragment."""
     left = before.versions.exclude(version_id__in=release.versions.order_by().values("version_id"))
-    reasons: dict[UUID, str] = {}
-    for why, which in ((TAKEN_DOWN, taken_down()), (WITHDRAWN, withdrawn()), (FOUND_WRONG, not_accepted())):
-        for version in left.filter(which).values_list("version_id", flat=True):
-            reasons.setdefault(version, why)
+    reasons = why_left(left)
     rows = ReleasedVersion.objects.filter(pk__in=left.order_by().values("pk"))
     told = rows.order_by("row__versions__fragment_id", "version_id")
     return [

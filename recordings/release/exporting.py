@@ -108,7 +108,7 @@ def write_draft(release: Release, out: Path, progress: Progress) -> None:
     write_shards(release, out, share_of(progress, 0.75, 0.95))
     progress(0.95, "Writing the texts")
     write_texts(release, out)
-    write_part_sums(release, out)
+    write_part_sums(out)
 
 
 def check_draft(release: Release, out: Path, progress: Progress, crowd: Crowd) -> list[Check]:
@@ -132,7 +132,7 @@ def publish_folder(release: Release, out: Path, progress: Progress) -> None:
     """The last file, and with it the publication: a folder with sums is never one of a draft."""
     with whole_file(out / SUMS) as part:
         write_sums(release, out, part)
-        release.files = facts_of_files(release, out, part)
+        release.files = facts_of_files(out, part)
         bundle.keep_bundle(release, out)
         published_now = is_out(release)
         if not published_now:

@@ -7,6 +7,7 @@ import io
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import partial
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -18,6 +19,7 @@ from recordings.release.folder import clear, is_draft_of, only_writer
 from recordings.release.home import folder_of
 from recordings.release.tables import HUMMING, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
 
+FOUND_WRONG = "found wrong"
 DOWN = Q(fragment__recording__song__taken_down_at__isnull=False)
 
 
@@ -59,6 +61,15 @@ def not_accepted() -> Q:
     return Q(version_id__in=Humming.objects.exclude(state=Humming.State.ACCEPTED).order_by().values("pk")) | Q(
         version_id__in=CoverFragment.objects.exclude(state__in=good_covers).order_by().values("pk")
     )
+
+
+def why_left(versions: QuerySet[ReleasedVersion]) -> dict[UUID, str]:
+    """Which of these released versions left the collection since, and why: the first reason that holds."""
+    left: dict[UUID, str] = {}
+    for why, which in ((TAKEN_DOWN, taken_down()), (WITHDRAWN, withdrawn()), (FOUND_WRONG, not_accepted())):
+        for version in versions.filter(which).values_list("version_id", flat=True):
+            left.setdefault(version, why)
+    return left
 
 
 def gone_since_release() -> list[Gone]:

@@ -23,7 +23,6 @@ from typing import BinaryIO
 from uuid import UUID
 
 import soundfile
-from django.conf import settings
 from django.core.cache import cache
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -36,9 +35,11 @@ from recordings.models import Release, ReleasedVersion
 from recordings.release import bundle
 from recordings.release.audio import Encoded, encode_interval, encode_take
 from recordings.release.errors import ReleaseRefused
-from recordings.release.layout import AUDIO, CROISSANT, CURVE, SHARD, SUMS
+from recordings.release.home import folder_of
+from recordings.release.layout import AUDIO, CONFIGS, CROISSANT, CURVE, SHARD, SUMS
 from recordings.release.removed import taken_down, withdrawn
-from recordings.release.tables import COVER, DATASET, HUMMING, ORIGINAL, VERSIONS
+from recordings.release.tables import DATASET, VERSIONS
+from recordings.storage import sha256_of
 
 NO_SUCH_FILE = _("This release has no such file. SHA256SUMS lists every one that it has.")
 NOT_KEPT_HERE = _(
@@ -52,7 +53,7 @@ SHARD_LEFT = _(
 )
 
 # Of each config of the shards, what its rows are.
-KIND_OF_CONFIG = {"originals": ORIGINAL, "covers": COVER, "hums": HUMMING}
+KIND_OF_CONFIG = {config: kind for kind, config in CONFIGS.items()}
 
 CONTENT_TYPES = {
     ".flac": "audio/flac",
@@ -180,13 +181,13 @@ def is_as_published(file: BinaryIO, name: str, sha256: str, size: int) -> bool:
     key = f"shard:{name}:{facts.st_ino}:{facts.st_mtime_ns}"
     same = cache.get(key)
     if same is None:
-        same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        same = sha256_of(file) == sha256
         cache.set(key, same, timeout=A_DAY_S)
     return same
 
 
 def from_folder(release: Release, path: str) -> BinaryIO:
-    file = plain_file(Path(settings.CHAD_HOME) / "releases" / release.version, path)
+    file = plain_file(folder_of(release.version), path)
     if file is None:
         raise NotThere(NOT_KEPT_HERE)
     return file
@@ -272,9 +273,7 @@ def as_before_bundles(release: Release, path: str) -> Found:
     """Releases from before 2026-11-27: two tables, and texts that the row itself keeps."""
     file = written(release, path)
     size = file.seek(0, os.SEEK_END)
-    file.seek(0)
-    sha256 = bundle.sum_of(file)
-    file.seek(0)
+    sha256 = sha256_of(file)
     return Found(sha256, FOR_EVER, lambda: Opened(file, size))
 
 
@@ -301,9 +300,9 @@ def table_lines(release: Release, path: str) -> Iterator[str]:
     line = io.StringIO()
     sink = csv.DictWriter(line, release.settings["columns"][path], lineterminator="\n")
     sink.writeheader()
+    table = {DATASET: "dataset", VERSIONS: "versions"}[path]
     for version in release.versions.order_by("pk").iterator(chunk_size=ROWS_AT_ONCE):
-        told = version.row["versions"] | {"audio": version.audio, "sha256": version.audio_sha256}
-        sink.writerow({DATASET: version.row["dataset"], VERSIONS: told}[path])
+        sink.writerow(version.written[table])
         yield line.getvalue()
         line.seek(0)
         line.truncate()
@@ -312,8 +311,7 @@ def table_lines(release: Release, path: str) -> Iterator[str]:
 def sums_lines(release: Release) -> Iterator[str]:
     for path in sorted([*release.settings["texts"], *release.settings["columns"]]):
         with written(release, path) as file:
-            file.seek(0)
-            yield f"{bundle.sum_of(file)}  {path}\n"
+            yield f"{sha256_of(file)}  {path}\n"
     audio = release.versions.exclude(audio="").order_by("pk").values_list("audio_sha256", "audio")
     for sha256, path in audio.iterator(chunk_size=ROWS_AT_ONCE):
         yield f"{sha256}  {path}\n"

@@ -87,10 +87,6 @@ def shards_of(release: Release, out: Path) -> Counter[tuple[str, str]]:
     return numbers
 
 
-def paths_of(plan: Counter[tuple[str, str]]) -> list[str]:
-    return sorted(Place(*key, number, of).path for key, of in plan.items() for number in range(of))
-
-
 class Filling:
     """Which shard a row goes to: the present one of its config and split, until that is full."""
 

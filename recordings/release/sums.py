@@ -11,7 +11,7 @@ from recordings.release.layout import ALL_SUMS, AUDIO, PARTS, SUMS, part_of, sum
 from recordings.release.table_files import in_order
 
 
-def write_part_sums(release: Release, out: Path) -> None:
+def write_part_sums(out: Path) -> None:
     """The sums of the parts that may be left out."""
     paths = written(out)
     for part in PARTS:
@@ -40,7 +40,7 @@ def written(out: Path) -> list[str]:
     return [path for path in files_of(out) if path not in ALL_SUMS and not path.endswith(PART)]
 
 
-def facts_of_files(release: Release, out: Path, sums: Path) -> dict[str, dict[str, Any]]:
+def facts_of_files(out: Path, sums: Path) -> dict[str, dict[str, Any]]:
     """Sum and size of everything but audio and pitch curves; `sums` is what will be SHA256SUMS."""
     curves = f"{PARTS[1]}/"
     paths = [path for path in files_of(out) if not path.endswith(PART) and not AUDIO.fullmatch(path)]

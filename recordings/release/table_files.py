@@ -44,8 +44,8 @@ def in_order(release: Release) -> Iterator[ReleasedVersion]:
 
 def tables_of(version: ReleasedVersion) -> dict[str, dict[str, str]]:
     """The rows of a version in both tables, by the tables' paths."""
-    told = version.row["versions"] | {"audio": version.audio, "sha256": version.audio_sha256}
-    return {DATASET: version.row["dataset"], VERSIONS: told}
+    rows = version.written
+    return {DATASET: rows["dataset"], VERSIONS: rows["versions"]}
 
 
 def write_tables(release: Release, out: Path) -> None:

@@ -18,7 +18,7 @@ from recordings.release.described.datasheet import datasheet_of
 from recordings.release.described.licence import licence_of
 from recordings.release.described.mirdata_index import index_of
 from recordings.release.facts import Facts
-from recordings.release.folder import file_sha256, text_file, write_whole
+from recordings.release.folder import file_sha256, files_of, text_file, write_whole
 from recordings.release.layout import (
     CHANGELOG,
     CITATION,
@@ -29,9 +29,10 @@ from recordings.release.layout import (
     LICENCE,
     LOADER,
     README,
+    SHARD,
+    SHARDS,
     index_path,
 )
-from recordings.release.shards import shards_of
 from recordings.release.sums import core_files
 from recordings.release.tables import DATASET, VERSIONS
 
@@ -40,7 +41,7 @@ def write_texts(release: Release, out: Path) -> None:
     """All of them; tables, audio and curves are there already, since the index and Croissant name their sums."""
     facts = Facts.of_json(release.facts | {"notes": release.notes})
     texts = release.settings["texts"] | {
-        README: readme_of(facts, configs_of(release, out)),
+        README: readme_of(facts, configs_of(out)),
         LICENCE: licence_of(facts),
         DATASHEET: datasheet_of(facts),
         CHANGELOG: changelog_of(facts),
@@ -62,11 +63,14 @@ def shipped_file(name: str) -> str:
     return resources.files(shipped).joinpath(name).read_text(encoding="utf-8")
 
 
-def configs_of(release: Release, out: Path) -> dict[str, dict[str, list[str]]]:
-    """The shards' patterns by config and split."""
+def configs_of(out: Path) -> dict[str, dict[str, list[str]]]:
+    """The patterns of the shards that were written, by config and split."""
     configs: dict[str, dict[str, list[str]]] = {}
-    for config, split in sorted(shards_of(release, out)):
-        configs.setdefault(config, {})[split] = [f"data/{config}/{split}-*.parquet"]
+    for path in files_of(out):
+        if SHARD.fullmatch(path):
+            _, config, name = path.split("/")
+            split = name.partition("-")[0]
+            configs.setdefault(config, {})[split] = [f"{SHARDS}/{config}/{split}-*.parquet"]
     return configs
 
 

@@ -186,6 +186,16 @@ def make_cover_fragment(
     )
 
 
+def make_phrase(**original: Any) -> Fragment:
+    """A phrase that may be given away, with its melody and two hums."""
+    recording = make_recording(redistributable=True, **{"licence": "CC BY 4.0", **original})
+    make_analysis(recording)
+    fragment = make_fragment(recording)
+    for singer in ("carol", "dave"):
+        make_humming(fragment, make_person(singer))
+    return fragment
+
+
 def make_release(version: str = "1.0") -> Release:
     """A release of what is accepted, published without being written anywhere."""
     release = freeze(version)

@@ -28,11 +28,7 @@ def fragment(settings, tmp_path) -> Fragment:
     """A phrase that may be given away, with two hums and a cover."""
     make.use_storage(settings, tmp_path / "storage")
     settings.CHAD_HOME = tmp_path
-    original = make.make_recording(redistributable=True, licence="CC BY 4.0")
-    make.make_analysis(original)
-    fragment = make.make_fragment(original)
-    for singer in ("carol", "dave"):
-        make.make_humming(fragment, make.make_person(singer))
+    fragment = make.make_phrase()
     cover = make.make_recording(
         fragment.song, "cover", redistributable=True, licence="CC0", hz=440, artist="The Others"
     )

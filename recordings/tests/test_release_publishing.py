@@ -25,11 +25,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def fragment() -> Fragment:
     """A fragment that may be given away, with two hums and a cover."""
-    original = make.make_recording(redistributable=True, licence="CC BY 4.0")
-    make.make_analysis(original)
-    fragment = make.make_fragment(original)
-    for singer in ("carol", "dave"):
-        make.make_humming(fragment, make.make_person(singer))
+    fragment = make.make_phrase()
     cover = make.make_recording(fragment.song, "cover", redistributable=True, licence="CC0", hz=440)
     make.make_cover_fragment(fragment, cover)
     return fragment

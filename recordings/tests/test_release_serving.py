@@ -27,12 +27,7 @@ pytestmark = pytest.mark.django_db
 def fragment(settings, tmp_path) -> Fragment:
     make.use_storage(settings, tmp_path / "storage")
     settings.CHAD_HOME = tmp_path
-    original = make.make_recording(redistributable=True, licence="CC BY 4.0")
-    make.make_analysis(original)
-    fragment = make.make_fragment(original)
-    for singer in ("carol", "dave"):
-        make.make_humming(fragment, make.make_person(singer))
-    return fragment
+    return make.make_phrase()
 
 
 @pytest.fixture
