@@ -1,4 +1,4 @@
-"""What people know of released versions, for the release that is frozen: the `Crowd` of recordings/release/crowd.py."""
+"""What people know of released versions: the `Crowd` of recordings/release/frozen/crowd.py."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from annotation.models import AboutSinger, Consent, Participation, ReviewItem, V
 from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
 from annotation.models.verdicts import Decision
 from recordings.models import CoverFragment, Humming
-from recordings.release.crowd import Told
+from recordings.release.frozen.crowd import Told
 from recordings.release.tables import ADMIN, JUDGED, MACHINE, PEOPLE, number
 
 # Ids in one query: a release has a hundred thousand.
@@ -60,7 +60,7 @@ class CrowdFacts:
         return AboutSinger.of_all(people)
 
     def summary(self, hums: Collection[UUID], covers: Collection[UUID]) -> dict[str, Any]:
-        """`Facts.crowd` of a release that holds these: see recordings/release/facts.py."""
+        """`Facts.crowd` of a release that holds these: see recordings/release/frozen/facts.py."""
         rows = [
             row
             for way, ids in (("item__humming__in", hums), ("item__cover_fragment__in", covers))

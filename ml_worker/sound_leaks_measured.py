@@ -25,8 +25,8 @@ import soxr
 from numpy.typing import NDArray
 
 from ml_worker.catalogue import render_cover, render_original, sing, tunes
-from recordings.release import near_duplicates
-from recordings.release.near_duplicates import Fingerprint, Index
+from recordings.release.checked import near_duplicates
+from recordings.release.checked.near_duplicates import Fingerprint, Index
 
 Samples = NDArray[np.float32]
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()

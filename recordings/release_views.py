@@ -22,7 +22,7 @@ from recordings.models import Release, ReleasedVersion
 from recordings.release import serving
 from recordings.release.described import paper, words
 from recordings.release.errors import ReleaseRefused
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.layout import CROISSANT, README
 from recordings.release.removed import taken_down, why_left, withdrawn
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 class AboutSinger(models.Model):
     """What a singer told of their voice. Each field may stay empty, and a row with none is none.
 
-    A release shows of it only what five or more singers share; see `recordings.release.rule_of_five`.
+    A release shows of it only what five or more singers share; see `recordings.release.frozen.rule_of_five`.
     """
 
     class AgeBand(models.TextChoices):

@@ -14,7 +14,7 @@ from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
 from annotation.released_facts import CrowdFacts
 from annotation.tests.desks import Desk, hum_to_check
 from recordings.models import CoverFragment
-from recordings.release import crowd
+from recordings.release.frozen import crowd
 from recordings.release.tables import JUDGED, VERSIONS_COLUMNS
 from recordings.tests import factories
 

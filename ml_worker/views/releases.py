@@ -17,7 +17,7 @@ from ml_worker import chain, made
 from ml_worker.models import Job
 from ml_worker.work.release import DRAFT
 from recordings.models import Release
-from recordings.release.changes import in_words
+from recordings.release.frozen.changes import in_words
 from recordings.release.removed import discard
 from recordings.release.tables import SPLITS
 

@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "release",
             "facts",
-            models.JSONField(default=dict, help_text="What its texts and pages tell: recordings/release/facts.py"),
+            models.JSONField(default=dict, help_text="What its texts and pages tell: recordings/release/frozen/facts.py"),
         ),
         migrations.AddField("release", "checks", models.JSONField(blank=True, default=list)),
         migrations.AddField("release", "checked_at", models.DateTimeField(blank=True, null=True)),

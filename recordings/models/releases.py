@@ -42,7 +42,9 @@ class Release(models.Model):
     settings = models.JSONField(
         default=dict, help_text="Columns, counts, tools, and the pseudonyms' key, which is never published"
     )
-    facts = models.JSONField(default=dict, help_text="What its texts and pages tell: recordings/release/facts.py")
+    facts = models.JSONField(
+        default=dict, help_text="What its texts and pages tell: recordings/release/frozen/facts.py"
+    )
     # What the checks before publication found: [{"name", "state", "says"}].
     checks = models.JSONField(default=list, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)

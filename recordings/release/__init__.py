@@ -15,9 +15,9 @@ PUBLIC = {
     "discard": "removed",
     "draft": "publishing",
     "export": "exporting",
-    "freeze": "snapshot",
+    "freeze": "frozen.snapshot",
     "publish": "publishing",
-    "verify": "verifying",
+    "verify": "checked.verifying",
 }
 
 __all__ = ["PUBLIC", *PUBLIC]

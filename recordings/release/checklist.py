@@ -7,14 +7,14 @@ from pathlib import Path
 
 from recordings.models import Humming, Release
 from recordings.models.releases import GOOD, MIND, STOPS
-from recordings.release.crowd import Crowd
-from recordings.release.folder import file_sha256
+from recordings.release.checked.verifying import Findings, Subject, inspect
+from recordings.release.files.folder import file_sha256
+from recordings.release.files.sums import core_files
+from recordings.release.files.table_files import in_order
+from recordings.release.frozen.crowd import Crowd
 from recordings.release.progress import Progress
 from recordings.release.removed import may_not_go_out
-from recordings.release.sums import core_files
-from recordings.release.table_files import in_order
 from recordings.release.tables import ABOUT_SINGERS, HUMMING
-from recordings.release.verifying import Findings, Subject, inspect
 
 # So many faults of a kind are told in words; the rest is counted.
 MOST_TOLD = 5

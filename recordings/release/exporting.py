@@ -15,20 +15,20 @@ from django.utils import timezone
 
 from recordings.models import Release
 from recordings.models.releases import STOPS
-from recordings.release import bundle
-from recordings.release.audio_files import write_audio
 from recordings.release.checklist import Check, is_against_latest, look_through
-from recordings.release.crowd import NOBODY, Crowd
-from recordings.release.curve_files import write_curves
 from recordings.release.errors import ReleaseRefused, SnapshotDiscarded, in_words
-from recordings.release.folder import claim, clear, only_writer, remove_parts, whole_file, write_whole
+from recordings.release.files import bundle
+from recordings.release.files.audio_files import write_audio
+from recordings.release.files.curve_files import write_curves
+from recordings.release.files.folder import claim, clear, only_writer, remove_parts, whole_file, write_whole
+from recordings.release.files.shards import is_as_noted, write_shards
+from recordings.release.files.sums import facts_of_files, write_part_sums, write_sums
+from recordings.release.files.table_files import write_parquet_tables, write_tables
+from recordings.release.files.text_files import write_texts
+from recordings.release.frozen.crowd import NOBODY, Crowd
 from recordings.release.layout import CARD, SUMS
 from recordings.release.progress import Progress, by_percent, quiet, share_of
 from recordings.release.removed import discard, may_not_go_out
-from recordings.release.shards import is_as_noted, write_shards
-from recordings.release.sums import facts_of_files, write_part_sums, write_sums
-from recordings.release.table_files import write_parquet_tables, write_tables
-from recordings.release.text_files import write_texts
 
 # The advisory lock under which one publication is decided at a time.
 PUBLICATIONS = 20261127

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from recordings.models import Release
 from recordings.release.checklist import Check
-from recordings.release.crowd import NOBODY, Crowd
 from recordings.release.errors import ReleaseRefused, SnapshotDiscarded
 from recordings.release.exporting import export, prepare
+from recordings.release.frozen.crowd import NOBODY, Crowd
+from recordings.release.frozen.snapshot import freeze
 from recordings.release.progress import Progress, quiet
 from recordings.release.removed import discard
-from recordings.release.snapshot import freeze
 
 ATTEMPTS = 3
 

@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
-from recordings.release import bundle
 from recordings.release.errors import ReleaseRefused
-from recordings.release.folder import clear, is_draft_of, only_writer
+from recordings.release.files import bundle
+from recordings.release.files.folder import clear, is_draft_of, only_writer
 from recordings.release.home import folder_of
 from recordings.release.tables import HUMMING, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
 

@@ -32,9 +32,9 @@ from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
 
 from recordings.models import Release, ReleasedVersion
-from recordings.release import bundle
-from recordings.release.audio import Encoded, encode_interval, encode_take
 from recordings.release.errors import ReleaseRefused
+from recordings.release.files import bundle
+from recordings.release.files.audio import Encoded, encode_interval, encode_take
 from recordings.release.home import folder_of
 from recordings.release.layout import AUDIO, CONFIGS, CROISSANT, CURVE, SHARD, SUMS
 from recordings.release.removed import taken_down, withdrawn

@@ -15,10 +15,10 @@ import pyarrow.parquet as pq
 import soundfile
 
 from recordings.release.described.mirdata_index import index_of
-from recordings.release.facts import Facts
+from recordings.release.files.table_files import schema_of, typed
+from recordings.release.frozen.facts import Facts
+from recordings.release.frozen.statistics import Statistics
 from recordings.release.layout import index_path
-from recordings.release.statistics import Statistics
-from recordings.release.table_files import schema_of, typed
 from recordings.release.tables import (
     DATASET,
     DATASET_COLUMNS,

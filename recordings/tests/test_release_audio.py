@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.io import wavfile
 
-from recordings.release.audio import encode_interval, encode_take
+from recordings.release.files.audio import encode_interval, encode_take
 
 
 def wav(samples: np.ndarray, subtype: str, rate: int = 16_000) -> io.BytesIO:

@@ -29,8 +29,8 @@ from recordings.release.described.datasheet import SECTIONS, UNKNOWN, datasheet_
 from recordings.release.described.licence import licence_of
 from recordings.release.described.meanings import MEANINGS
 from recordings.release.described.mirdata_index import index_of
-from recordings.release.facts import Facts
-from recordings.release.shards import audio_schema
+from recordings.release.files.shards import audio_schema
+from recordings.release.frozen.facts import Facts
 from recordings.release.tables import (
     DATASET,
     DATASET_COLUMNS,
@@ -262,7 +262,7 @@ def write_shards(folder, made):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from recordings.release.table_files import schema_of, typed
+    from recordings.release.files.table_files import schema_of, typed
 
     kinds = {name: kind for name, kind in VERSIONS_COLUMNS.items() if name != "audio"}
     schema = audio_schema(schema_of(kinds))

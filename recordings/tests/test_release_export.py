@@ -22,7 +22,7 @@ from django.utils import timezone
 from recordings.models import CoverFragment, Humming, Recording, Release, ReleasedVersion
 from recordings.release import ReleaseRefused, export, freeze, verify
 from recordings.release.errors import sentence_of
-from recordings.release.folder import only_writer
+from recordings.release.files.folder import only_writer
 from recordings.splits import split_of
 from recordings.tests import factories as make
 
@@ -356,7 +356,7 @@ def test_a_full_disk_is_said(fragment, tmp_path, monkeypatch):
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr("recordings.release.audio_files.write_whole", full)
+    monkeypatch.setattr("recordings.release.files.audio_files.write_whole", full)
     with pytest.raises(ReleaseRefused, match="is full"):
         export(freeze("1.0"), tmp_path / "out")
 
@@ -386,7 +386,7 @@ def test_a_recording_that_changed_is_said(fragment, tmp_path):
 
 def test_another_encoder_is_noticed(fragment, tmp_path, monkeypatch):
     export(freeze("1.0"), tmp_path / "one")
-    monkeypatch.setattr("recordings.release.audio.COMPRESSION", 0.0)
+    monkeypatch.setattr("recordings.release.files.audio.COMPRESSION", 0.0)
     with pytest.raises(ReleaseRefused, match="another FLAC encoder: the release was frozen with libsndfile"):
         export(freeze("1.0"), tmp_path / "two")
 

@@ -12,8 +12,8 @@ import soxr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recordings.release import near_duplicates as module
-from recordings.release.near_duplicates import (
+from recordings.release.checked import near_duplicates as module
+from recordings.release.checked.near_duplicates import (
     ALIKE,
     FEWEST_FRAMES,
     HOP,

@@ -17,7 +17,7 @@ from django.utils.html import escape
 from recordings import release_page
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
 from recordings.release import draft, freeze, publish
-from recordings.release.statistics import Statistics
+from recordings.release.frozen.statistics import Statistics
 from recordings.tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -152,7 +152,7 @@ def test_its_changelog_tells_reports_and_what_left(released, fragment, tmp_path,
     cover = fragment.cover_fragments.get()
     told = {"fragment_id": str(fragment.pk), "audio_type": "cover", "reason": "a <medley>", "outcome": "kept"}
     monkeypatch.setattr(
-        "recordings.release.crowd.Nobody.reports_decided", lambda *times: [{"version_id": str(cover.pk), **told}]
+        "recordings.release.frozen.crowd.Nobody.reports_decided", lambda *times: [{"version_id": str(cover.pk), **told}]
     )
     publish("1.1", tmp_path / "releases/1.1")
     page = text_of("/releases/1.1/")

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from recordings.models import CoverFragment, Fragment, Humming, Release
 from recordings.release import ReleaseRefused, discard, draft, export, freeze, publish, verify
-from recordings.release.changes import in_words
+from recordings.release.frozen.changes import in_words
 from recordings.release.layout import SUMS
 from recordings.tests import factories as make
 
@@ -178,8 +178,8 @@ def test_exported_again_it_has_the_same_bytes_whatever_happened_since(published,
         hum.check_result.melody.storage.delete(hum.check_result.melody.name)
         hum.move_to(Humming.State.WITHDRAWN, why="by its singer")
     fragment.recording.analyses.all().delete()
-    monkeypatch.setattr("recordings.release.text_files.readme_of", lambda *facts: "other words")
-    monkeypatch.setattr("recordings.release.table_files.PARQUET", {"compression": "none"})
+    monkeypatch.setattr("recordings.release.files.text_files.readme_of", lambda *facts: "other words")
+    monkeypatch.setattr("recordings.release.files.table_files.PARQUET", {"compression": "none"})
     publish("1.0", tmp_path / "again")
     assert contents(tmp_path / "again") == before
     assert verify(tmp_path / "again").lines == []
@@ -210,7 +210,7 @@ def test_a_changed_archive_is_said(published, tmp_path):
 
 
 def test_other_bytes_by_another_library_are_refused(published, tmp_path, monkeypatch):
-    monkeypatch.setattr("recordings.release.shards.GROUP_ROWS", 1)
+    monkeypatch.setattr("recordings.release.files.shards.GROUP_ROWS", 1)
     with pytest.raises(ReleaseRefused, match="by another version of pyarrow"):
         publish("1.0", tmp_path / "again")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recordings.release.rule_of_five import suppress
+from recordings.release.frozen.rule_of_five import suppress
 
 COLUMNS = ("device_class", "age_band", "gender")
 VALUES = (("", "phone", "tablet"), ("", "18-29", "30-39"), ("", "woman", "man"))

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from recordings.models import Fragment, Humming, Release, ReleasedVersion
 from recordings.release import draft, publish, serving
-from recordings.release.folder import files_of
+from recordings.release.files.folder import files_of
 from recordings.tests import factories as make
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from django.test import override_settings
 
 from recordings.models import CoverFragment
 from recordings.release import ReleaseRefused, export, freeze, verify
-from recordings.release.checks import Row, leaks
+from recordings.release.checked.checks import Row, leaks
 from recordings.release.layout import INDEX, LATER
 from recordings.release.tables import LATER_COLUMNS
 from recordings.tests import factories as make

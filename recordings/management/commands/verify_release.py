@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 
 from chad_site.commands import BadInput, ChadCommand, ProgressBar
 from recordings.release import ReleaseRefused, verify
-from recordings.release.verifying import Findings
+from recordings.release.checked.verifying import Findings
 
 
 class Command(ChadCommand):

@@ -25,7 +25,7 @@ from recordings.release.described.words import (
     title,
     year,
 )
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.layout import (
     CHANGELOG,
     CITATION,

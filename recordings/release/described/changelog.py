@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recordings.release.described.words import NAME, counted, listed, of_kind, plain, quoted, table
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.tables import REMOVED, TAKEN_DOWN, WITHDRAWN
 
 # Why versions left, as a clause after "3 versions left".

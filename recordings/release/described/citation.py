@@ -9,7 +9,7 @@ import yaml
 from recordings.release.described.licence import OWN_LICENCE
 from recordings.release.described.paper import ADDRESS, ARXIV, AUTHORS, CONFERENCE, TITLE, YEAR
 from recordings.release.described.words import at_doi, in_short, one_line, simulated, title
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 
 
 def citation_of(facts: Facts) -> str:

@@ -15,7 +15,7 @@ from recordings.release.described.licence import ADDRESSES, OWN_LICENCE
 from recordings.release.described.meanings import MEANINGS
 from recordings.release.described.responsible import responsible
 from recordings.release.described.words import NAME, at_doi, in_short, one_line, simulated
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.layout import part_of
 from recordings.release.tables import (
     AUDIO_TYPES,

@@ -21,7 +21,7 @@ from recordings.release.described.words import (
     title,
     year,
 )
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.tables import AUDIO_TYPES
 
 SCHEMA = "http://datacite.org/schema/kernel-4"

@@ -25,7 +25,7 @@ from recordings.release.described.words import (
     table,
     title,
 )
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.layout import CHANGELOG, LICENCE
 from recordings.release.tables import AUDIO_TYPES, DATASET, REMOVED, VERSIONS
 

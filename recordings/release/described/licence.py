@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recordings.release.described.words import NAME, ONE_OF_KIND, listed, of_kind, one_line
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.tables import HUMMING, VERSIONS
 
 # Of tables and texts; singers are asked for the same.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recordings.release.described.words import counted, one_line, simulated
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.tables import REMOVED, WHY_GET_IT
 
 

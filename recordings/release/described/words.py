@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from recordings.release.facts import Facts
+from recordings.release.frozen.facts import Facts
 from recordings.release.tables import COVER, HUMMING, ORIGINAL
 
 NAME = "CHAD"

@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recordings.models import Release, ReleasedVersion
-from recordings.release.folder import file_sha256, whole_file
+from recordings.release.files.folder import file_sha256, whole_file
+from recordings.release.files.table_files import PARQUET, in_order, schema_of, tables_of, typed
 from recordings.release.layout import CONFIGS, SHARDS
 from recordings.release.progress import Progress, quiet
-from recordings.release.table_files import PARQUET, in_order, schema_of, tables_of, typed
 from recordings.release.tables import DATASET, DATASET_COLUMNS, FROM_DATASET, VERSIONS, VERSIONS_COLUMNS
 
 # Audio that is held in memory before it is written: a row group of a shard, and all of a shard that is not written yet.

@@ -8,9 +8,9 @@ from pathlib import Path
 from django.core.files.storage import default_storage
 
 from recordings.models import Release
-from recordings.release.curves import curve_text
 from recordings.release.errors import ReleaseRefused
-from recordings.release.folder import write_whole
+from recordings.release.files.curves import curve_text
+from recordings.release.files.folder import write_whole
 from recordings.release.progress import Progress
 
 ROWS_AT_ONCE = 200

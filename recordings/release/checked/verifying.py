@@ -18,12 +18,14 @@ from typing import Any
 
 import soundfile
 
-from recordings.release import checks
-from recordings.release.agreeing import check_described, json_of
-from recordings.release.checks import Row, Tell
-from recordings.release.curves import curve_path, is_curve
+from recordings.release.checked import checks
+from recordings.release.checked.agreeing import check_described, json_of
+from recordings.release.checked.checks import Row, Tell
+from recordings.release.checked.near_duplicates import near_duplicates
+from recordings.release.checked.privacy import leaks_in
 from recordings.release.errors import ReleaseRefused, in_words
-from recordings.release.folder import file_sha256, files_of, is_plain
+from recordings.release.files.curves import curve_path, is_curve
+from recordings.release.files.folder import file_sha256, files_of, is_plain
 from recordings.release.layout import (
     ALL_SUMS,
     ALWAYS,
@@ -38,8 +40,6 @@ from recordings.release.layout import (
     part_of,
     sums_of,
 )
-from recordings.release.near_duplicates import near_duplicates
-from recordings.release.privacy import leaks_in
 from recordings.release.progress import Progress, by_percent, quiet, share_of
 from recordings.release.tables import (
     AUDIO_TYPES,

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recordings.models import Release, ReleasedVersion
-from recordings.release.folder import text_file, whole_file
+from recordings.release.files.folder import text_file, whole_file
 from recordings.release.tables import (
     DATASET,
     DATASET_COLUMNS,

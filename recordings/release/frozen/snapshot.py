@@ -17,16 +17,17 @@ from django.db.models import Exists, Max, Min, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
-from recordings.release.changes import changes_since, history
-from recordings.release.crowd import NOBODY, Crowd
 from recordings.release.errors import ReleaseRefused
-from recordings.release.facts import Facts
+from recordings.release.frozen.changes import changes_since, history
+from recordings.release.frozen.crowd import NOBODY, Crowd
+from recordings.release.frozen.facts import Facts
+from recordings.release.frozen.rows import cover_version, hum_version, original_version
+from recordings.release.frozen.rule_of_five import suppress
+from recordings.release.frozen.statistics import Statistics
+from recordings.release.frozen.texts import card_of
 from recordings.release.layout import CARD
 from recordings.release.names import check_name
 from recordings.release.removed import discard, gone_since_release, may_not_go_out, table_of
-from recordings.release.rows import cover_version, hum_version, original_version
-from recordings.release.rule_of_five import suppress
-from recordings.release.statistics import Statistics
 from recordings.release.tables import (
     ABOUT_SINGERS,
     COVER,
@@ -37,7 +38,6 @@ from recordings.release.tables import (
     VERSIONS,
     VERSIONS_COLUMNS,
 )
-from recordings.release.texts import card_of
 
 # How often a version is frozen when things are withdrawn at the same time.
 ATTEMPTS = 5

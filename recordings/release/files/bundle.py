@@ -15,7 +15,7 @@ from django.core.files.storage import default_storage
 
 from recordings.models import Release
 from recordings.release.errors import ReleaseRefused
-from recordings.release.folder import PART, file_sha256, files_of, is_plain, whole_file
+from recordings.release.files.folder import PART, file_sha256, files_of, is_plain, whole_file
 from recordings.release.layout import AUDIO, SHARD, SUMS
 from recordings.storage import sha256_of
 

@@ -7,11 +7,11 @@ from pathlib import Path
 from django.db.models import QuerySet
 
 from recordings.models import Release, ReleasedVersion
-from recordings.release.audio import Encoded
 from recordings.release.errors import ReleaseRefused
-from recordings.release.folder import file_sha256, write_whole
+from recordings.release.files.audio import Encoded
+from recordings.release.files.folder import file_sha256, write_whole
+from recordings.release.files.stored import StoredAudio
 from recordings.release.progress import Progress
-from recordings.release.stored import StoredAudio
 
 ROWS_AT_ONCE = 200
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from recordings.models import Release
-from recordings.release.folder import PART, file_sha256, files_of, text_file
+from recordings.release.files.folder import PART, file_sha256, files_of, text_file
+from recordings.release.files.table_files import in_order
 from recordings.release.layout import ALL_SUMS, AUDIO, PARTS, SUMS, part_of, sums_of
-from recordings.release.table_files import in_order
 
 
 def write_part_sums(out: Path) -> None:

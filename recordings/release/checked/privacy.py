@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recordings.release import layout, tables
-from recordings.release.folder import files_of, is_plain
+from recordings.release.files.folder import files_of, is_plain
 
 # The texts of a release, which the project and the publisher write, and the two programs that lie in it.
 PROSE = frozenset(

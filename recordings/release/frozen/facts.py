@@ -19,7 +19,7 @@ class Facts:
         frozen_on: the day, as `2026-11-27`.
         counts: of all: `songs`, `fragments`, `versions`, `original`, `cover`, `humming`, `with_audio`, `simulated`
             (hums), `singers`, `songs_of_split` {split: songs}, `hours` {audio_type: hours}.
-        statistics: what the plots show, as `recordings.release.statistics` makes it.
+        statistics: what the plots show, as `recordings.release.frozen.statistics` makes it.
         columns: of each table by its path, in their order.
         removed: how many rows REMOVED.tsv has.
         doi: such as `10.5281/zenodo.1234567`, empty if none is known.
@@ -34,7 +34,7 @@ class Facts:
             settle an item).
         checkpoints: which checkpoint found how many of its covers.
         methods: which automatic check measured how many of its hums.
-        changes: against the last published release, as `recordings.release.changes` makes it; None for the first.
+        changes: against the last published release, as `frozen.changes` makes it; None for the first.
         history: of every release published before, the latest first: [{"version", "published_on", "changes", "notes"}].
         notes: the admin's own words on what is new; may be empty.
         tools: what wrote the files: {"libsndfile": "1.2.2", "pyarrow": "26.0.1"}.

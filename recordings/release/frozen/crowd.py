@@ -37,7 +37,7 @@ class Crowd(Protocol):
         ...
 
     def reports_decided(self, after: datetime | None, until: datetime) -> list[dict[str, str]]:
-        """What was reported as wrong and decided since: `reports` of `recordings.release.changes`."""
+        """What was reported as wrong and decided since: `reports` of `recordings.release.frozen.changes`."""
         ...
 
     def open_reports(self) -> int:

@@ -11,8 +11,8 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 
 from recordings.models import ReleasedVersion
-from recordings.release.audio import Encoded, encode_interval, encode_take
 from recordings.release.errors import ReleaseRefused
+from recordings.release.files.audio import Encoded, encode_interval, encode_take
 
 
 class StoredAudio:

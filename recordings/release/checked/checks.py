@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from recordings.release.folder import is_plain
-from recordings.release.near_duplicates import work_key
+from recordings.release.checked.near_duplicates import work_key
+from recordings.release.files.folder import is_plain
 from recordings.release.tables import (
     ABOUT_SINGERS,
     COVER,

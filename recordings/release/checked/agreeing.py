@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recordings.release.checks import Row, Tell
-from recordings.release.folder import is_plain
+from recordings.release.checked.checks import Row, Tell
+from recordings.release.files.folder import is_plain
 from recordings.release.layout import CONFIGS, CROISSANT, DATACITE, INDEX, SHARD, SHARDS
 from recordings.release.tables import (
     DATASET,

@@ -17,8 +17,9 @@ from recordings.release.described.datacite import datacite_of
 from recordings.release.described.datasheet import datasheet_of
 from recordings.release.described.licence import licence_of
 from recordings.release.described.mirdata_index import index_of
-from recordings.release.facts import Facts
-from recordings.release.folder import file_sha256, files_of, text_file, write_whole
+from recordings.release.files.folder import file_sha256, files_of, text_file, write_whole
+from recordings.release.files.sums import core_files
+from recordings.release.frozen.facts import Facts
 from recordings.release.layout import (
     CHANGELOG,
     CITATION,
@@ -33,7 +34,6 @@ from recordings.release.layout import (
     SHARDS,
     index_path,
 )
-from recordings.release.sums import core_files
 from recordings.release.tables import DATASET, VERSIONS
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from recordings.models import CoverFragment, Estimate, Fragment, Humming, Recording, ReleasedVersion, most_trusted
-from recordings.release.curves import curve_path
+from recordings.release.files.curves import curve_path
 from recordings.release.tables import (
     COVER,
     DATASET_COLUMNS,

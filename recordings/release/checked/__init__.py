@@ -1,0 +1,1 @@
+"""Checking a folder that claims to be a release, without a database."""
