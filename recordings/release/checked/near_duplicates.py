@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Self, TypeVar
 
@@ -49,8 +50,15 @@ VOTES = 2
 # Of one word the next so many clips that have it are looked at: enough to link any number of copies into a chain, and
 # a held note does not meet every other one.
 NEXT_ONES = 64
-CLIPS_AT_ONCE = 64
+CLIPS_AT_ONCE = 16
 PLACES_OF_A_PAIR = 3
+# Before two clips are compared at a place, so many words of their overlap are: fewer of them agree there than in what
+# is one sound, and a comparison costs fifty times as much.
+GLANCE = 32
+FEWEST_GLANCES = 8
+SEEMS = 0.65
+GLANCES_AT_ONCE = 2**14
+SHIFTS = 2**31
 # The share of the work that is reading and listening.
 LISTENING = 0.9
 
@@ -157,6 +165,7 @@ class Index:
         if not self._keys:
             return
         table = _Table(self._prints)
+        self._prints = table.prints
         sides = self._numbered_sides()
         for start in range(0, len(self._keys), CLIPS_AT_ONCE):
             clips = range(start, min(len(self._keys), start + CLIPS_AT_ONCE))
@@ -172,28 +181,69 @@ class Index:
         return np.array([[numbers.setdefault(side, len(numbers)) for side in sides] for sides in self._sides], np.int32)
 
 
+class _Places(NamedTuple):
+    """Where clips may be one sound, (N,) each: the first word of `other` lies at word `shift` of `one`."""
+
+    one: NDArray[np.int64]
+    other: NDArray[np.int64]
+    shift: NDArray[np.int64]
+
+    def where(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> _Places:
+        return _Places(*(column[which] for column in self))
+
+    def by_pair(self) -> Iterator[tuple[tuple[int, int], set[int]]]:
+        """Of places in order of their pairs: the shifts of each, and their neighbours, since a cut does not keep to
+        the hops."""
+        pairs = np.stack([self.one, self.other], axis=1)
+        bounds = np.flatnonzero(np.any(np.diff(pairs, axis=0), axis=1)) + 1
+        for start, end in pairwise([0, *bounds.tolist(), len(pairs)]):
+            if end > start:
+                near = {int(shift) + step for shift in self.shift[start:end] for step in (-1, 0, 1)}
+                yield (int(self.one[start]), int(self.other[start])), near
+
+
 class _Table:
-    """All words that sound, with where they are, by their upper bits and again by their lower ones: sorted."""
+    """All words that sound, with where they are, by their upper bits and again by their lower ones: sorted.
+
+    `prints` are those it was made of, which need not be kept beside it.
+    """
 
     def __init__(self, prints: Sequence[Fingerprint]) -> None:
-        self._prints = prints
+        self._words = np.concatenate([fingerprint.words for fingerprint in prints])
+        self._sounds = np.concatenate([fingerprint.sounds for fingerprint in prints])
         lengths = np.array([len(fingerprint.words) for fingerprint in prints], np.int64)
         self._starts = np.concatenate([[0], np.cumsum(lengths)])
         self._clip_of = np.repeat(np.arange(len(prints), dtype=np.int32), lengths)
-        self._entries = np.concatenate([self._entries_of(clip) for clip in range(len(prints))])
-        self._entries.sort()
+        self._entries = self._sorted_entries()
+        self.prints = [
+            Fingerprint(self._words[start:end], self._sounds[start:end])
+            for start, end in pairwise(self._starts.tolist())
+        ]
 
-    def _entries_of(self, clip: int) -> NDArray[np.uint64]:
-        fingerprint = self._prints[clip]
-        heard = np.flatnonzero(fingerprint.sounds)
-        words, places = fingerprint.words[heard], (heard + self._starts[clip]).astype(np.uint64)
-        upper = (words >> np.uint32(32 - KEY_BITS)).astype(np.uint64)
-        lower = (words & np.uint32(2**KEY_BITS - 1)).astype(np.uint64) | np.uint64(1 << KEY_BITS)
-        return np.concatenate([upper << np.uint64(32) | places, lower << np.uint64(32) | places])
+    def _sorted_entries(self) -> NDArray[np.uint64]:
+        # Clip by clip into one array, so that nothing lies beside it.
+        entries, written = np.empty(2 * np.count_nonzero(self._sounds), np.uint64), 0
+        for clip in range(len(self._starts) - 1):
+            of_clip = self._entries_of(range(clip, clip + 1))
+            entries[written : written + len(of_clip)] = of_clip
+            written += len(of_clip)
+        entries.sort()
+        return entries
+
+    def _entries_of(self, clips: range) -> NDArray[np.uint64]:
+        start, end = self._starts[clips.start], self._starts[clips.stop]
+        places = np.flatnonzero(self._sounds[start:end]) + start
+        words = self._words[places]
+        entries = np.empty((2, len(places)), np.uint64)
+        entries[0] = words >> np.uint32(32 - KEY_BITS)
+        entries[1] = words & np.uint32(2**KEY_BITS - 1) | np.uint32(1 << KEY_BITS)
+        entries <<= np.uint64(32)
+        entries |= places.astype(np.uint64)
+        return entries.reshape(-1)
 
     def places(self, clips: range, sides: NDArray[np.int32]) -> Iterator[tuple[tuple[int, int], set[int]]]:
         """For these clips and later ones on another side: at which shifts they may be one sound."""
-        entries = np.concatenate([self._entries_of(clip) for clip in clips])
+        entries = self._entries_of(clips)
         ranks = np.searchsorted(self._entries, entries)
         found = []
         for step in range(1, NEXT_ONES + 1):
@@ -202,31 +252,59 @@ class _Table:
             others = self._entries[ranks + step]
             same = others >> np.uint64(32) == entries >> np.uint64(32)
             entries, ranks, others = entries[same], ranks[same], others[same]
-            found.append(self._pairs(_positions(entries), _positions(others), sides))
-        pairs, votes = np.unique(np.concatenate(found), axis=0, return_counts=True)
-        yield from self._most_voted(pairs, votes)
+            found.append(self._packed(clips.start, _positions(entries), _positions(others), sides))
+        packed, votes = np.unique(np.concatenate(found), return_counts=True)
+        places = _unpacked(clips.start, packed[votes >= VOTES])
+        votes = votes[votes >= VOTES]
+        seem = self._seem_alike(places)
+        yield from _most_voted(places.where(seem), votes[seem]).by_pair()
 
-    def _pairs(self, one: NDArray[np.int64], other: NDArray[np.int64], sides: NDArray[np.int32]) -> NDArray[np.int64]:
-        """(M, 3): both clips and the shift, of words at these positions whose clips are on different sides."""
+    def _packed(
+        self, first_clip: int, one: NDArray[np.int64], other: NDArray[np.int64], sides: NDArray[np.int32]
+    ) -> NDArray[np.uint64]:
+        """Places as numbers, which sort quickly: of words at these positions whose clips are on different sides."""
         first, second = self._clip_of[one], self._clip_of[other]
         mine, theirs = sides[first], sides[second]
         apart = ((mine != theirs) & (mine != 0) & (theirs != 0)).any(axis=1)
-        shifts = (one - self._starts[first]) - (other - self._starts[second])
-        return np.stack([first[apart], second[apart], shifts[apart]], axis=1)
+        first, second = first[apart].astype(np.int64), second[apart].astype(np.int64)
+        shifts = (one[apart] - self._starts[first]) - (other[apart] - self._starts[second])
+        return ((first - first_clip) << 58 | second << 32 | shifts + SHIFTS).astype(np.uint64)
 
-    def _most_voted(
-        self, pairs: NDArray[np.int64], votes: NDArray[np.int64]
-    ) -> Iterator[tuple[tuple[int, int], set[int]]]:
-        """The places of each pair with most votes, and their neighbours, since a cut does not keep to the hops."""
-        enough = votes >= VOTES
-        pairs, votes = pairs[enough], votes[enough]
-        order = np.lexsort((-votes, pairs[:, 1], pairs[:, 0]))
-        pairs = pairs[order]
-        bounds = np.flatnonzero(np.any(np.diff(pairs[:, :2], axis=0), axis=1)) + 1
-        for group in np.split(pairs, bounds) if len(pairs) else []:
-            shifts = group[:PLACES_OF_A_PAIR, 2]
-            near = {int(shift) + step for shift in shifts for step in (-1, 0, 1)}
-            yield (int(group[0, 0]), int(group[0, 1])), near
+    def _seem_alike(self, places: _Places) -> NDArray[np.bool_]:
+        """(N,) whether a few words that lie evenly over the overlap agree more than by chance."""
+        starts = np.maximum(0, places.shift)
+        lengths = self._lengths(places.one)
+        ends = np.minimum(lengths, places.shift + self._lengths(places.other))
+        long_enough = ends - starts >= FEWEST_FRAMES
+        seem = np.zeros(len(starts), np.bool_)
+        for part in np.array_split(np.flatnonzero(long_enough), max(1, len(starts) // GLANCES_AT_ONCE)):
+            fractions = (np.arange(GLANCE) + 0.5) / GLANCE
+            here = (starts[part, None] + fractions * (ends - starts)[part, None]).astype(np.int64)
+            there = here - places.shift[part, None] + self._starts[places.other[part], None]
+            here += self._starts[places.one[part], None]
+            both = self._sounds[here] & self._sounds[there]
+            differing = (np.bitwise_count(self._words[here] ^ self._words[there]) * both).sum(axis=1)
+            sounding = both.sum(axis=1)
+            seem[part] = (sounding < FEWEST_GLANCES) | (differing <= 32 * (1 - SEEMS) * sounding)
+        return seem
+
+    def _lengths(self, clips: NDArray[np.int64]) -> NDArray[np.int64]:
+        return self._starts[clips + 1] - self._starts[clips]
+
+
+def _unpacked(first_clip: int, packed: NDArray[np.uint64]) -> _Places:
+    numbers = packed.view(np.int64)
+    one, other = (packed >> np.uint64(58)).astype(np.int64) + first_clip, numbers >> 32 & 2**26 - 1
+    return _Places(one, other, (numbers & 2**32 - 1) - SHIFTS)
+
+
+def _most_voted(places: _Places, votes: NDArray[np.int64]) -> _Places:
+    """The few places of each pair that have most votes."""
+    places = places.where(np.lexsort((-votes, places.other, places.one)))
+    is_new = np.ones(len(places.one), np.bool_)
+    is_new[1:] = (np.diff(places.one) != 0) | (np.diff(places.other) != 0)
+    begun = np.maximum.accumulate(np.where(is_new, np.arange(len(is_new)), 0)) if len(is_new) else is_new
+    return places.where(np.arange(len(is_new)) - begun < PLACES_OF_A_PAIR)
 
 
 def _positions(entries: NDArray[np.uint64]) -> NDArray[np.int64]:
