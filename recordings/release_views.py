@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from recordings import release_page
 from recordings.models import Release, ReleasedVersion
 from recordings.release import serving
 from recordings.release.described import paper, words
@@ -26,6 +25,7 @@ from recordings.release.frozen.facts import Facts
 from recordings.release.layout import CROISSANT, README
 from recordings.release.removed import taken_down, why_left, withdrawn
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN
+from recordings.release_pages import files, overview, passages, plots, versions
 
 log = logging.getLogger("chad.releases")
 
@@ -55,13 +55,13 @@ def history(request: HttpRequest) -> HttpResponse:
             "published_at": row["published_at"],
             "notes": row["notes"],
             "counts": row["settings__counts"] or {},
-            "in_short": release_page.in_short(row["settings__counts"] or {}),
-            "changes": release_page.changes_in_words(row["facts__changes"]),
+            "in_short": overview.in_short(row["settings__counts"] or {}),
+            "changes": overview.changes_in_words(row["facts__changes"]),
         }
         for row in rows
     ]
-    points = release_page.growth(releases)
-    told = release_page.growth_in_words(points) if points else ""
+    points = overview.growth(releases)
+    told = overview.growth_in_words(points) if points else ""
     return render(request, "releases_public.html", {"releases": releases, "growth": points, "growth_words": told})
 
 
@@ -80,21 +80,21 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
     page = {
         "release": found,
         "counts": counts,
-        "figures": release_page.figures(counts),
-        "simulated": release_page.simulated(counts),
-        "gone_since": release_page.gone_since(found.versions.filter(withdrawn() | taken_down()).count()),
-        "plots": release_page.plots(facts.statistics if facts else {}),
+        "figures": overview.figures(counts),
+        "simulated": overview.simulated(counts),
+        "gone_since": overview.gone_since(found.versions.filter(withdrawn() | taken_down()).count()),
+        "plots": plots.plots(facts.statistics if facts else {}),
         "examples": examples_of(found),
         "loading": [],
         "address": request.build_absolute_uri(request.path),
         "doi": facts.doi if facts else "",
         "citation": citation_of(facts),
         "paper": paper.REFERENCE,
-        "changes": release_page.changes_in_words(changes),
+        "changes": overview.changes_in_words(changes),
         "against": (changes or {}).get("against"),
         "reports": (changes or {}).get("reports", [])[:MOST_LISTED],
         "listed": (changes or {}).get("listed", [])[:MOST_LISTED],
-        "files": release_page.files_of(found.files or names_before_bundles(found)),
+        "files": files.files_of(found.files or names_before_bundles(found)),
         "has_texts": bool(found.bundle),
         "asked": asked,
         "others": others_of(found),
@@ -118,16 +118,16 @@ def released_version(request: HttpRequest, version: str, version_id: UUID) -> Ht
     row = shown.written
     # What its singer or a song's owner took back is not told on, but for where it was.
     is_gone = why in (WITHDRAWN, TAKEN_DOWN)
-    known, empty = ([], []) if is_gone else release_page.facts_of(row, found.settings.get("columns", {}))
+    known, empty = ([], []) if is_gone else versions.facts_of(row, found.settings.get("columns", {}))
     page = {
         "release": found,
         "version": shown,
         "row": row["versions"],
         "dataset": row["dataset"],
-        "kind": release_page.kind_of(shown.audio_type),
+        "kind": versions.kind_of(shown.audio_type),
         "known": known,
         "empty": empty,
-        "why_left": release_page.why_left(why) if why else "",
+        "why_left": versions.why_left(why) if why else "",
         "one": next(one for one in listed if one["id"] == str(version_id)),
         "original": original,
         "others": [one for one in listed if one["id"] != str(version_id)],
@@ -210,9 +210,9 @@ def texts_of(found: Release) -> dict[str, Any]:
     except (serving.NotThere, ReleaseRefused) as problem:
         log.error("The texts of release %s cannot be shown: %s", found.version, problem)
         return {}
-    citing = release_page.passages(release_page.section_of(readme, "Cite it"))
+    citing = passages.passages(passages.section_of(readme, "Cite it"))
     return {
-        "loading": release_page.passages(release_page.section_of(readme, "Load it")),
+        "loading": passages.passages(passages.section_of(readme, "Load it")),
         "bibtex": next((passage.code for passage in citing if passage.code), ""),
         # In a page nothing may look like its end.
         "croissant": croissant.replace("&", "\\u0026").replace("<", "\\u003C").replace(">", "\\u003E"),
@@ -254,7 +254,7 @@ def listed_of(found: Release, phrase: Sequence[ReleasedVersion], left: dict[UUID
             {
                 "id": str(version.version_id),
                 "kind": version.audio_type,
-                "name": release_page.name_of(version.audio_type, row, numbers[version.audio_type]),
+                "name": versions.name_of(version.audio_type, row, numbers[version.audio_type]),
                 "simulated": row.get("simulated") == "True",
                 "audio": version.audio if is_there else "",
                 "curve": row.get("f0", "") if is_there and found.bundle else "",

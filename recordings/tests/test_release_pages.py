@@ -14,10 +14,10 @@ from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
 
-from recordings import release_page
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
 from recordings.release import draft, freeze, publish
 from recordings.release.frozen.statistics import Statistics
+from recordings.release_pages import numbers, overview, passages, plots
 from recordings.tests import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -76,7 +76,7 @@ def test_the_history_lists_what_is_out_the_latest_first(released, fragment, tmp_
 
 def test_a_release_shows_what_is_in_it(released, fragment):
     page = text_of("/releases/1.0/")
-    for figure, name in release_page.figures(released.settings["counts"]):
+    for figure, name in overview.figures(released.settings["counts"]):
         assert f"<dt>{name}</dt><dd>{figure}</dd>" in page
     for title in ("How long they are", "Hums per phrase", "Splits by song", "Splits by singer", "Licences"):
         assert title in page
@@ -338,7 +338,7 @@ def statistics(*rows: tuple[str, dict[str, str]]) -> dict[str, Any]:
     ],
 )
 def test_plots_of_whatever_is_in_a_release(rows):
-    for plot in release_page.plots(statistics(*rows)):
+    for plot in plots.plots(statistics(*rows)):
         drawn = json.loads(plot.plotted_json)
         assert drawn["label"] == plot.title
         assert all(len(row) == len(plot.head) for row in plot.rows)
@@ -352,7 +352,7 @@ def test_plots_of_whatever_is_in_a_release(rows):
 
 def test_a_plot_and_its_table_say_the_same():
     counted = statistics(("original", {}), ("humming", {}), ("humming", {"duration": "9.9"}))
-    plot = next(plot for plot in release_page.plots(counted) if plot.key == "durations")
+    plot = next(plot for plot in plots.plots(counted) if plot.key == "durations")
     assert plot.head == ["length", "originals", "hums"]
     assert plot.rows == [["5–6 s", "1", "1"], ["9–10 s", "0", "1"]]
     panels = json.loads(plot.plotted_json)["panels"]
@@ -361,8 +361,8 @@ def test_a_plot_and_its_table_say_the_same():
 
 
 def test_the_two_colours_mean_what_they_mean_everywhere():
-    assert release_page.CLASSES["original"] == "bar--reference"
-    assert release_page.CLASSES["humming"] == "bar--voice"
+    assert plots.CLASSES["original"] == "bar--reference"
+    assert plots.CLASSES["humming"] == "bar--voice"
 
 
 @pytest.mark.parametrize(
@@ -376,26 +376,26 @@ def test_the_two_colours_mean_what_they_mean_everywhere():
     ],
 )
 def test_many_numbers_are_grouped(how_many, bars):
-    assert release_page.grouped(how_many) == bars
+    assert plots.grouped(how_many) == bars
 
 
 @pytest.mark.parametrize(
     ("size", "told"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (250_000_000, "250.0 MB"), (10**13, "10,000.0 GB")]
 )
 def test_sizes_are_told_in_units(size, told):
-    assert release_page.size_in_words(size) == told
+    assert numbers.size_in_words(size) == told
 
 
 def test_a_readmes_section_is_taken_apart():
     text = "With `pandas`, see <https://x.example/a>,\nand \\*so\\*:\n\n```python\na < b\n```"
     readme = f"# CHAD\n\n## Load it\n\n{text}\n\n## Next\n\nno"
-    words, code = release_page.passages(release_page.section_of(readme, "Load it"))
+    words, code = passages.passages(passages.section_of(readme, "Load it"))
     assert words.words == [
         ("text", "With "), ("code", "pandas"), ("text", ", see "), ("link", "https://x.example/a"), ("text", ", and "),
         ("text", "*"), ("text", "so"), ("text", "*"), ("text", ":"),
     ]  # fmt: skip
     assert code.code == "a < b"
-    assert release_page.section_of(readme, "Cite it") == ""
+    assert passages.section_of(readme, "Cite it") == ""
 
 
 def changes(**more: Any) -> dict[str, Any]:
@@ -405,8 +405,8 @@ def changes(**more: Any) -> dict[str, Any]:
 
 
 def test_changes_are_told_in_words():
-    tell: Callable[..., list[str]] = lambda **more: release_page.changes_in_words(changes(**more))  # noqa: E731
-    assert release_page.changes_in_words(None) == []
+    tell: Callable[..., list[str]] = lambda **more: overview.changes_in_words(changes(**more))  # noqa: E731
+    assert overview.changes_in_words(None) == []
     assert tell() == ["Nothing changed."]
     assert tell(added={"humming": 2000, "cover": 1}, songs_added=1) == ["New: 1 cover, 2,000 hums. 1 new song."]
     assert tell(changed=1) == ["Of 1 version something is told otherwise."]
