@@ -132,6 +132,21 @@ def test_a_draft_is_thrown_away(admin: Client, drafted: Release):
     assert admin.get(PAGE).status_code == 404
 
 
+def test_a_draft_that_was_thrown_away_is_listed_no_more(admin: Client, drafted: Release):
+    Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.DONE, arguments={"step": "draft"})
+    assert PAGE in admin.get("/manage/releases/").content.decode()
+    admin.post(f"{PAGE}throw-away/")
+    assert PAGE not in admin.get("/manage/releases/").content.decode()
+
+
+def test_a_version_that_could_not_be_frozen_is_forgotten(admin: Client):
+    Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.FAILED, failure="There is nothing.")
+    assert "Forget this version" in admin.get(PAGE).content.decode()
+    admin.post(f"{PAGE}throw-away/")
+    assert admin.get(PAGE).status_code == 404
+    assert not Job.objects.exists()
+
+
 def test_while_a_version_is_written_nothing_else_is_done_with_it(admin: Client, drafted: Release):
     Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
     answer = admin.post(f"{PAGE}publish/", {"tick": ticks(drafted)}, follow=True)

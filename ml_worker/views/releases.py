@@ -15,10 +15,10 @@ from annotation.views.pages import admin_page
 from chad_site.celery import nudge
 from ml_worker import chain, made
 from ml_worker.models import Job
+from ml_worker.work import release as release_work
 from ml_worker.work.release import DRAFT
 from recordings.models import Release
 from recordings.release.frozen.changes import in_words
-from recordings.release.removed import discard
 from recordings.release.tables import SPLITS
 
 MOST_LETTERS_OF_NOTES = 4000
@@ -138,12 +138,12 @@ def publish(request: HttpRequest, version: str) -> HttpResponse:
 @admin_page
 @require_POST
 def throw_away(request: HttpRequest, version: str) -> HttpResponse:
-    """A draft goes; nothing of it was ever out."""
-    draft_or_404(version)
-    if Job.objects.open().filter(kind=Job.Kind.RELEASE, subject=version).exists():
+    shown = shown_or_404(version)
+    if shown.row is not None and shown.row.is_published:
+        raise Http404(f"Release {version} is published.")
+    if not release_work.throw_away(version):
         messages.error(request, BUSY.format(version))
         return redirect("manage-release", version)
-    discard(Release.objects.drafts().filter(version=version))
     messages.success(request, f"Draft {version} is thrown away.")
     return redirect("releases")
 

@@ -32,6 +32,24 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     return f"Release {job.subject} is published and exported.", counts
 
 
+def throw_away(version: str) -> bool:
+    """A draft goes, or a version that was asked for and never frozen, with what is told of its work; nothing of it was
+    ever out. Gives False where it is being written right now."""
+    from django.db import transaction
+
+    from ml_worker.models import Job
+    from recordings.models import Release
+    from recordings.release.removed import discard
+
+    jobs = Job.objects.filter(kind=Job.Kind.RELEASE, subject=version)
+    with transaction.atomic():
+        if jobs.open().exists():
+            return False
+        discard(Release.objects.drafts().filter(version=version))
+        jobs.exclude(state__in=Job.OPEN).delete()
+    return True
+
+
 def in_words(version: str, states: list[str]) -> str:
     stops = states.count("stops")
     if stops:
