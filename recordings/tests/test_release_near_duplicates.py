@@ -141,6 +141,31 @@ def test_of_a_sound_that_is_everywhere_some_leak_is_found():
     assert any(pair.likeness == 1 for pair in index.leaks())
 
 
+def test_noises_at_even_distances_hide_nothing():
+    """A few places are looked at before all are: a metronome must not be at every one of them."""
+    seconds, burst = 40, 4_400
+    take, chance = performance(seconds, seed=4), np.random.default_rng(5)
+    noisy, words = take.copy(), (seconds * RATE - module.FRAME) / HOP
+    for middle_s in ((np.arange(module.GLANCE) + 0.5) / module.GLANCE * words * HOP + module.FRAME / 2) / RATE:
+        start = round(middle_s * SAMPLE_RATE) - burst // 2
+        noisy[start : start + burst] += chance.normal(size=burst)
+    assert [pair.likeness >= ALIKE for pair in found(take, noisy)] == [True]
+
+
+def test_sounds_with_many_words_in_common_are_hardly_ever_compared_in_full(monkeypatch):
+    """Voices that glide by chance: most pairs have words in common, and no pair is one sound."""
+    draw, times = np.random.default_rng(1), np.arange(6 * 16_000) / 16_000
+    turns, index, compared = np.arange(0, 6.2, 0.15), Index(), []
+    for number in range(60):
+        hz = 110 * 2 ** np.interp(times, turns, draw.uniform(0, 2, len(turns)))
+        phase = 2 * np.pi * np.cumsum(hz) / 16_000
+        voice = sum(np.sin(overtone * phase) / overtone for overtone in (1, 2, 3, 4, 5))
+        index.add(number, (str(number),), Fingerprint.of(voice, 16_000))
+    monkeypatch.setattr(module, "compare", lambda *places: compared.append(places) or compare(*places))
+    assert list(index.leaks()) == []
+    assert len(compared) < 60
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(FEWEST_FRAMES, 180), st.integers(FEWEST_FRAMES, 180), st.integers(-60, 60))
 def test_comparing_against_bit_by_bit(data, length, other_length, shift):

@@ -399,6 +399,45 @@ def test_audio_that_is_none_is_named(out):
     assert any(line.startswith(f"{relative}: cannot be read as audio") for line in told_once(out))
 
 
+def leave_out(out: Path, part: str, start: str) -> None:
+    """Files of a part go, with what its sums say of them."""
+    for path in out.glob(f"{start}*"):
+        path.unlink()
+    sums = out / part / "SHA256SUMS"
+    kept = [line for line in sums.read_text().splitlines() if not line.split("  ", 1)[1].startswith(start)]
+    sums.write_text("".join(f"{line}\n" for line in kept))
+
+
+def test_a_side_without_shards_is_named(out):
+    shard = next(path.relative_to(out).as_posix() for path in sorted(out.glob("data/hums/*.parquet")))
+    side = shard.rpartition("-00000-")[0]
+    leave_out(out, "data", side)
+    assert [line.partition(", for ")[0] for line in verify(out).lines] == [f"{side}: there is no shard of it"]
+
+
+def test_a_pitch_curve_that_is_left_out_is_named(out):
+    curve = next(path.relative_to(out).as_posix() for path in sorted(out.glob("f0/*/*/*.csv")))
+    leave_out(out, "f0", curve)
+    assert verify(out).lines == [f"{curve}: is not in f0/SHA256SUMS, but in a row of {VERSIONS}"]
+
+
+def test_another_md5_sum_in_the_index_is_named(out):
+    path = "metadata/chad_index_1.0.json"
+    index = json.loads((out / path).read_text())
+    track = next(track for track in index["tracks"].values() if track["audio"][0])
+    track["audio"][1] = "0" * 32
+    (out / path).write_text(json.dumps(index))
+    mend_sum(out, path)
+    assert [line for line in verify(out).lines if f"its MD5 sum of {track['audio'][0]} is not that of the file" in line]
+    assert len(verify(out).lines) == 1
+
+
+def test_an_empty_text_is_named(out):
+    (out / "LICENSE").write_bytes(b"")
+    mend_sum(out, "LICENSE")
+    assert verify(out).lines == ["LICENSE: is empty"]
+
+
 def test_what_is_no_release_is_refused(tmp_path):
     with pytest.raises(ReleaseRefused, match="There is no folder"):
         verify(tmp_path / "nowhere")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recordings.release.checked.checks import Row, Tell
-from recordings.release.files.folder import is_plain
+from recordings.release.files.folder import file_md5, is_plain
 from recordings.release.layout import CONFIGS, CROISSANT, DATACITE, INDEX, SHARD, SHARDS
 from recordings.release.tables import (
     DATASET,
@@ -31,8 +32,9 @@ ROWS_AT_ONCE = 500
 ROWS_WITH_AUDIO_AT_ONCE = 8
 
 
-def check_described(folder: Path, rows: list[Row], whole: set[str], tell: Tell) -> None:
-    """Everything of `whole`, the files that are as they should be, that repeats what the tables say."""
+def check_described(folder: Path, rows: list[Row], named: Collection[str], whole: set[str], tell: Tell) -> None:
+    """Everything of `whole`, the files that are as they should be, that repeats what the tables say. `named` are all
+    files that the sums name."""
     for path, columns, table in (
         (DATASET_PARQUET, DATASET_COLUMNS, DATASET),
         (VERSIONS_PARQUET, VERSIONS_COLUMNS, VERSIONS),
@@ -41,12 +43,12 @@ def check_described(folder: Path, rows: list[Row], whole: set[str], tell: Tell) 
             check_typed_table(folder, path, columns, table, rows, tell)
     shards = sorted(path for path in whole if SHARD.fullmatch(path))
     if shards:
-        check_shards(folder, shards, rows, tell)
+        check_shards(folder, shards, rows, named, tell)
     for path in sorted(path for path in whole if INDEX.fullmatch(path)):
-        check_index(folder, path, rows, tell)
+        check_index(folder, path, rows, whole, tell)
     for path in (CROISSANT, DATACITE):
-        if path in whole and json_of(folder / path) is None:
-            tell(path, "is no JSON")
+        if path in whole and not isinstance(json_of(folder / path), dict):
+            tell(path, "is no JSON object")
 
 
 def check_typed_table(
@@ -66,7 +68,7 @@ def check_typed_table(
             tell(path, f"row {number} is not as {row.name}: {', '.join(wrong)}")
 
 
-def check_shards(folder: Path, shards: list[str], rows: list[Row], tell: Tell) -> None:
+def check_shards(folder: Path, shards: list[str], rows: list[Row], named_files: Collection[str], tell: Tell) -> None:
     """Each version that has audio is in one shard of its split, with that very audio."""
     named = {row["id"]: row for row in rows if row["audio"]}
     for path in missing_of(shards):
@@ -89,8 +91,11 @@ def check_shards(folder: Path, shards: list[str], rows: list[Row], tell: Tell) -
             elif not is_audio_of(cells["audio"], row):
                 tell(path, f"{row.name} has other audio than {row['audio']}")
     whole = {path.rpartition("-")[0].rpartition("-")[0].rpartition("-")[0] for path in shards}
-    for row in named.values():
-        side = f"{SHARDS}/{CONFIGS[row['audio_type']]}/{row['split']}"
+    left = [(f"{SHARDS}/{CONFIGS[row['audio_type']]}/{row['split']}", row) for row in named.values()]
+    known = {side for side, _ in left if any(path.startswith(f"{side}-") for path in named_files)}
+    for side, number in sorted(Counter(side for side, _ in left if side not in known).items()):
+        tell(side, f"there is no shard of it, for {number} versions with audio")
+    for side, row in left:
         # A shard that is missing was told with its name.
         if side in whole and not any(path.startswith(f"{side}-") for path in missing_of(shards)):
             tell(side, f"no shard has {row.name}")
@@ -135,8 +140,8 @@ def cells_of(file: Path, path: str, columns: list[str] | None, tell: Tell) -> It
         tell(path, f"cannot be read as Parquet: {problem}")
 
 
-def check_index(folder: Path, path: str, rows: list[Row], tell: Tell) -> None:
-    """The index names each version with its audio and its pitch curve."""
+def check_index(folder: Path, path: str, rows: list[Row], whole: set[str], tell: Tell) -> None:
+    """The index names each version with its audio and its pitch curve, and both with their MD5 sums."""
     index = json_of(folder / path)
     tracks = index.get("tracks") if isinstance(index, dict) else None
     if not isinstance(tracks, dict):
@@ -147,6 +152,10 @@ def check_index(folder: Path, path: str, rows: list[Row], tell: Tell) -> None:
         named = {name: first_of(track, name) for name in ("audio", "f0")}
         if track is None or named != {name: row.get(name, "") for name in named}:
             tell(path, f"does not name {row.name} as {VERSIONS} does")
+            continue
+        for name, file in named.items():
+            if file in whole and track[name][1] != file_md5(folder / file):
+                tell(path, f"{row.name}: its MD5 sum of {file} is not that of the file")
     if len(tracks) != len(rows):
         tell(path, f"has {len(tracks)} tracks; {VERSIONS} has {len(rows)} rows that can be used")
 

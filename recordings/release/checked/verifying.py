@@ -147,7 +147,7 @@ def inspect(
     check_removed(folder, rows, core, findings)
     check_card(folder, core, findings)
     heard = check_audio(folder, rows, sums, whole, findings, share_of(progress, SUMS_SHARE, AUDIO_SHARE))
-    check_described(folder, rows, whole, findings.telling(Subject.FILES))
+    check_described(folder, rows, sums.keys(), whole, findings.telling(Subject.FILES))
     check_near_duplicates(folder, heard, findings, share_of(progress, AUDIO_SHARE, 0.95))
     progress(0.95, "Looking for names and addresses")
     check_privacy(folder, findings, names)
@@ -202,6 +202,8 @@ def check_sums(folder: Path, core: dict[str, str], sums: dict[str, str], tell: T
             tell(path, f"was changed: its sum is not the one in {sums_of(part_of(path))}")
         else:
             whole.add(path)
+            if not (folder / path).stat().st_size:
+                tell(path, "is empty")
     return whole
 
 
@@ -289,7 +291,7 @@ def check_audio(
         if AUDIO.fullmatch(path) or not is_ours(path) or CURVE.fullmatch(path):
             tell(path, "is named by no row of the tables")
     if any(part_of(path) == CURVES for path in sums):
-        check_curves(folder, rows, whole, tell)
+        check_curves(folder, rows, sums, whole, tell)
     findings.counts["audio_files"] = len(with_audio)
     return sound
 
@@ -313,15 +315,17 @@ def check_sound(folder: Path, row: Row, tell: Tell) -> bool:
     return True
 
 
-def check_curves(folder: Path, rows: list[Row], whole: set[str], tell: Tell) -> None:
-    """Pitch curves, where the release has them: at their row's place, times that rise within the version, no negative
-    pitch."""
+def check_curves(folder: Path, rows: list[Row], sums: dict[str, str], whole: set[str], tell: Tell) -> None:
+    """Pitch curves, where the release has them: each that a row names is there, at its place, with times that rise
+    within the version, and no negative pitch."""
     for row in rows:
         path = row.get("f0", "")
         if not path:
             continue
         if path != curve_path(row):
             tell(VERSIONS, f"{row.name}: its pitch curve {path!r} is not at its group, fragment and id")
+        elif path not in sums:
+            tell(path, f"is not in {sums_of(CURVES)}, but in a row of {VERSIONS}")
         elif path in whole and not is_curve((folder / path).read_text(errors="replace"), float(row["duration"])):
             tell(path, "is no pitch curve of its version: lines of seconds,Hz with rising seconds within its length")
 

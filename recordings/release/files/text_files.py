@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
@@ -17,7 +16,7 @@ from recordings.release.described.datacite import datacite_of
 from recordings.release.described.datasheet import datasheet_of
 from recordings.release.described.licence import licence_of
 from recordings.release.described.mirdata_index import index_of
-from recordings.release.files.folder import file_sha256, files_of, text_file, write_whole
+from recordings.release.files.folder import file_md5, file_sha256, files_of, text_file, write_whole
 from recordings.release.files.sums import core_files
 from recordings.release.frozen.facts import Facts
 from recordings.release.layout import (
@@ -84,9 +83,3 @@ def tracks_of(release: Release, out: Path) -> Iterator[tuple[str, dict[str, tupl
 
 def metadata_of(out: Path) -> dict[str, tuple[str, str]]:
     return {name: (path, file_md5(out / path)) for name, path in (("dataset", DATASET), ("versions", VERSIONS))}
-
-
-def file_md5(path: Path) -> str:
-    """As mirdata's indexes have it; no more than a check for damage."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
