@@ -12,15 +12,14 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
+from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion, Song
 from recordings.release.errors import ReleaseRefused
 from recordings.release.files import bundle
 from recordings.release.files.folder import clear, is_draft_of, only_writer
 from recordings.release.home import folder_of
-from recordings.release.tables import HUMMING, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
+from recordings.release.tables import COVER, HUMMING, ORIGINAL, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
 
 FOUND_WRONG = "found wrong"
-DOWN = Q(fragment__recording__song__taken_down_at__isnull=False)
 
 
 @dataclass(frozen=True, order=True)
@@ -40,12 +39,18 @@ def withdrawn() -> Q:
 
 
 def taken_down() -> Q:
-    """Released versions of songs that were taken down: hums, covers, and the originals, whose id is the fragment's."""
-    originals = Fragment.objects.filter(recording__song__taken_down_at__isnull=False)
+    """Released versions of songs that were taken down, by the song that stands in their row: what was mined anew since
+    has no cover fragment any more that would lead to it."""
+    songs = Song.objects.exclude(taken_down_at=None).order_by().values_list("pk", flat=True)
+    return Q(row__versions__group_id__in=[str(song) for song in songs])
+
+
+def vanished() -> Q:
+    """Released versions that are in the collection no more, as a cover's are that was mined anew."""
     return (
-        Q(version_id__in=Humming.objects.filter(DOWN).values("pk"))
-        | Q(version_id__in=CoverFragment.objects.filter(DOWN).values("pk"))
-        | Q(version_id__in=originals.values("pk"))
+        (Q(audio_type=HUMMING) & ~Q(version_id__in=Humming.objects.order_by().values("pk")))
+        | (Q(audio_type=COVER) & ~Q(version_id__in=CoverFragment.objects.order_by().values("pk")))
+        | (Q(audio_type=ORIGINAL) & ~Q(version_id__in=Fragment.objects.order_by().values("pk")))
     )
 
 
@@ -78,7 +83,7 @@ def gone_since_release() -> list[Gone]:
     latest: dict[str, Gone] = {}
     # A withdrawn take of a song that was taken down comes with both words: the first one stays.
     for why, which in ((TAKEN_DOWN, taken_down()), (WITHDRAWN, withdrawn())):
-        rows = out.filter(which).order_by("release__created_at", "release_id")
+        rows = out.filter(which).order_by("release__published_at", "release_id")
         for version, kind, row, release in rows.values_list(
             "version_id", "audio_type", "row__versions__fragment_id", "release__version"
         ):
@@ -98,9 +103,9 @@ def table_of(gone: list[Gone]) -> str:
 
 
 def may_not_go_out(release: Release) -> bool:
-    """Whether a snapshot holds what was withdrawn, rejected or taken down since, or says of a hum what its singer took
-    back."""
-    return release.versions.filter(not_accepted() | taken_down() | unwilling()).exists()
+    """Whether a snapshot holds what was withdrawn, rejected, taken down or found no more since, or says of a hum what
+    its singer took back."""
+    return release.versions.filter(not_accepted() | taken_down() | unwilling() | vanished()).exists()
 
 
 def snapshots_with(versions: Q) -> QuerySet[Release]:

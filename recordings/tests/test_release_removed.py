@@ -185,12 +185,35 @@ def test_a_snapshot_of_a_cover_that_is_not_accepted_any_more_is_frozen_anew(frag
     assert Release.objects.get().pk != stale.pk
 
 
-def test_looking_whether_a_snapshot_may_go_out_takes_two_queries(fragment, django_assert_num_queries):
+def test_looking_whether_a_snapshot_may_go_out_takes_three_queries(fragment, django_assert_num_queries):
     for _ in range(5):
         make.make_humming(fragment)
     freeze("1.0")
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         freeze("1.0")
+
+
+def test_a_cover_that_was_mined_anew_is_taken_down_with_its_song(fragment, tmp_path):
+    """Mining anew stores new rows in the place of those that nobody judged."""
+    publish("1.0", tmp_path / "out")
+    cover = CoverFragment.objects.get()
+    found = str(cover.pk)
+    cover.delete()
+    assert gone_since_release() == []
+    fragment.recording.song.taken_down_at = timezone.now()
+    fragment.recording.song.save()
+    assert found in {gone.version_id for gone in gone_since_release()}
+    assert len(gone_since_release()) == ReleasedVersion.objects.count()
+
+
+def test_a_draft_with_a_cover_that_was_mined_anew_is_frozen_anew(fragment, tmp_path):
+    old = freeze("1.0")
+    CoverFragment.objects.all().delete()
+    found = make.make_cover_fragment(fragment)
+    publish("1.0", tmp_path / "out")
+    release = Release.objects.get()
+    assert release.pk != old.pk
+    assert release.versions.get(audio_type="cover").version_id == found.pk
 
 
 class Meanwhile:
