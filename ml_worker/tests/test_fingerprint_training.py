@@ -80,7 +80,7 @@ def composed(count: int, seed: int) -> list[Tune]:
 
 def test_it_learns_from_composed_tunes_to_find_hums_of_others():
     settings = TINY.changed(
-        width=8, batch=16, steps=60, learning_rate=4e-3, singing=Singing(clumsiness=(0, 0.3)), recorded=SCORE
+        width=8, batch=16, steps=90, learning_rate=4e-3, singing=Singing(clumsiness=(0, 0.3)), recorded=SCORE
     )
     told: list[Progress] = []
     checkpoint = train(settings, [], tunes=composed(100, seed=1), progress=told.append)
