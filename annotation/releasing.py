@@ -24,10 +24,12 @@ def publish(
     *,
     notes: str | None = None,
     ticked: Collection[str] | None = None,
+    snapshot: str | None = None,
 ) -> dict[str, Any]:
     """Freezes a version, unless it is frozen, checks, publishes and writes it to `out`; its counts.
 
     `notes` are words on what is new, for the changelog; those that a draft has stay where None are given.
-    `ticked` is what a person has minded of the checklist; None does not ask.
+    `ticked` is what a person has minded of the checklist; None does not ask. `snapshot` is that of the draft that was
+    looked at; None takes any.
     """
-    return releases.publish(version, out, progress, CrowdFacts(), notes, ticked)
+    return releases.publish(version, out, progress, CrowdFacts(), notes, ticked, snapshot)

@@ -270,6 +270,11 @@ class ShownRelease:
         return is_out and (self.job is None or self.job.state == Job.State.DONE)
 
     @property
+    def is_no_more(self) -> bool:
+        """Whether it was a draft, which was discarded since."""
+        return self.row is None and self.job is not None and self.job.state == Job.State.DONE
+
+    @property
     def does(self) -> str:
         """What its job does."""
         return "Draft" if self.job and self.job.arguments.get("step") == DRAFT else "Export"

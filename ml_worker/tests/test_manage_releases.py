@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
@@ -9,7 +11,7 @@ from ml_worker.models import Job
 from ml_worker.work import CannotBeDone
 from ml_worker.work import release as release_job
 from recordings.models import CoverFragment, Fragment, Humming, Release
-from recordings.release import draft, publish
+from recordings.release import discard, draft, publish
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +42,11 @@ def ticks(release: Release) -> list[str]:
     return [check["name"] for check in release.checks if check["state"] == "mind"]
 
 
+def form_of(release: Release, **other: Any) -> dict[str, Any]:
+    """What the page of a draft posts."""
+    return {"snapshot": release.settings["snapshot"], "tick": ticks(release), **other}
+
+
 def test_a_version_is_drafted_published_and_exported_by_jobs(admin: Client, fragment: Fragment):
     assert admin.post("/api/manage/steps", {"step": "release", "version": "1.0"}, "application/json").status_code == 201
     job = Job.objects.get(kind=Job.Kind.RELEASE)
@@ -48,7 +55,7 @@ def test_a_version_is_drafted_published_and_exported_by_jobs(admin: Client, frag
     assert message == "Draft 1.0 is checked: nothing stops its publication."
     job.finish(message, {})
     assert not Release.objects.get().is_published
-    answer = admin.post(f"{PAGE}publish/", {"tick": ticks(Release.objects.get())})
+    answer = admin.post(f"{PAGE}publish/", form_of(Release.objects.get()))
     assert (answer.status_code, answer["Location"]) == (302, PAGE)
     job = Job.objects.open().get(kind=Job.Kind.RELEASE)
     message, counts = release_job.do(job, lambda share, message: None)
@@ -77,7 +84,7 @@ def test_a_draft_shows_counts_changes_and_checks(admin: Client, drafted: Release
 
 
 def test_what_is_to_be_minded_has_to_be_ticked(admin: Client, drafted: Release):
-    answer = admin.post(f"{PAGE}publish/", {})
+    answer = admin.post(f"{PAGE}publish/", form_of(drafted, tick=[]))
     assert answer.status_code == 422
     assert "Tick what you know of, or mend it: address, notes." in text_of(answer)
     assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
@@ -87,7 +94,7 @@ def test_what_stops_cannot_be_ticked_away(admin: Client, drafted: Release):
     drafted.checks = [{"name": "leaks", "state": "stops", "says": "A song is in two splits."}]
     drafted.save()
     assert "A song is in two splits." in text_of(admin.get(PAGE))
-    assert admin.post(f"{PAGE}publish/", {"tick": ["leaks"]}).status_code == 422
+    assert admin.post(f"{PAGE}publish/", form_of(drafted, tick=["leaks"])).status_code == 422
     assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
 
 
@@ -100,7 +107,7 @@ def test_words_for_the_changelog_are_kept_and_the_draft_is_checked_anew(admin: C
 
 
 def test_words_that_were_not_kept_before_publishing_are_not_lost(admin: Client, drafted: Release):
-    answer = admin.post(f"{PAGE}publish/", {"tick": ticks(drafted), "notes": "Typed at last."})
+    answer = admin.post(f"{PAGE}publish/", form_of(drafted, notes="Typed at last."))
     assert answer.status_code == 302
     drafted.refresh_from_db()
     assert drafted.notes == "Typed at last."
@@ -108,7 +115,7 @@ def test_words_that_were_not_kept_before_publishing_are_not_lost(admin: Client, 
 
 
 def test_a_forgotten_tick_keeps_the_others(admin: Client, drafted: Release):
-    page = text_of(admin.post(f"{PAGE}publish/", {"tick": ["notes"]}))
+    page = text_of(admin.post(f"{PAGE}publish/", form_of(Release.objects.get(), tick=["notes"])))
     assert 'value="notes" checked' in page
     assert 'value="address" checked' not in page
 
@@ -147,9 +154,42 @@ def test_a_version_that_could_not_be_frozen_is_forgotten(admin: Client):
     assert not Job.objects.exists()
 
 
+def test_only_the_draft_that_was_looked_at_is_published(admin: Client, drafted: Release, tmp_path):
+    looked_at = form_of(drafted)
+    draft("1.0", tmp_path / "releases/1.0")
+    answer = admin.post(f"{PAGE}publish/", looked_at, follow=True)
+    assert "was frozen anew since you opened its page" in text_of(answer)
+    assert not Job.objects.exists()
+    admin.post(f"{PAGE}publish/", form_of(Release.objects.get()))
+    draft("1.0", tmp_path / "releases/1.0")
+    with pytest.raises(CannotBeDone, match="was looked at was frozen anew or thrown away since"):
+        release_job.do(Job.objects.get(), lambda share, message: None)
+    discard(Release.objects.all())
+    with pytest.raises(CannotBeDone, match="was looked at was frozen anew or thrown away since"):
+        release_job.do(Job.objects.get(), lambda share, message: None)
+    assert not Release.objects.exists()
+
+
+def test_a_draft_that_was_discarded_says_so_and_is_frozen_again(admin: Client, drafted: Release):
+    Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.DONE, message="Nothing stops it.")
+    discard(Release.objects.all())
+    page = text_of(admin.post(f"{PAGE}publish/", form_of(drafted), follow=True))
+    assert "Draft 1.0 is no more: somebody threw it away" in page
+    assert "Its draft is no more" in page
+    assert "Nothing stops it." not in page
+    admin.post(f"{PAGE}draft/")
+    assert Job.objects.open().get().arguments == {"step": "draft"}
+
+
+def test_words_for_the_changelog_are_counted_as_they_are_typed_and_steer_nothing(admin: Client, drafted: Release):
+    lines = "ab\r\n" * 1300  # 3,899 letters in the browser
+    admin.post(f"{PAGE}notes/", {"notes": f"{lines}\x1b[31m\u202efine"})
+    assert Release.objects.get().notes == "ab\n" * 1300 + "[31mfine"
+
+
 def test_while_a_version_is_written_nothing_else_is_done_with_it(admin: Client, drafted: Release):
     Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
-    answer = admin.post(f"{PAGE}publish/", {"tick": ticks(drafted)}, follow=True)
+    answer = admin.post(f"{PAGE}publish/", form_of(drafted), follow=True)
     assert "is being written right now" in text_of(answer)
     assert "is being written right now" in text_of(admin.post(f"{PAGE}throw-away/", follow=True))
     assert Release.objects.exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from django import forms
@@ -22,7 +23,16 @@ from recordings.release.frozen.changes import in_words
 from recordings.release.tables import SPLITS
 
 MOST_LETTERS_OF_NOTES = 4000
+# Emoji and some scripts are written with these.
+JOINERS = "\u200c\u200d"
 BUSY = "Version {} is being written right now. Wait until that is done."
+ANOTHER = (
+    "Draft {} was frozen anew since you opened its page: this is how it is now. Look through it, and publish this one."
+)
+NO_MORE = (
+    "Draft {} is no more: somebody threw it away, or something in it was withdrawn or taken down. Freeze it anew, and "
+    "look through it."
+)
 
 
 @admin_page
@@ -73,6 +83,18 @@ class NotesForm(forms.Form):
         help_text="It stands in the changelog, above the counts. Plain text.",
     )
 
+    def __init__(self, data: Any) -> None:
+        # Browsers send each end of a line as two letters, and count it as one.
+        super().__init__({"notes": "\n".join(data.get("notes", "").splitlines())})
+
+    def clean_notes(self) -> str:
+        """Without letters that steer terminals or turn the direction of reading."""
+        return "".join(one for one in self.cleaned_data["notes"] if one == "\n" or not is_steering(one))
+
+
+def is_steering(letter: str) -> bool:
+    return unicodedata.category(letter) in ("Cc", "Cf") and letter not in JOINERS
+
 
 @admin_page
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -104,8 +126,8 @@ def keep(row: Release, form: NotesForm) -> bool:
 @admin_page
 @require_POST
 def draft(request: HttpRequest, version: str) -> HttpResponse:
-    """Asks for the draft to be frozen anew, as things stand now."""
-    shown = draft_or_404(version)
+    """Asks for the draft to be frozen anew, as things stand now; or again, where it is no more."""
+    shown = unpublished_or_404(version)
     if not ask(version, DRAFT):
         messages.error(request, BUSY.format(shown.version))
     return redirect("manage-release", version)
@@ -115,8 +137,12 @@ def draft(request: HttpRequest, version: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def publish(request: HttpRequest, version: str) -> HttpResponse:
     """The one act: every line of the checklist is good or ticked, and from then on the release never changes."""
-    shown = draft_or_404(version)
+    shown = unpublished_or_404(version)
     if request.method != "POST":
+        return redirect("manage-release", version)
+    looked_at = request.POST.get("snapshot", "")
+    if shown.row is None or shown.row.settings.get("snapshot") != looked_at:
+        messages.error(request, (ANOTHER if shown.row else NO_MORE).format(version))
         return redirect("manage-release", version)
     form = NotesForm(request.POST if "notes" in request.POST else {"notes": shown.row.notes})
     ticked = request.POST.getlist("tick")
@@ -130,7 +156,7 @@ def publish(request: HttpRequest, version: str) -> HttpResponse:
     if missing or not shown.row.may_be_published:
         page = page_of(shown, form, missing=missing, ticked=ticked)
         return render(request, "manage_release.html", page, status=422)
-    if not ask(version, "publish", ticked=ticked, notes=shown.row.notes):
+    if not ask(version, "publish", ticked=ticked, notes=shown.row.notes, snapshot=looked_at):
         messages.error(request, BUSY.format(shown.version))
     return redirect("manage-release", version)
 
@@ -138,9 +164,7 @@ def publish(request: HttpRequest, version: str) -> HttpResponse:
 @admin_page
 @require_POST
 def throw_away(request: HttpRequest, version: str) -> HttpResponse:
-    shown = shown_or_404(version)
-    if shown.row is not None and shown.row.is_published:
-        raise Http404(f"Release {version} is published.")
+    unpublished_or_404(version)
     if not release_work.throw_away(version):
         messages.error(request, BUSY.format(version))
         return redirect("manage-release", version)
@@ -162,8 +186,16 @@ def shown_or_404(version: str) -> made.ShownRelease:
     return shown
 
 
-def draft_or_404(version: str) -> made.ShownRelease:
+def unpublished_or_404(version: str) -> made.ShownRelease:
+    """A draft, or a version that was asked for and is not frozen."""
     shown = shown_or_404(version)
-    if shown.row is None or shown.row.is_published:
+    if shown.row is not None and shown.row.is_published:
+        raise Http404(f"Release {version} is published.")
+    return shown
+
+
+def draft_or_404(version: str) -> made.ShownRelease:
+    shown = unpublished_or_404(version)
+    if shown.row is None:
         raise Http404(f"There is no draft {version}.")
     return shown

@@ -25,7 +25,7 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
         if job.arguments.get("step") == DRAFT:
             checks = releasing.draft(job.subject, folder, report)
             return in_words(job.subject, [check.state for check in checks]), {"folder": str(folder)}
-        asked = {name: job.arguments.get(name) for name in ("notes", "ticked")}
+        asked = {name: job.arguments.get(name) for name in ("notes", "ticked", "snapshot")}
         counts = releasing.publish(job.subject, folder, report, **asked)
     except ReleaseRefused as problem:
         raise CannotBeDone(str(problem)) from problem

@@ -37,13 +37,22 @@ def publish(
     crowd: Crowd = NOBODY,
     notes: str | None = None,
     ticked: Collection[str] | None = None,
+    snapshot: str | None = None,
 ) -> dict[str, Any]:
     """Freezes a version, unless it is frozen, checks, publishes and writes it to `out`; the counts, as `export` gives
     them. A published one is written again.
 
     `notes` are words on what is new, for the changelog; those that a draft has stay where None are given. `ticked` is
-    what a person has minded; None does not ask.
+    what a person has minded; None does not ask. `snapshot` is that of the draft that a person has looked at: another
+    one is not published, but for what is withdrawn or taken down meanwhile.
+
+    Raises ReleaseRefused if the draft is another one than was looked at, or whatever else stops it.
     """
+    if snapshot is not None and not is_that_draft(version, snapshot):
+        raise ReleaseRefused(
+            f"The draft {version} that was looked at was frozen anew or thrown away since. Look at it as it is now, "
+            "and publish that one."
+        )
     words = notes_of(version) if notes is None else notes
 
     def write() -> dict[str, Any]:
@@ -54,6 +63,12 @@ def publish(
         return export(release, out, progress, crowd, ticked)
 
     return _until_it_holds(version, write)
+
+
+def is_that_draft(version: str, snapshot: str) -> bool:
+    """Whether the version is still the draft with this snapshot, or published."""
+    release = Release.objects.filter(version=version).first()
+    return release is not None and (release.is_published or release.settings.get("snapshot") == snapshot)
 
 
 def notes_of(version: str) -> str:
