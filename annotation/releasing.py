@@ -12,9 +12,10 @@ from recordings.release.checklist import Check
 from recordings.release.progress import Progress, quiet
 
 
-def draft(version: str, out: Path, progress: Progress = quiet) -> list[Check]:
-    """Freezes a version anew, writes it to `out` and checks it, without publishing it."""
-    return releases.draft(version, out, progress, CrowdFacts())
+def draft(version: str, out: Path, progress: Progress = quiet, notes: str = "") -> list[Check]:
+    """Freezes a version anew, writes it to `out` and checks it, without publishing it. `notes` are those of a draft
+    that was discarded."""
+    return releases.draft(version, out, progress, CrowdFacts(), notes)
 
 
 def publish(

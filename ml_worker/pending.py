@@ -18,7 +18,8 @@ from annotation.double_check.control_items import MOST, doubtful, wanted
 from annotation.models import Control, Reviewer, ReviewItem, Verdict
 from ml_worker import rounds
 from ml_worker.models import Checkpoint, Job, SearchIndex, findable
-from recordings.models import AvailabilityCheck, CoverFragment, Humming, Recording
+from ml_worker.work.release import DRAFT
+from recordings.models import AvailabilityCheck, CoverFragment, Humming, Recording, Release
 
 # Somebody is looking at the screen.
 PERSON_WAITS = 100
@@ -68,6 +69,8 @@ def make_jobs() -> None:
         Job.ask(Job.Kind.ANALYSE, recording.pk, priority=priority_of(recording))
     for reviewer in without_job(Reviewer.objects.with_verdicts_to_put_back(), Job.Kind.REASK):
         Job.ask(Job.Kind.REASK, reviewer.pk, priority=DOUBTED)
+    for job in discarded_drafts():
+        Job.ask(Job.Kind.RELEASE, job.subject, priority=SOON, step=DRAFT, notes=job.result["notes"])
     if controls_are_due():
         Job.ask(Job.Kind.CONTROLS, priority=SOON)
     if measuring_is_due():
@@ -81,6 +84,17 @@ def make_jobs() -> None:
     if looking_is_due():
         Job.ask(Job.Kind.AVAILABLE, priority=Job.UNHURRIED)
     rounds.look_after()
+
+
+def discarded_drafts() -> list[Job]:
+    """The jobs that made the drafts which were discarded since, because something in them was withdrawn or taken down;
+    of those that an admin throws away the jobs go, too."""
+    known = Release.objects.filter(version=OuterRef("subject"))
+    later = Job.objects.filter(
+        kind=Job.Kind.RELEASE, subject=OuterRef("subject"), created_at__gt=OuterRef("created_at")
+    )
+    made = Job.objects.filter(kind=Job.Kind.RELEASE, state=Job.State.DONE, arguments__step=DRAFT)
+    return list(made.filter(~Exists(known), ~Exists(later), result__has_key="notes"))
 
 
 def asked_since(kind: str, when: datetime) -> bool:

@@ -150,7 +150,7 @@ def keep_going(round: Round) -> None:
 
 def is_newer(round: Round, job: Job) -> bool:
     """Whether the round was taken up again since the job failed."""
-    return round.history.filter(after=Round.State.OPEN, at__gt=job.finished_at).exists()
+    return round.history.filter(after=Round.State.OPEN, at__gt=job.finished_at or job.created_at).exists()
 
 
 def fail(round: Round, sentence: str) -> None:

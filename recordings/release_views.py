@@ -56,6 +56,7 @@ def history(request: HttpRequest) -> HttpResponse:
             "notes": row["notes"],
             "counts": row["settings__counts"] or {},
             "in_short": overview.in_short(row["settings__counts"] or {}),
+            "simulated": overview.simulated(row["settings__counts"] or {}),
             "changes": overview.changes_in_words(row["facts__changes"]),
         }
         for row in rows

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from ml_worker.models import Job
+from ml_worker.pending import make_jobs
 from ml_worker.work import CannotBeDone
 from ml_worker.work import release as release_job
 from recordings.models import CoverFragment, Fragment, Humming, Release
@@ -179,6 +180,26 @@ def test_a_draft_that_was_discarded_says_so_and_is_frozen_again(admin: Client, d
     assert "Nothing stops it." not in page
     admin.post(f"{PAGE}draft/")
     assert Job.objects.open().get().arguments == {"step": "draft"}
+
+
+def test_a_draft_that_was_discarded_is_frozen_anew_with_its_words(admin: Client, fragment: Fragment):
+    job = Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    job.finish(*release_job.do(job, lambda share, message: None))
+    admin.post(f"{PAGE}notes/", {"notes": "Half an hour of careful words."})
+    job = Job.objects.open().get(kind=Job.Kind.RELEASE)
+    job.finish(*release_job.do(job, lambda share, message: None))
+    make_jobs()
+    assert not Job.objects.open().filter(kind=Job.Kind.RELEASE).exists()
+    factories.make_humming(fragment)
+    discard(Release.objects.all())  # as a withdrawal does
+    make_jobs()
+    make_jobs()
+    job = Job.objects.open().get(kind=Job.Kind.RELEASE)
+    job.finish(*release_job.do(job, lambda share, message: None))
+    assert Release.objects.get().notes == "Half an hour of careful words."
+    admin.post(f"{PAGE}throw-away/")
+    make_jobs()
+    assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
 
 
 def test_words_for_the_changelog_are_counted_as_they_are_typed_and_steer_nothing(admin: Client, drafted: Release):

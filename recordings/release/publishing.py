@@ -20,12 +20,13 @@ ATTEMPTS = 3
 Outcome = TypeVar("Outcome")
 
 
-def draft(version: str, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY) -> list[Check]:
+def draft(version: str, out: Path, progress: Progress = quiet, crowd: Crowd = NOBODY, notes: str = "") -> list[Check]:
     """Freezes a version anew as it stands now, writes it to `out` and checks it; what the checks found.
 
-    Raises ReleaseRefused if it is published, or cannot be written.
+    `notes` are those of a draft that was discarded; those of one that is there go first. Raises ReleaseRefused if the
+    version is published, or cannot be written.
     """
-    notes = notes_of(version)
+    notes = notes_of(version) or notes
     discard(Release.objects.drafts().filter(version=version))
     return _until_it_holds(version, lambda: prepare(freeze(version, crowd, notes), out, progress, crowd))
 

@@ -11,7 +11,8 @@ def count(number: float) -> str:
 
 
 def decimal(number: float, decimals: int = 1) -> str:
-    return number_format(number, decimal_pos=decimals, use_l10n=True, force_grouping=True)
+    # Django cuts decimals off where it is asked for fewer.
+    return number_format(round(number, decimals), decimal_pos=decimals, use_l10n=True, force_grouping=True)
 
 
 def size_in_words(size: float) -> str:

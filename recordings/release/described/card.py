@@ -175,6 +175,13 @@ the folder `data` (`--part data` of download.py), and `torchcodec` to decode the
 from datasets import load_dataset
 
 {shards[0]} = load_dataset("{folder}", "{shards[0]}", split="{first}")
+```
+
+`datasets` wants every shard. Where one holds what was withdrawn since, it is given no more, by whoever keeps to that;
+then name the files that are left:
+
+```python
+{shards[0]} = load_dataset("parquet", data_files="{folder}/data/{shards[0]}/{first}-*.parquet", split="train")
 ```''')
     ways.append(f'''\
 With pandas:

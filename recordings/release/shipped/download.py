@@ -110,6 +110,7 @@ LONGEST_REASON = 300  # letters
 # HTTP answers that are worth another try, and what says that a thing is gone.
 WORTH_A_TRY = {408, 425, 429, 500, 502, 503, 504}
 GONE_STATUS = {404, 410}
+GONE = "it is gone"
 # Bytes of a refusal that are read, and of a list or text whose size nobody told before.
 LONGEST_REFUSAL = 10_000
 LONGEST_LIST = 500_000_000
@@ -468,7 +469,7 @@ class Site:
 def of_status(status: int, headers: Any, words: str, forbidden_passes: bool = False) -> Problem:
     """What an HTTP answer other than success means."""
     if status in GONE_STATUS:
-        return Problem(f"it is gone: {words}")
+        return Problem(f"{GONE}: {words}")
     if status in WORTH_A_TRY or (forbidden_passes and status == 403):
         return Later(f"the site did not give it: {words}", wait_of(headers))
     return Problem(f"the site refuses it: {words}")
@@ -1327,7 +1328,11 @@ def finished(asked: Asked, lists: Path) -> int:
     if status == 130:
         say("Stopped. Start it again with the same words, and it goes on where it was.")
     elif run.report.missing and not asked.dry_run:
-        say("Start it again to try once more what may work later.")
+        say(
+            "All of that is gone for good: no other run brings it back."
+            if all(row["why"].startswith(GONE) for row in run.report.missing.values())
+            else "Start it again to try once more what may work later."
+        )
     return status
 
 
