@@ -677,7 +677,8 @@ async function askCheck(id) {
     await pause(ms);
     try {
       const outcome = await get(`/api/hums/${id}`);
-      if (outcome.state !== "waiting") return outcome;
+      // A server that restarts may answer with a page of its own.
+      if (outcome && outcome.state !== "waiting") return outcome;
     } catch (error) {
       if (!(error instanceof ApiError && error.passing)) throw error;
     }
