@@ -17,17 +17,17 @@ DRAFT = "draft"
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     from annotation import releasing
     from ml_worker.work import CannotBeDone
-    from recordings.models import Release
     from recordings.release import ReleaseRefused
     from recordings.release.home import folder_of
+    from recordings.release.publishing import notes_of
 
     folder = folder_of(job.subject)
     try:
         if job.arguments.get("step") == DRAFT:
             checks = releasing.draft(job.subject, folder, report, job.arguments.get("notes", ""))
             # Kept beside the draft, which goes when something in it is withdrawn.
-            notes = Release.objects.filter(version=job.subject).values_list("notes", flat=True).first() or ""
-            return in_words(job.subject, [check.state for check in checks]), {"folder": str(folder), "notes": notes}
+            kept = {"folder": str(folder), "notes": notes_of(job.subject)}
+            return in_words(job.subject, [check.state for check in checks]), kept
         asked = {name: job.arguments.get(name) for name in ("notes", "ticked", "snapshot")}
         counts = releasing.publish(job.subject, folder, report, **asked)
     except ReleaseRefused as problem:
