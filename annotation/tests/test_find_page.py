@@ -14,6 +14,7 @@ from annotation.models import Consent, Guest
 from annotation.tests.finding import KEPT, SearchServer, answer
 from annotation.tests.hum_stage import DESKTOP, PHONE, OpenBrowser, alice, hear, open_browser, storage
 from annotation.tests.test_hum_by_keys import LISTEN, says
+from chad_site.tests.browser import seen
 
 __all__ = ["alice", "open_browser", "storage"]
 
@@ -70,7 +71,7 @@ def heard_of(sound: bytes) -> tuple[float, float, int]:
 
 def test_songs_show_while_somebody_hums_and_the_answer_follows(open_browser: OpenBrowser, server: SearchServer) -> None:
     page = opened(open_browser(), server)
-    expect(page.get_by_text("Hum up to 15 seconds of a song, and see which one it is.")).to_be_visible()
+    expect(seen(page, "Hum up to 15 seconds of a song, and see which one it is.")).to_be_visible()
     page.locator("#act").click()
     state_is(page, "humming")
     expect(page.locator("#found li")).to_have_count(3)
@@ -130,7 +131,7 @@ def test_the_song_is_heard_and_watched_from_the_place(open_browser: OpenBrowser,
     expect(page.get_by_role("link", name="Watch")).to_be_visible()
     expect(page.locator("#place")).to_have_text("Your hum fits 1:02 to 1:11, 11% slower")
     page.keyboard.press("ArrowDown")
-    expect(page.get_by_text("only to people who are signed in")).to_be_visible()
+    expect(seen(page, "only to people who are signed in")).to_be_visible()
     # Whoever signs in for it comes back to the answer.
     back = re.compile(r"next=%2Ffind%2F%3Fsearch%3D[0-9a-f-]{36}")
     expect(page.locator("#silent").get_by_role("link", name="Sign in")).to_have_attribute("href", back)

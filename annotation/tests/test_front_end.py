@@ -409,3 +409,26 @@ def test_a_lost_network_is_a_sentence(modules: Modules) -> None:
     told = modules.run("api.js", "try { await m.post('/api/x') } catch (e) { return [e.message, e.status, e.passing] }")
     modules.page.unroute("**/api/x")
     assert told == ["We cannot reach the server. Check your connection; nothing you recorded is lost.", 0, True]
+
+
+def test_an_answer_that_breaks_off_is_a_lost_network(modules: Modules) -> None:
+    told = modules.run(
+        "api.js",
+        """
+        const whole = window.fetch;
+        const broken = () => new ReadableStream({
+          start(stream) {
+            stream.enqueue(new TextEncoder().encode('{"half":'));
+            stream.error(new TypeError("Failed to fetch"));
+          },
+        });
+        window.fetch = async () => new Response(broken(), { headers: { "content-type": "application/json" } });
+        const told = [];
+        for (const ask of [m.get, m.getBytes]) {
+          await ask("/api/x").catch((error) => told.push([error.name, error.status, error.passing]));
+        }
+        window.fetch = whole;
+        return told;
+        """,
+    )
+    assert told == [["ApiError", 0, True], ["ApiError", 0, True]]

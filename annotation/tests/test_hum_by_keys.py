@@ -16,6 +16,7 @@ from annotation.tests.hum_stage import (
     state_is,
     storage,
 )
+from chad_site.tests.browser import seen
 from recordings.models import Humming
 
 __all__ = ["open_browser", "storage"]
@@ -219,7 +220,7 @@ def withdraw(page: Page, take: Humming) -> None:
     page.keyboard.press("Tab")
     expect(has_focus(page)).to_have_text("Withdraw it")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("You took it back.")).to_be_visible()
+    expect(seen(page, "You took it back.")).to_be_visible()
     says(page, "Auld Lang Syne: withdrawn.")
     has_focus(page)
     take.refresh_from_db()

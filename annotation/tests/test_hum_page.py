@@ -31,6 +31,7 @@ from annotation.tests.hum_stage import (
     storage,
     to_the_phrase,
 )
+from chad_site.tests.browser import seen
 from recordings.models import Humming
 from recordings.storage import sha256_of
 from recordings.tests import factories
@@ -142,7 +143,7 @@ def test_with_nothing_left_the_page_says_so(open_browser: OpenBrowser, alice) ->
     page.goto("/hum/")
     page.get_by_role("button", name="turn on the microphone").click()
     page.get_by_role("button", name="Skip the check").click()
-    expect(page.get_by_text("You have hummed everything that is open right now.").first).to_be_visible()
+    expect(seen(page, "You have hummed everything that is open right now.").first).to_be_visible()
 
 
 def test_everything_fits_on_one_screen(open_browser: OpenBrowser, alice) -> None:

@@ -13,6 +13,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from annotation.models import ReviewItem, Verdict
 from annotation.models.reviewers import Reviewer
+from chad_site.tests.browser import seen
 from recordings.models import Humming
 from recordings.tests import factories
 
@@ -74,7 +75,7 @@ def test_the_figures_have_their_plots_and_each_plot_its_table(open_page) -> None
 def test_an_item_is_overruled_by_keys_alone(open_page) -> None:
     item = hum()
     page = open_page(f"/manage/items/{item.pk}/")
-    expect(page.get_by_text("waits for verdicts")).to_be_visible()
+    expect(seen(page, "waits for verdicts")).to_be_visible()
     page.keyboard.press("d")
     expect(page.locator('[data-play="both"]')).to_have_attribute("aria-pressed", "true", timeout=30_000)
     page.keyboard.press("Space")
@@ -90,7 +91,7 @@ def test_an_item_is_overruled_by_keys_alone(open_page) -> None:
     page.keyboard.type("It is the second verse, not the first.")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    expect(page.get_by_text("rejected by an admin")).to_be_visible(timeout=30_000)
+    expect(seen(page, "rejected by an admin")).to_be_visible(timeout=30_000)
     expect(page.locator(".history")).to_contain_text("It is the second verse, not the first.")
     item.refresh_from_db()
     assert (item.state, item.humming.state) == (ReviewItem.State.SETTLED, Humming.State.REJECTED)
@@ -99,7 +100,7 @@ def test_an_item_is_overruled_by_keys_alone(open_page) -> None:
     page.get_by_role("radio", name="Accept").check(force=True)
     page.get_by_label("Why").fill("Heard again: it is the first.")
     page.get_by_role("button", name="Decide").click()
-    expect(page.get_by_text("accepted by an admin")).to_be_visible(timeout=30_000)
+    expect(seen(page, "accepted by an admin")).to_be_visible(timeout=30_000)
 
 
 def test_a_reviewer_is_set_aside_with_a_reason(open_page) -> None:
@@ -110,6 +111,6 @@ def test_a_reviewer_is_set_aside_with_a_reason(open_page) -> None:
     page.get_by_label("Why").fill("Every verdict came within two seconds.")
     page.get_by_label("Verdicts to be asked anew").select_option("all")
     page.get_by_role("button", name="Set aside").click()
-    expect(page.get_by_text("practising again")).to_be_visible(timeout=30_000)
+    expect(seen(page, "practising again")).to_be_visible(timeout=30_000)
     expect(page.locator(".history")).to_contain_text("Every verdict came within two seconds.")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360

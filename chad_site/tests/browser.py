@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, sync_playwright
 
 # Playwright's own builds are not needed: Debian's package does.
 CHROMIUM = "/usr/bin/chromium"
@@ -21,6 +21,11 @@ def chromium_path() -> str:
     if shutil.which(path) is None:
         pytest.skip(f"There is no Chromium at {path}: apt-get install chromium, or set CHAD_CHROMIUM.")
     return path
+
+
+def seen(page: Page, words: str) -> Locator:
+    """What says so where people see it: what is read aloud of the same words, a moment later, is left out."""
+    return page.get_by_text(words).and_(page.locator(":not([data-announcer], [data-announcer-urgent])"))
 
 
 def arguments(wav: Path | None, loop: bool) -> list[str]:

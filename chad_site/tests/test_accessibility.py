@@ -36,6 +36,7 @@ from annotation.tests.hum_stage import (
     state_is,
     storage,
 )
+from chad_site.tests.browser import seen
 from ml_worker import rounds
 from ml_worker.tests.made_pages import make_fragments, make_pair, make_round
 from recordings.models import AvailabilityCheck, CoverCandidate, Humming
@@ -228,7 +229,7 @@ def test_the_pages_of_who_is_signed_in(open_browser: OpenBrowser, alice) -> None
     page.get_by_role("radio").first.check()
     page.get_by_label("Your password").fill("a guess")
     page.get_by_role("button", name="Delete it").click()
-    expect(page.get_by_text("This is not your password.")).to_be_visible()
+    expect(seen(page, "This is not your password.")).to_be_visible()
     look_at(page, "leaving, with an error")
 
 
@@ -242,11 +243,11 @@ def test_the_admins_pages_of_removals(open_browser: OpenBrowser) -> None:
     page.goto(f"/manage/songs/{original.song_id}/take-down/")
     look_at(page, "a song that is to be taken down")
     page.get_by_role("button", name="Take it down").click()
-    expect(page.get_by_text("Say why the song is taken down")).to_be_visible()
+    expect(seen(page, "Say why the song is taken down")).to_be_visible()
     look_at(page, "taking down, with an error")
     page.get_by_label("Why").fill("Its owner asked for it.")
     page.get_by_role("button", name="Take it down").click()
-    expect(page.get_by_text("This song was taken down on")).to_be_visible()
+    expect(seen(page, "This song was taken down on")).to_be_visible()
     expect(page.locator("#playhead")).to_have_count(0)
     look_at(page, "a song that was taken down")
     page.goto("/manage/removals/?kind=song")
@@ -265,11 +266,11 @@ def test_the_admins_page_of_reports(open_browser: OpenBrowser) -> None:
         Report.objects.create(version_id=version.pk, audio_type=kind, **facts)
     page.goto("/manage/reports/")
     page.get_by_role("button", name="Mended").click()
-    expect(page.get_by_text("Say what you did")).to_be_visible()
+    expect(seen(page, "Say what you did")).to_be_visible()
     look_at(page, "reports, with an error")
     page.get_by_label("What you did").fill("Renamed.")
     page.get_by_role("button", name="Mended").click()
-    expect(page.get_by_text("1 report is decided.")).to_be_visible()
+    expect(seen(page, "1 report is decided.")).to_be_visible()
     page.goto("/manage/reports/?state=decided")
     look_at(page, "reports, decided")
     page.goto(f"/manage/items/{item.pk}/")
@@ -281,7 +282,7 @@ def test_the_admins_pages_of_covers(open_browser: OpenBrowser) -> None:
     page.goto("/manage/covers/")
     look_at(page, "covers, without songs")
     page.get_by_role("button", name="Show what would come").click()
-    expect(page.get_by_text("Choose a list.")).to_be_visible()
+    expect(seen(page, "Choose a list.")).to_be_visible()
     look_at(page, "a list, with an error")
     table = b"title,artist,youtube_id\nA song,Somebody,aaaaaaaaaaa\nA song,Another,bbbbbbbbbbb\none cell\n"
     page.set_input_files("#list-file", {"name": "my.csv", "mimeType": "text/csv", "buffer": table})
@@ -320,7 +321,7 @@ def test_the_admins_pages_of_mined_pairs(open_browser: OpenBrowser) -> None:
     page.goto("/manage/pairs/")
     look_at(page, "odd pairs")
     page.get_by_role("button", name="Keep it: Greensleeves").click()
-    expect(page.get_by_text("Kept by admin")).to_be_visible()
+    expect(seen(page, "Kept by admin")).to_be_visible()
     look_at(page, "odd pairs, one of them kept")
     page.goto(f"/manage/pairs/{pair.pk}/")
     page.locator(".pair__one").first.focus()
@@ -339,7 +340,7 @@ def test_the_admins_pages_of_rounds(open_browser: OpenBrowser) -> None:
     look_at(page, "rounds, none yet")
     page.get_by_label("short, which mines").uncheck()
     page.get_by_role("button", name="Start a round").click()
-    expect(page.get_by_text("Choose a network to train.")).to_be_visible()
+    expect(seen(page, "Choose a network to train.")).to_be_visible()
     look_at(page, "rounds, with an error")
     past = [make_round(state, before=0.5) for state in ("promoted", "refused")]
     page.goto("/manage/rounds/")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from chad_site.tests.browser import seen
 from ml_worker.models import Job
 from ml_worker.tests.test_cover_lists import LIST
 from ml_worker.tests.test_manage_browser import desk, storage  # noqa: F401
@@ -88,11 +89,11 @@ def test_what_is_refused_by_the_server_is_said_at_its_video(desk, song: Song):  
 def test_a_search_shows_that_it_waits_and_then_what_it_found(desk, song: Song):  # noqa: F811
     page = desk(f"/manage/covers/{song.pk}/")
     page.get_by_role("button", name="Search for covers: Hallelujah").click()
-    expect(page.get_by_text("The search waits for its turn")).to_be_visible()
+    expect(seen(page, "The search waits for its turn")).to_be_visible()
     Job.objects.get().fail("The site was away.")
-    expect(page.get_by_text("The site was away.")).to_be_visible()
+    expect(seen(page, "The site was away.")).to_be_visible()
     page.get_by_role("button", name="Start again").click()
-    expect(page.get_by_text("The search waits for its turn")).to_be_visible()
+    expect(seen(page, "The search waits for its turn")).to_be_visible()
     make_candidate(song, "fourth-vide", title="fourth-vide", views=2000)
     Job.objects.get().finish("1 video found.")
     page.get_by_role("button", name="Show what was found").click()
@@ -102,7 +103,7 @@ def test_a_search_shows_that_it_waits_and_then_what_it_found(desk, song: Song): 
 def test_a_list_is_shown_and_then_brought_in(desk):  # noqa: F811
     page = desk("/manage/covers/")
     page.get_by_role("button", name="Show what would come").click()
-    expect(page.get_by_text("Choose a list.")).to_be_visible()
+    expect(seen(page, "Choose a list.")).to_be_visible()
     page.set_input_files("#list-file", {"name": "odd.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n"})
     page.get_by_role("button", name="Show what would come").click()
     expect(page.locator("#list-error")).to_contain_text("no title and no artist")

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from playwright.sync_api import Page, expect
 
+from chad_site.tests.browser import seen
 from ml_worker.models import Checkpoint, Job
 from ml_worker.tests.manage import make_checkpoint
 from recordings.models import Fragment, Recording
@@ -126,7 +127,7 @@ def test_a_phrase_with_takes_is_moved_as_a_new_one_and_undo_brings_the_old_one_b
     fragment = Fragment.objects.get()
     factories.make_humming(fragment)
     page = desk(f"/manage/songs/{original.song_id}/")
-    expect(page.get_by_text("1 take; moving it makes a new phrase")).to_be_visible()
+    expect(seen(page, "1 take; moving it makes a new phrase")).to_be_visible()
     start = page.get_by_role("textbox", name="Phrase 1, start in seconds")
     start.fill("1")
     start.press("Tab")
@@ -152,7 +153,7 @@ def test_a_phrase_is_played_from_its_start(desk, original: Recording):
 def test_a_recording_that_gets_ready_brings_its_editor(desk, original: Recording):
     Recording.objects.update(state=Recording.State.WAITING)
     page = desk(f"/manage/songs/{original.song_id}/")
-    expect(page.get_by_text("waits to be read")).to_be_visible()
+    expect(seen(page, "waits to be read")).to_be_visible()
     Recording.objects.update(state=Recording.State.READY)
     expect(page.get_by_role("heading", name="Phrases to hum")).to_be_visible()
 
@@ -162,9 +163,9 @@ def test_training_starts_by_its_button_and_its_failure_is_started_again(desk, or
     page.get_by_role("button", name="Train").click()
     expect(page.get_by_role("button", name="Training")).to_be_visible()
     Job.objects.get().fail("There are too few hums to train on.")
-    expect(page.get_by_text("There are too few hums to train on.")).to_be_visible()
+    expect(seen(page, "There are too few hums to train on.")).to_be_visible()
     page.get_by_role("button", name="Start again: train the model, the short network").click()
-    expect(page.get_by_text("There are too few hums to train on.")).to_be_hidden()
+    expect(seen(page, "There are too few hums to train on.")).to_be_hidden()
     assert Job.objects.get().state == Job.State.WAITING
 
 

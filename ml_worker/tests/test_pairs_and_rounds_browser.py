@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from chad_site.tests.browser import seen
 from ml_worker.models import MinedPair, Round
 from ml_worker.tests.made_pages import make_fragments, make_pair, make_round
 from ml_worker.tests.test_manage_browser import desk, storage  # noqa: F401
@@ -26,7 +27,7 @@ def boxes(page: Page):
 def test_a_fragment_under_the_focus_shows_its_numbers_and_plays(desk, pair: MinedPair):  # noqa: F811
     page = desk(f"/manage/pairs/{pair.pk}/")
     expect(boxes(page)).to_have_count(4)
-    expect(page.get_by_text("Choose a box in the picture")).to_be_visible()
+    expect(seen(page, "Choose a box in the picture")).to_be_visible()
     boxes(page).first.focus()
     aside = page.locator("#fragment")
     expect(aside).to_contain_text("Phrase 1")
@@ -113,7 +114,7 @@ def test_a_round_is_started_stopped_and_taken_up_again(desk):  # noqa: F811
     short = page.get_by_label("short, which mines")
     short.uncheck()
     page.get_by_role("button", name="Start a round").click()
-    expect(page.get_by_text("Choose a network to train.")).to_be_visible()
+    expect(seen(page, "Choose a network to train.")).to_be_visible()
     short.check()
     page.get_by_label("Trained on").select_option("hums")
     page.get_by_label("Steps of training").fill("a few")
@@ -128,7 +129,7 @@ def test_a_round_is_started_stopped_and_taken_up_again(desk):  # noqa: F811
     expect(page.get_by_role("button", name="Start a round")).to_have_count(0)
 
     page.get_by_role("button", name="Stop the round").click()
-    expect(page.get_by_text("Stopped by admin.").first).to_be_visible()
+    expect(seen(page, "Stopped by admin.").first).to_be_visible()
     expect(page.get_by_role("button", name="Start a round")).to_be_visible()
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("button", name="Stop the round")).to_be_visible()
@@ -143,7 +144,7 @@ def test_an_open_round_is_followed_as_it_goes_on(desk):  # noqa: F811
     begun.step("collect").begin({})
     expect(page.locator(".round-step--running")).to_have_count(1)
     begun.end(Round.State.REFUSED, "Nothing was trained.")
-    expect(page.get_by_text("Nothing was trained.")).to_be_visible()
+    expect(seen(page, "Nothing was trained.")).to_be_visible()
     expect(page.locator("[data-announcer]")).to_have_text("The round has ended.")
 
 

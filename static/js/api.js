@@ -55,6 +55,11 @@ function bodyAndHeaders(method, data, withSession) {
   return { headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(data) };
 }
 
+function refusal(response, body) {
+  const { status } = response;
+  return new ApiError(sentenceFor(status, body), { status, code: body?.code ?? "", retry_s: retryAfter(response) });
+}
+
 // The server's clock minus this device's, ms, from the last answer's Date header (whole seconds).
 let ahead = 0;
 
@@ -69,14 +74,15 @@ function retryAfter(response) {
   return Number.isFinite(seconds) && seconds > 0 ? seconds : 0;
 }
 
-async function ask(path, options) {
+/** Asks and reads the answer whole, as an answer may also break off: read(response)'s promise. */
+async function ask(path, options, read) {
   try {
     const response = await fetch(path, { credentials: "same-origin", ...options });
     const date = Date.parse(response.headers.get("date") ?? "");
     if (!Number.isNaN(date)) ahead = date - Date.now();
-    return response;
+    return { response, body: await read(response) };
   } catch (error) {
-    // fetch says TypeError for every failure of the network.
+    // fetch, and the reading of a body, say TypeError for every failure of the network.
     if (error instanceof TypeError || error.name === "TimeoutError") throw new ApiError(OFFLINE);
     throw error;
   }
@@ -88,13 +94,12 @@ async function ask(path, options) {
  */
 export async function call(method, path, data, { headers: further = {}, credentials = "same-origin", signal } = {}) {
   const { headers, body: sent } = bodyAndHeaders(method, data, credentials !== "omit");
-  const response = await ask(path, { method, credentials, signal, headers: { ...headers, ...further }, body: sent });
+  const { response, body } = await ask(path, { method, credentials, signal, headers: { ...headers, ...further }, body: sent }, bodyOf);
   // A session that ended redirects to the sign-in page.
   if (response.redirected && !(response.headers.get("content-type") ?? "").includes("json")) {
     throw new ApiError(SIGNED_OUT, { status: 401, code: "signed_out" });
   }
-  const body = await bodyOf(response);
-  if (!response.ok) throw new ApiError(sentenceFor(response.status, body), { status: response.status, code: body?.code ?? "", retry_s: retryAfter(response) });
+  if (!response.ok) throw refusal(response, body);
   return { status: response.status, body };
 }
 
@@ -103,10 +108,7 @@ export const post = async (path, data) => (await call("POST", path, data ?? {}))
 
 /** The bytes at a path, as an ArrayBuffer. */
 export async function getBytes(path) {
-  const response = await ask(path, {});
-  if (!response.ok) {
-    const body = await bodyOf(response);
-    throw new ApiError(sentenceFor(response.status, body), { status: response.status, code: body?.code ?? "" });
-  }
-  return response.arrayBuffer();
+  const { response, body } = await ask(path, {}, (answer) => (answer.ok ? answer.arrayBuffer() : bodyOf(answer)));
+  if (!response.ok) throw refusal(response, body);
+  return body;
 }
