@@ -23,6 +23,7 @@ from django.core.management import call_command
 from ml_worker.work.released_data import released_pairs
 from recordings.models import Release
 from recordings.release import verify
+from recordings.release.shipped import chad
 from recordings.tests import factories
 
 pytestmark = pytest.mark.slow
@@ -134,6 +135,28 @@ def test_datasets_loads_it_in_one_line(made, offline):
     assert row["audio"]["bytes"] == (made["one"] / row["audio"]["path"]).read_bytes()
     versions = load_dataset(str(made["one"]), "versions", cache_dir=str(offline))
     assert sum(len(part) for part in versions.values()) == len(pd.read_csv(made["one"] / VERSIONS))
+
+
+def test_what_is_left_of_it_is_loaded_as_datasets_does_without_a_shard(made, copy, offline):
+    """When a hum was withdrawn, its file and the shard that holds it are not given any more."""
+    shards = load_dataset(str(made["one"]), "hums", cache_dir=str(offline))
+    whole = chad.Dataset(made["one"]).to_datasets()
+    assert {name: split.features for name, split in whole.items()} == {
+        name: split.features for name, split in shards.items()
+    }
+    plain = {name: split.remove_columns("audio") for name, split in shards.items()}
+    assert {name: split.remove_columns("audio").to_list() for name, split in whole.items()} == {
+        name: split.to_list() for name, split in plain.items()
+    }
+    withdrawn = hums_of(copy).iloc[0]
+    (copy / withdrawn["audio"]).unlink()
+    shutil.rmtree(copy / "data")
+    left = chad.Dataset(copy).to_datasets("humming")
+    rows = [row for split in left.values() for row in split.cast_column("audio", Audio(decode=False))]
+    assert {row["id"] for row in rows} == set(hums_of(copy)["id"]) - {withdrawn["id"]}
+    assert all(Path(row["audio"]["path"]).is_file() for row in rows)
+    by_singer = chad.Dataset(copy).to_datasets("humming", by="singer")
+    assert all(set(part["singer_split"]) == {name} for name, part in by_singer.items())
 
 
 def test_mlcroissant_finds_it_valid_and_reads_its_rows(made, offline):

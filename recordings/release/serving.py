@@ -25,6 +25,7 @@ from uuid import UUID
 import soundfile
 from django.core.cache import cache
 from django.core.files.storage import default_storage
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.functional import Promise
@@ -49,7 +50,7 @@ NOT_KEPT_HERE = _(
 VERSION_LEFT = _("It was withdrawn or taken down since the release was published, and is not given away any more.")
 SHARD_LEFT = _(
     "Something in this shard was withdrawn or taken down since the release was published, so it is not given away any "
-    "more. The other files of the release hold all the rest."
+    "more. The other files of the release hold all the rest: chad.Dataset(…).to_datasets() loads it from those."
 )
 
 # Of each config of the shards, what its rows are.
@@ -163,14 +164,30 @@ def version_at(release: Release, path: str) -> ReleasedVersion:
 
 
 def shard_at(release: Release, path: str, sha256: str, size: int) -> Found:
-    _data, config, name = path.split("/")
-    held = release.versions.filter(audio_type=KIND_OF_CONFIG[config], row__versions__split=name.partition("-")[0])
-    if held.filter(withdrawn() | taken_down()).exclude(audio="").exists():
+    if in_shard(release, path).filter(withdrawn() | taken_down()).exists():
         raise HasLeft(SHARD_LEFT)
     with from_folder(release, path) as file:
         if not is_as_published(file, f"{release.pk}:{path}", sha256, size):
             raise NotThere(NOT_KEPT_HERE)
     return Found(sha256, FOR_AN_HOUR, lambda: Opened(from_folder(release, path), size))
+
+
+def in_shard(release: Release, path: str) -> QuerySet[ReleasedVersion]:
+    """The versions in a shard; those in all shards of its config and split where it was not noted how many are in each,
+    as before 2026-11-28."""
+    _data, config, name = path.split("/")
+    split = name.partition("-")[0]
+    of_side = release.versions.filter(audio_type=KIND_OF_CONFIG[config], row__versions__split=split).exclude(audio="")
+    # Their numbers have all five digits, so that paths sort as shards follow each other.
+    shards = [other for other in sorted(release.files) if other.startswith(f"data/{config}/{split}-")]
+    rows = [release.files[other].get("rows") for other in shards]
+    if None in rows:
+        return of_side
+    place = shards.index(path)
+    first = sum(rows[:place])
+    # Rows are in shards in the order of the release, which is that of their keys.
+    within = of_side.order_by("pk").values("pk")[first : first + rows[place]]
+    return release.versions.filter(pk__in=within)
 
 
 def is_as_published(file: BinaryIO, name: str, sha256: str, size: int) -> bool:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import soundfile
 from django.core.files.storage import default_storage
@@ -252,6 +253,26 @@ def test_a_withdrawn_hum_is_not_given_any_more(folder, hum, fragment):
         assert "withdrawn or taken down" in body(answer).decode()
     others = [path for path in files_of(folder) if path not in (audio, curve, *shards)]
     assert [path for path in others if ask(path).status_code != 200] == []
+
+
+def test_only_the_shard_that_holds_it_leaves(fragment, settings, tmp_path):
+    settings.RELEASE_SHARD_BYTES = 1
+    for number in range(2):
+        make.make_humming(fragment, make.make_person(f"singer{number}"), wav=make.tone_file(5.5, 100.0 + number, "WAV"))
+    folder = tmp_path / "releases/1.0"
+    publish("1.0", folder)
+    shards = sorted(path.relative_to(folder).as_posix() for path in folder.glob("data/hums/*.parquet"))
+    in_them = [pq.read_table(folder / path, columns=["id"])["id"].to_pylist() for path in shards]
+    assert len(shards) == 4
+    gone = Humming.objects.get(pk=in_them[1][0])
+    gone.move_to(Humming.State.WITHDRAWN, why="by its singer")
+    assert [ask(path).status_code for path in shards] == [200, 410, 200, 200]
+    # As it is in releases of which the rows of each shard were not noted.
+    release = Release.objects.get()
+    for path in shards:
+        del release.files[path]["rows"]
+    held = serving.in_shard(release, shards[0])
+    assert {str(version.version_id) for version in held} == {one for ids in in_them for one in ids}
 
 
 def test_a_song_that_was_taken_down_is_not_given_any_more(folder, fragment):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recordings.release.checked.checks import Row, Tell
-from recordings.release.files.folder import file_md5, is_plain
+from recordings.release.files.folder import is_plain
 from recordings.release.layout import CONFIGS, CROISSANT, DATACITE, INDEX, SHARD, SHARDS
 from recordings.release.tables import (
     DATASET,
@@ -32,9 +32,11 @@ ROWS_AT_ONCE = 500
 ROWS_WITH_AUDIO_AT_ONCE = 8
 
 
-def check_described(folder: Path, rows: list[Row], named: Collection[str], whole: set[str], tell: Tell) -> None:
-    """Everything of `whole`, the files that are as they should be, that repeats what the tables say. `named` are all
-    files that the sums name."""
+def check_described(
+    folder: Path, rows: list[Row], named: Collection[str], whole: Mapping[str, str], tell: Tell
+) -> None:
+    """Everything of `whole`, the files that are as they should be with their MD5 sums, that repeats what the tables
+    say. `named` are all files that the sums name."""
     for path, columns, table in (
         (DATASET_PARQUET, DATASET_COLUMNS, DATASET),
         (VERSIONS_PARQUET, VERSIONS_COLUMNS, VERSIONS),
@@ -140,7 +142,7 @@ def cells_of(file: Path, path: str, columns: list[str] | None, tell: Tell) -> It
         tell(path, f"cannot be read as Parquet: {problem}")
 
 
-def check_index(folder: Path, path: str, rows: list[Row], whole: set[str], tell: Tell) -> None:
+def check_index(folder: Path, path: str, rows: list[Row], whole: Mapping[str, str], tell: Tell) -> None:
     """The index names each version with its audio and its pitch curve, and both with their MD5 sums."""
     index = json_of(folder / path)
     tracks = index.get("tracks") if isinstance(index, dict) else None
@@ -154,7 +156,7 @@ def check_index(folder: Path, path: str, rows: list[Row], whole: set[str], tell:
             tell(path, f"does not name {row.name} as {VERSIONS} does")
             continue
         for name, file in named.items():
-            if file in whole and track[name][1] != file_md5(folder / file):
+            if file in whole and track[name][1] != whole[file]:
                 tell(path, f"{row.name}: its MD5 sum of {file} is not that of the file")
     if len(tracks) != len(rows):
         tell(path, f"has {len(tracks)} tracks; {VERSIONS} has {len(rows)} rows that can be used")

@@ -25,7 +25,7 @@ from recordings.release.checked.near_duplicates import near_duplicates
 from recordings.release.checked.privacy import leaks_in
 from recordings.release.errors import ReleaseRefused, in_words
 from recordings.release.files.curves import curve_path, is_curve
-from recordings.release.files.folder import file_sha256, files_of, is_plain
+from recordings.release.files.folder import file_digests, file_sha256, files_of, is_plain
 from recordings.release.layout import (
     ALL_SUMS,
     ALWAYS,
@@ -182,14 +182,17 @@ def is_inside(path: str) -> bool:
     return not any(part in ("", ".", "..") or "\\" in part or ":" in part for part in parts)
 
 
-def check_sums(folder: Path, core: dict[str, str], sums: dict[str, str], tell: Tell, progress: Progress) -> set[str]:
-    """Missing, changed and foreign files, and links. Gives the paths of files that are as they should be."""
+def check_sums(
+    folder: Path, core: dict[str, str], sums: dict[str, str], tell: Tell, progress: Progress
+) -> dict[str, str]:
+    """Missing, changed and foreign files, and links. Gives the files that are as they should be, {path: its MD5 sum},
+    as each is read once here."""
     there = {path for path in files_of(folder) if not path.startswith(f"{FETCHED}/") and path not in ALL_SUMS}
     for path in sorted(ALWAYS - core.keys()):
         tell(SUMS, f"does not name {path}")
     for path in sorted(there - sums.keys()):
         tell(path, "is not part of the release")
-    whole = set()
+    whole = {}
     for done, path in enumerate(sorted(sums)):
         progress(done / len(sums), f"File {done + 1} of {len(sums)}")
         if path not in there:
@@ -198,10 +201,12 @@ def check_sums(folder: Path, core: dict[str, str], sums: dict[str, str], tell: T
             tell(path, "is a link; a release has files only")
         elif not is_plain(folder / path):
             tell(path, "is a pipe or a device; a release has files only")
-        elif file_sha256(folder / path) != sums[path]:
-            tell(path, f"was changed: its sum is not the one in {sums_of(part_of(path))}")
         else:
-            whole.add(path)
+            sha256, md5 = file_digests(folder / path)
+            if sha256 != sums[path]:
+                tell(path, f"was changed: its sum is not the one in {sums_of(part_of(path))}")
+                continue
+            whole[path] = md5
             if not (folder / path).stat().st_size:
                 tell(path, "is empty")
     return whole
@@ -268,7 +273,7 @@ def check_card(folder: Path, sums: dict[str, str], findings: Findings) -> None:
 
 
 def check_audio(
-    folder: Path, rows: list[Row], sums: dict[str, str], whole: set[str], findings: Findings, progress: Progress
+    folder: Path, rows: list[Row], sums: dict[str, str], whole: Collection[str], findings: Findings, progress: Progress
 ) -> list[Row]:
     """Every audio file: named by its row, with its sum, readable to the end, and as long as the row says; and every
     pitch curve. Gives the rows whose audio is as it should be."""
@@ -315,7 +320,7 @@ def check_sound(folder: Path, row: Row, tell: Tell) -> bool:
     return True
 
 
-def check_curves(folder: Path, rows: list[Row], sums: dict[str, str], whole: set[str], tell: Tell) -> None:
+def check_curves(folder: Path, rows: list[Row], sums: dict[str, str], whole: Collection[str], tell: Tell) -> None:
     """Pitch curves, where the release has them: each that a row names is there, at its place, with times that rise
     within the version, and no negative pitch."""
     for row in rows:

@@ -38,6 +38,7 @@ from recordings.release.layout import (
     SUMS,
     index_path,
 )
+from recordings.release.layout import CONFIGS as SHARDS_OF
 from recordings.release.tables import (
     AUDIO_TYPES,
     DATASET,
@@ -51,6 +52,7 @@ from recordings.release.tables import (
 # The shards' configs, the first that there is by default; then the table of all versions, with or without audio.
 CONFIGS = ("hums", "covers", "originals")
 ALL_VERSIONS = "versions"
+AUDIO_TYPE_OF = {config: kind for kind, config in SHARDS_OF.items()}
 # One table for all splits, so it is in none. `datasets` keeps the word "all" for itself.
 ALL_SPLITS = "full"
 
@@ -177,11 +179,15 @@ from datasets import load_dataset
 {shards[0]} = load_dataset("{folder}", "{shards[0]}", split="{first}")
 ```
 
-`datasets` wants every shard. Where one holds what was withdrawn since, it is given no more, by whoever keeps to that;
-then name the files that are left:
+`datasets` wants every shard, and one that holds what was withdrawn since is given no more, by whoever keeps to that.
+The loader has the same rows in the same columns from the other files: all that is left, with no shard, and with what
+`{DOWNLOAD}` fetched of videos (inside the folder; from elsewhere, `chad.Dataset("{folder}")` with `{LOADER}` on
+Python's path):
 
 ```python
-{shards[0]} = load_dataset("parquet", data_files="{folder}/data/{shards[0]}/{first}-*.parquet", split="train")
+import chad
+
+{shards[0]} = chad.Dataset().to_datasets("{AUDIO_TYPE_OF[shards[0]]}")["{first}"]
 ```''')
     ways.append(f'''\
 With pandas:

@@ -16,6 +16,7 @@ from recordings.release.errors import ReleaseRefused
 from recordings.release.layout import CARD, SUMS, is_ours
 
 PART = ".part"
+BLOCK = 1 << 18
 
 
 @contextmanager
@@ -146,4 +147,18 @@ def file_sha256(path: Path) -> str:
 def file_md5(path: Path) -> str:
     """As mirdata's indexes have it; no more than a check for damage."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        return hashlib.file_digest(file, md5).hexdigest()
+
+
+def file_digests(path: Path) -> tuple[str, str]:
+    """SHA-256 and MD5 of a file, which is read once."""
+    strong, plain = hashlib.sha256(), md5()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            strong.update(block)
+            plain.update(block)
+    return strong.hexdigest(), plain.hexdigest()
+
+
+def md5() -> hashlib._Hash:
+    return hashlib.md5(usedforsecurity=False)

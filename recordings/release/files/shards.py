@@ -171,5 +171,9 @@ def row_of(version: ReleasedVersion, out: Path, kinds: dict[str, Any]) -> dict[s
     return row | {"audio": {"bytes": (out / version.audio).read_bytes(), "path": version.audio}}
 
 
+def rows_of_shard(path: Path) -> int:
+    return pq.read_metadata(path).num_rows
+
+
 def is_as_noted(path: Path, facts: dict[str, Any]) -> bool:
     return path.is_file() and path.stat().st_size == facts["bytes"] and file_sha256(path) == facts["sha256"]

@@ -7,8 +7,9 @@ from typing import Any
 
 from recordings.models import Release
 from recordings.release.files.folder import PART, file_sha256, files_of, text_file
+from recordings.release.files.shards import rows_of_shard
 from recordings.release.files.table_files import in_order
-from recordings.release.layout import ALL_SUMS, AUDIO, PARTS, SUMS, part_of, sums_of
+from recordings.release.layout import ALL_SUMS, AUDIO, PARTS, SHARD, SUMS, part_of, sums_of
 
 
 def write_part_sums(out: Path) -> None:
@@ -41,8 +42,12 @@ def written(out: Path) -> list[str]:
 
 
 def facts_of_files(out: Path, sums: Path) -> dict[str, dict[str, Any]]:
-    """Sum and size of everything but audio and pitch curves; `sums` is what will be SHA256SUMS."""
+    """Sum and size of everything but audio and pitch curves, and of shards how many rows they have; `sums` is what will
+    be SHA256SUMS."""
     curves = f"{PARTS[1]}/"
     paths = [path for path in files_of(out) if not path.endswith(PART) and not AUDIO.fullmatch(path)]
     files = {path: out / path for path in paths if not path.startswith(curves) or path in ALL_SUMS} | {SUMS: sums}
-    return {path: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for path, file in sorted(files.items())}
+    facts = {path: {"sha256": file_sha256(file), "bytes": file.stat().st_size} for path, file in sorted(files.items())}
+    for path in filter(SHARD.fullmatch, facts):
+        facts[path]["rows"] = rows_of_shard(files[path])
+    return facts

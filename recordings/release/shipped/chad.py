@@ -1,7 +1,7 @@
 """The loader of a CHAD release: tracks, splits, and pairs of originals with their hums and covers.
 
 It lies in every release and needs nothing but Python 3.9 or later; NumPy and soundfile when audio or pitch curves are
-asked for. From inside the folder of a release:
+asked for, and Hugging Face's `datasets` for `to_datasets`. From inside the folder of a release:
 
     import chad
 
@@ -28,7 +28,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import datasets
     import numpy as np
+    import pyarrow as pa
 
 AUDIO_TYPES = ("original", "cover", "humming")
 SPLITS = ("train", "validation", "test")
@@ -37,6 +39,9 @@ BY = ("song", "singer", "both")
 
 DATASET = "metadata/dataset.csv"
 VERSIONS = "metadata/versions.csv"
+# The same tables with types.
+DATASET_PARQUET = "metadata/dataset.parquet"
+VERSIONS_PARQUET = "metadata/versions.parquet"
 CARD = "metadata/release.json"
 # The part of a release with pitch curves, which may be left out.
 CURVES = "f0"
@@ -265,6 +270,58 @@ class Dataset:
         for track in versions:
             if track.audio_type != "original" and kind in (None, track.audio_type):
                 yield track.original, track
+
+    # --- for Hugging Face's datasets
+
+    def to_datasets(self, kind: str = "humming", by: str = "song") -> datasets.DatasetDict:
+        """The versions of a type whose audio is in the folder, as `datasets` has them: the columns of the shards in
+        `data`, by split. It needs no shard. What was withdrawn since, and so is not there, is left out; what
+        download.py fetched of videos is in it. Audio is read when a row is asked for.
+
+        Args:
+            kind: "humming", "cover" or "original".
+            by: as in `split`.
+        """
+        must_be(kind, AUDIO_TYPES, "kind of version")
+        must_be(by, BY, "way to split")
+        from datasets import Audio, Dataset, DatasetDict  # here, so that nobody else needs it
+
+        paths = {
+            track.track_id: str(path)
+            for track in self._tracks.values()
+            if track.audio_type == kind and (path := track.audio_path) is not None
+        }
+        table = self._typed_rows(list(paths)).append_column("audio", [list(paths.values())])
+        sides = {
+            name: [place for place, track_id in enumerate(paths) if is_in(self._tracks[track_id], name, by)]
+            for name in SPLITS
+        }
+        return DatasetDict(
+            {
+                name: Dataset(table.take(places)).cast_column("audio", Audio())
+                for name, places in sides.items()
+                if places
+            }
+        )
+
+    def _typed_rows(self, track_ids: list[str]) -> pa.Table:
+        """These versions in the columns of the shards but the audio: of both tables, with their types."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            further, table = (pq.read_table(self.inside(path)) for path in (VERSIONS_PARQUET, DATASET_PARQUET))
+        except (OSError, pa.ArrowException) as problem:
+            raise ReleaseError(
+                f"The tables of {self.data_home} cannot be read: {problem}. Get them again."
+            ) from problem
+        for name in table.column_names:
+            if name not in further.column_names:
+                further = further.append_column(table.field(name), table[name])
+        places = {track_id: place for place, track_id in enumerate(further["id"].to_pylist())}
+        if not table["id"].equals(further["id"]) or not places.keys() >= set(track_ids):
+            raise ReleaseError(f"The tables of {self.data_home} do not name the same versions. Get them again.")
+        return further.drop_columns(["audio"]).take([places[track_id] for track_id in track_ids])
 
     # --- files
 

@@ -1329,7 +1329,7 @@ def finished(asked: Asked, lists: Path) -> int:
         say("Stopped. Start it again with the same words, and it goes on where it was.")
     elif run.report.missing and not asked.dry_run:
         say(
-            "All of that is gone for good: no other run brings it back."
+            "All of that is gone for good: no other run brings it back. chad.py loads what is left."
             if all(row["why"].startswith(GONE) for row in run.report.missing.values())
             else "Start it again to try once more what may work later."
         )
