@@ -16,7 +16,7 @@ from django.utils import translation
 
 from annotation import reporting
 from annotation.crowd import alpha
-from annotation.double_check.agreement import as_units, numbered
+from annotation.double_check.agreement import as_units, numbered, simulated_people
 from annotation.models import AboutSinger, Consent, Participation, ReviewItem, Verdict
 from annotation.models.consent import CONSENT_TEXT, CONSENT_VERSION
 from annotation.models.verdicts import Decision
@@ -69,8 +69,10 @@ class CrowdFacts:
         ]
         _, of, _ = numbered([item for item, _, _ in rows])
         accepts = np.array([decision == Decision.ACCEPT for _, _, decision in rows], dtype=np.float64)
+        people = {person for _, person, _ in rows}
         return {
-            "reviewers": len({person for _, person, _ in rows}),
+            "reviewers": len(people),
+            "simulated_reviewers": len(people & simulated_people()),
             "verdicts": len(rows),
             "alpha": alpha(as_units(of, accepts), "nominal"),
             "needed": settings.VERDICTS_TO_SETTLE,

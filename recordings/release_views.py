@@ -25,7 +25,7 @@ from recordings.release.frozen.facts import Facts
 from recordings.release.layout import CROISSANT, README
 from recordings.release.removed import taken_down, why_left, withdrawn
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN
-from recordings.release_pages import files, overview, passages, plots, versions
+from recordings.release_pages import files, lists, overview, passages, plots, versions
 
 log = logging.getLogger("chad.releases")
 
@@ -93,8 +93,8 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
         "paper": paper.REFERENCE,
         "changes": overview.changes_in_words(changes),
         "against": (changes or {}).get("against"),
-        "reports": (changes or {}).get("reports", [])[:MOST_LISTED],
-        "listed": (changes or {}).get("listed", [])[:MOST_LISTED],
+        "reports": lists.reported((changes or {}).get("reports", [])[:MOST_LISTED]),
+        "left": lists.left((changes or {}).get("listed", [])[:MOST_LISTED]),
         "files": files.files_of(found.files or names_before_bundles(found)),
         "has_texts": bool(found.bundle),
         "asked": asked,

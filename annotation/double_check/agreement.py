@@ -87,6 +87,11 @@ def figures(with_simulated: bool = True) -> dict[str, Any]:
 # --- what is read
 
 
+def simulated_people() -> frozenset[int]:
+    """Keys of the people that are no people, but a program."""
+    return frozenset(get_user_model().objects.filter(groups__name=SIMULATED).values_list("pk", flat=True))
+
+
 @dataclass(frozen=True)
 class Scope:
     """Whose verdicts, and which items, are looked at."""
@@ -96,8 +101,7 @@ class Scope:
 
     @classmethod
     def of(cls, with_simulated: bool) -> Scope:
-        people = get_user_model().objects.filter(groups__name=SIMULATED).values_list("pk", flat=True)
-        return cls(with_simulated, frozenset(people))
+        return cls(with_simulated, simulated_people())
 
     def verdicts(self, verdicts: QuerySet[Verdict]) -> QuerySet[Verdict]:
         """Without the verdicts of simulated reviewers, and those on simulated takes."""

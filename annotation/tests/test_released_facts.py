@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from annotation.models import AboutSinger, Consent, Participation, Report, ReviewItem, Study, Verdict
@@ -150,9 +151,19 @@ def test_the_summary_is_of_what_the_release_holds():
     elsewhere = judged_hum("reject", "reject")
     told = FACTS.summary([both.humming_id, split.humming_id], [])
     # By hand: of accept-accept and accept-reject-accept as much is apart as would be by chance.
-    assert told == {"reviewers": 5, "verdicts": 5, "alpha": pytest.approx(0.0, abs=1e-12), "needed": 2}
+    alpha = pytest.approx(0.0, abs=1e-12)
+    assert told == {"reviewers": 5, "simulated_reviewers": 0, "verdicts": 5, "alpha": alpha, "needed": 2}
     assert FACTS.summary([elsewhere.humming_id], [])["alpha"] is None, "all say the same"
-    assert FACTS.summary([], []) == {"reviewers": 0, "verdicts": 0, "alpha": None, "needed": 2}
+    nobody = {"reviewers": 0, "simulated_reviewers": 0, "verdicts": 0, "alpha": None, "needed": 2}
+    assert FACTS.summary([], []) == nobody
+
+
+def test_reviewers_that_are_a_program_are_told_apart():
+    item = judged_hum("accept", "accept")
+    program = Verdict.objects.filter(item=item).first().person
+    program.groups.add(Group.objects.create(name="simulated"))
+    told = FACTS.summary([item.humming_id], [])
+    assert (told["reviewers"], told["simulated_reviewers"]) == (2, 1)
 
 
 def test_the_consents_are_told_in_english_where_they_are_known_so():

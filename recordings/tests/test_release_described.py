@@ -29,6 +29,7 @@ from recordings.release.described.datasheet import SECTIONS, UNKNOWN, datasheet_
 from recordings.release.described.licence import licence_of
 from recordings.release.described.meanings import MEANINGS
 from recordings.release.described.mirdata_index import index_of
+from recordings.release.described.responsible import responsible
 from recordings.release.files.shards import audio_schema
 from recordings.release.frozen.facts import Facts
 from recordings.release.tables import (
@@ -316,6 +317,19 @@ def test_the_datasheet_is_of_the_facts():
     assert "yes for 2, no for 1" in text
     assert "Not checked by people: 1 cover" in text
     assert "<chad@example.org>" in text
+
+
+def test_a_program_that_reviewed_and_covers_that_there_are_not_are_told():
+    crowd = facts().crowd
+    some, all_of_them = (facts(crowd=crowd | {"simulated_reviewers": number}) for number in (1, 4))
+    assert "9 counted verdicts by 4 reviewers, 1 of them simulated" in datasheet_of(some)
+    assert "4 simulated reviewers judged what is in it" in datasheet_of(all_of_them)
+    assert "4 simulated reviewers" in responsible(all_of_them)["annotatorDemographics"][0]
+    counts = facts().counts
+    without = facts(counts=counts | {"cover": 0}, checkpoints={})
+    assert "in cover versions" in card_of(facts(), SHARDS)
+    assert "in cover versions" not in card_of(without, SHARDS)
+    assert "covers that were found" not in datasheet_of(without)
 
 
 def test_the_datasheet_claims_nothing_that_is_not_known():

@@ -66,7 +66,9 @@ def lines_of(changes: Mapping[str, Any]) -> list[str]:
         if number := changes["removed"].get(why):
             lines.append(f"{counted(number, 'version', 'versions')} left: {words}.")
     if changes["changed"]:
-        lines.append(f"Told otherwise in some column: {counted(changes['changed'], 'version', 'versions')}.")
+        told = counted(changes["changed"], "version", "versions")
+        by_column = [f"`{one['column']}` of {one['count']}" for one in changes.get("told_otherwise", [])]
+        lines.append(f"Told otherwise in some column: {told}{f' ({listed(by_column)})' if by_column else ''}.")
     if reports := changes["reports"]:
         kept = sum(report["outcome"] == "kept" for report in reports)
         told = counted(len(reports), "report", "reports")

@@ -18,8 +18,10 @@ from recordings.release.described.words import (
     counted,
     hours,
     link,
+    listed,
     plain,
     quoted,
+    reviewers,
     simulated,
     singers,
     table,
@@ -78,11 +80,14 @@ def how_many(facts: Facts) -> str:
 
 
 def sample(facts: Facts) -> str:
-    hums = f", of hums of them by {singers(facts.counts)}" if facts.counts["humming"] else ""
+    of = ["songs that the publisher brought in", "fragments of them"]
+    if facts.counts["humming"]:
+        of.append(f"hums of them by {singers(facts.counts)}")
+    if facts.counts["cover"]:
+        of.append("covers that were found of them")
     return (
-        f"A sample: of songs that the publisher brought in, of fragments of them{hums}, and of covers that were found "
-        "of them. It is not random and stands for no larger set. What was rejected by the double-check, withdrawn or "
-        "taken down is not in it."
+        f"A sample: of {listed(of)}. It is not random and stands for no larger set. What was rejected by the "
+        "double-check, withdrawn or taken down is not in it."
     )
 
 
@@ -133,8 +138,7 @@ def validated(facts: Facts) -> str:
 
 
 def who_collected(facts: Facts) -> str:
-    reviewers = facts.crowd.get("reviewers")
-    reviewing = f" {counted(reviewers, 'reviewer', 'reviewers')} judged what is in it." if reviewers else ""
+    reviewing = f" {reviewers(facts.crowd)} judged what is in it." if facts.crowd.get("reviewers") else ""
     singing = f"The hums are by {singers(facts.counts)}." if facts.counts["humming"] else "There are no hums."
     return f"{singing}{reviewing} How anyone was paid, if at all, is not recorded."
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from recordings.release.described.words import counted, one_line, simulated
+from recordings.release.described.words import counted, one_line, reviewers, simulated
 from recordings.release.frozen.facts import Facts
 from recordings.release.tables import REMOVED, WHY_GET_IT
 
@@ -89,14 +89,14 @@ def per_item(facts: Facts) -> str:
     if not facts.crowd.get("verdicts"):
         return ""
     verdicts = counted(facts.crowd["verdicts"], "counted verdict", "counted verdicts")
-    return f"{verdicts} by {counted(facts.crowd['reviewers'], 'reviewer', 'reviewers')}; verdicts_for and " + (
-        "verdicts_against say how many of each version."
-    )
+    return f"{verdicts} by {reviewers(facts.crowd)}; verdicts_for and verdicts_against say how many of each version."
 
 
 def who_reviewed(facts: Facts) -> str:
-    """That reviewers may be simulated too, where singers are; nothing where none are."""
-    return "Some of its reviewers may be simulated too; that is not told apart." if facts.counts["simulated"] else ""
+    """How many of the reviewers are a program; nothing where none are."""
+    if not facts.crowd.get("simulated_reviewers"):
+        return ""
+    return f"Not all of them are people: {reviewers(facts.crowd)}."
 
 
 def tools(facts: Facts) -> list[str]:
@@ -109,11 +109,11 @@ def tools(facts: Facts) -> list[str]:
 
 
 def biases(facts: Facts) -> list[str]:
-    told = [
-        "Songs are those that the publisher brought in, and covers those that were found of them; neither is a sample "
-        "of all music.",
-        "Covers were found by a model, so those that it misses are missing.",
-    ]
+    told = ["Songs are those that the publisher brought in; they are no sample of all music."]
+    if facts.counts["cover"]:
+        told.append(
+            "Covers were found by a model among those that were brought in, so those that it misses are missing."
+        )
     if facts.counts["humming"] > facts.counts["simulated"]:
         told.append("Singers chose to take part, so they do not stand for all who hum.")
     if told_of_simulated := simulated(facts.counts):

@@ -79,10 +79,15 @@ def contents(counts: Mapping[str, Any]) -> str:
 
 def in_short(facts: Facts) -> str:
     """What the dataset is, in a paragraph without markup."""
-    hums = "hums of them" if facts.counts["humming"] == 0 else f"hums of them by {singers(facts.counts)}"
+    with_them = []
+    if facts.counts["humming"]:
+        with_them.append(f"hums of them by {singers(facts.counts)}")
+    if facts.counts["cover"]:
+        with_them.append("the same fragments in cover versions")
+    found = f", with {', and with '.join(with_them)}, aligned in time" if with_them else ""
     return (
-        f"{NAME} {facts.version} ({LONG_NAME}): fragments of songs, 4 to 20 seconds long, with {hums}, and with the "
-        f"same fragments in cover versions, aligned in time. It has {contents(facts.counts)}."
+        f"{NAME} {facts.version} ({LONG_NAME}): fragments of songs, 4 to 20 seconds long{found}. It has "
+        f"{contents(facts.counts)}."
     )
 
 
@@ -92,6 +97,15 @@ def singers(counts: Mapping[str, Any]) -> str:
         return counted(counts["singers"], "simulated singer", "simulated singers")
     word = counted(counts["singers"], "singer", "singers")
     return f"{word}, people and simulated ones" if counts["simulated"] else word
+
+
+def reviewers(crowd: Mapping[str, Any]) -> str:
+    """Who judged, and whether they are people: `4 reviewers, 2 of them simulated`."""
+    all_of_them, by_program = crowd["reviewers"], crowd.get("simulated_reviewers", 0)
+    if by_program and by_program == all_of_them:
+        return counted(by_program, "simulated reviewer", "simulated reviewers")
+    word = counted(all_of_them, "reviewer", "reviewers")
+    return f"{word}, {by_program} of them simulated" if by_program else word
 
 
 def simulated(counts: Mapping[str, Any]) -> str:

@@ -16,6 +16,8 @@ WHY_NOT_IN_IT = (WITHDRAWN, TAKEN_DOWN, FOUND_WRONG, OTHER)
 # Changes with every release: a singer's pseudonym.
 NOT_COMPARED = {"singer"}
 ROWS_AT_ONCE = 500
+# Versions that are named of each column; of the others it is told how many there are.
+FIRST_FEW = 5
 PLURALS = {ORIGINAL: "originals", COVER: "covers", HUMMING: "hums"}
 
 Row = dict[str, dict[str, str]]
@@ -29,16 +31,19 @@ def changes_since(release: Release, before: Release | None, reports: list[dict[s
     - `removed`: {"withdrawn", "taken down", "found wrong", "other": versions}, and `listed`, each of them:
       {"version_id", "fragment_id", "audio_type", "why"};
     - `changed`: versions of both of which something is told otherwise; columns that are new do not count;
+    - `told_otherwise`: the same by column, most versions first: {"column", "count", "first"}, where `first` names the
+      first few: {"version_id", "audio_type"};
     - `reports`: what was reported as wrong and decided since: {"version_id", "fragment_id", "audio_type", "reason",
       "outcome"}.
     """
     added: Counter[str] = Counter()
-    changed = 0
+    changed, told_otherwise = 0, ToldOtherwise()
     for now, then in side_by_side(release, before):
         if then is None:
             added[now["versions"]["audio_type"]] += 1
-        elif now is not None and differs(now, then):
+        elif now is not None and (columns := columns_that_differ(now, then)):
             changed += 1
+            told_otherwise.add(columns, now)
     listed = gone(release, before) if before else []
     why = Counter(one["why"] for one in listed)
     return {
@@ -48,6 +53,7 @@ def changes_since(release: Release, before: Release | None, reports: list[dict[s
         "fragments_added": len(things(release, "fragment_id") - things(before, "fragment_id")),
         "removed": {reason: why[reason] for reason in WHY_NOT_IN_IT},
         "changed": changed,
+        "told_otherwise": told_otherwise.as_json(),
         "reports": reports,
         "listed": listed,
     }
@@ -75,14 +81,34 @@ def rows_by_id(release: Release | None) -> Iterator[tuple[UUID, Row]]:
     return release.versions.order_by("version_id").values_list("version_id", "row").iterator(chunk_size=ROWS_AT_ONCE)
 
 
-def differs(now: Row, then: Row) -> bool:
-    """Whether columns that both releases have say something else."""
-    return any(
-        now[table].get(column, text) != text
+def columns_that_differ(now: Row, then: Row) -> set[str]:
+    """Columns that both releases have and that say something else. One that both tables have counts once."""
+    return {
+        column
         for table, columns in then.items()
         for column, text in columns.items()
-        if column not in NOT_COMPARED
-    )
+        if column not in NOT_COMPARED and now[table].get(column, text) != text
+    }
+
+
+class ToldOtherwise:
+    """Counts by column of how many versions something is told otherwise, and keeps the first few of each."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, list[dict[str, str]]] = {}
+
+    def add(self, columns: set[str], row: Row) -> None:
+        self.counts.update(columns)
+        named = {"version_id": row["dataset"]["id"], "audio_type": row["versions"]["audio_type"]}
+        for column in columns:
+            first = self.first.setdefault(column, [])
+            if len(first) < FIRST_FEW:
+                first.append(named)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        most_first = sorted(self.counts.items(), key=lambda one: (-one[1], one[0]))
+        return [{"column": column, "count": count, "first": self.first[column]} for column, count in most_first]
 
 
 def things(release: Release | None, column: str) -> set[str]:
@@ -110,12 +136,18 @@ def history() -> list[dict[str, Any]]:
         {
             "version": release.version,
             "published_on": release.published_at.date().isoformat(),
-            # Each version that left is listed once, in the changelog of the release that lacks it.
-            "changes": release.facts.get("changes") and release.facts["changes"] | {"listed": []},
+            "changes": release.facts.get("changes") and in_numbers(release.facts["changes"]),
             "notes": release.notes,
         }
         for release in Release.objects.latest_first()
     ]
+
+
+def in_numbers(changes: dict[str, Any]) -> dict[str, Any]:
+    """Without the versions that left and those that are told otherwise: each is named once, by the release that lacks
+    it or tells it so."""
+    told_otherwise = [one | {"first": []} for one in changes.get("told_otherwise", [])]
+    return changes | {"listed": [], "told_otherwise": told_otherwise}
 
 
 def in_words(changes: dict[str, Any]) -> list[str]:
@@ -125,7 +157,8 @@ def in_words(changes: dict[str, Any]) -> list[str]:
     lines = [f"New: {added}; {fragments} new fragments, {songs} new songs."] if added else []
     lines += [f"{count} left: {why}." for why, count in changes["removed"].items() if count]
     if changes["changed"]:
-        lines.append(f"Told otherwise in some column: {changes['changed']}.")
+        versions = "version" if changes["changed"] == 1 else "versions"
+        lines.append(f"Told otherwise in some column: {changes['changed']} {versions}.")
     lines += [
         f"Reported as {report['reason']}, and {report['outcome']}: {report['audio_type']} {report['version_id']}."
         for report in changes["reports"]

@@ -29,9 +29,9 @@ class Facts:
         hummed: the first and the last day on which one of its hums was sung; empty without hums.
         consents: the texts that singers agreed to, by version, with the number of hums under each:
             {version: {"text": text, "hums": n}}.
-        crowd: of the double-check: `reviewers` (people), `verdicts` (counted ones, on what is in it), `alpha`
-            (Krippendorff's, over the counted verdicts; None if it cannot be told), `needed` (agreeing verdicts that
-            settle an item).
+        crowd: of the double-check: `reviewers`, `simulated_reviewers` (those of them that are a program), `verdicts`
+            (counted ones, on what is in it), `alpha` (Krippendorff's, over the counted verdicts; None if it cannot be
+            told), `needed` (agreeing verdicts that settle an item).
         checkpoints: which checkpoint found how many of its covers.
         methods: which automatic check measured how many of its hums.
         changes: against the last published release, as `frozen.changes` makes it; None for the first.
