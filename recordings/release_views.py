@@ -26,6 +26,7 @@ from recordings.release.layout import CROISSANT, README
 from recordings.release.removed import taken_down, why_left, withdrawn
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN
 from recordings.release_pages import files, lists, overview, passages, plots, versions
+from recordings.release_pages.told_otherwise import told_otherwise
 
 log = logging.getLogger("chad.releases")
 
@@ -92,6 +93,7 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
         "citation": citation_of(facts),
         "paper": paper.REFERENCE,
         "changes": overview.changes_in_words(changes),
+        "told_otherwise": told_otherwise(changes),
         "against": (changes or {}).get("against"),
         "reports": lists.reported((changes or {}).get("reports", [])[:MOST_LISTED]),
         "left": lists.left((changes or {}).get("listed", [])[:MOST_LISTED]),

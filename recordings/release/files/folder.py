@@ -52,12 +52,19 @@ def claim(out: Path, card: str) -> None:
 
 
 def _is_left_over(out: Path, wanted: dict[str, Any]) -> bool:
+    """Whether a folder is a draft of the wanted version, but of another snapshot."""
+    there = _draft_in(out)
+    same = [there.get(name) == wanted[name] for name in ("dataset", "version", "snapshot")]
+    return same == [True, True, False]
+
+
+def _draft_in(out: Path) -> dict[str, Any]:
+    """The card of a folder that was written and never became a release; nothing of any other."""
     try:
-        facts = json.loads((out / CARD).read_bytes())
-        same = (facts["dataset"], facts["version"]) == (wanted["dataset"], wanted["version"])
-        return same and facts["snapshot"] != wanted["snapshot"] and not (out / SUMS).exists()
-    except (ValueError, KeyError, TypeError):
-        return False
+        card = json.loads((out / CARD).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return card if isinstance(card, dict) and not (out / SUMS).exists() else {}
 
 
 def clear(out: Path) -> None:
@@ -73,10 +80,7 @@ def clear(out: Path) -> None:
 
 def is_draft_of(out: Path, snapshot: str) -> bool:
     """Whether a folder is what was written of this snapshot, and never became a release."""
-    try:
-        return json.loads((out / CARD).read_bytes())["snapshot"] == snapshot and not (out / SUMS).exists()
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+    return _draft_in(out).get("snapshot") == snapshot
 
 
 def remove_parts(out: Path) -> None:
