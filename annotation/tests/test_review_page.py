@@ -269,27 +269,28 @@ def test_a_cover_fragment_has_its_own_reasons(open_desk: OpenDesk) -> None:
 
 def test_it_fits_its_screens_and_nothing_moves(open_desk: OpenDesk) -> None:
     waiting_hum("Short")
-    waiting_cover()
+    cover = waiting_cover().cover_fragment
     waiting_hum("A tune with a title that is very much longer than any phone is wide, and then some")
+    titles = (cover.fragment.recording.song.title, "Short", "A tune with a title")
     page = open_desk(width=1280, height=720)
-    expect(page.locator("#what:visible")).to_be_visible(timeout=WAIT_MS)
     places = []
-    for _ in range(3):
+    for title in titles:
+        shows(page, title)
         where = ("#curves", "#reasons-of-this", "#hear-first")
         places.append([page.locator(one).bounding_box()["y"] for one in where])
         assert page.evaluate("document.documentElement.scrollHeight") <= 720
         page.keyboard.press("1")
-        page.wait_for_timeout(300)
+    shows_nothing(page)
     assert places[0] == places[1] == places[2]
     Verdict.objects.all().delete()
     ReviewItem.objects.update(state="waiting", settled_at=None)
     page.set_viewport_size({"width": 360, "height": 740})
     page.reload()
-    for _ in range(3):
-        expect(page.locator("#what:visible")).to_be_visible(timeout=WAIT_MS)
+    for title in titles:
+        shows(page, title)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         page.keyboard.press("1")
-        page.wait_for_timeout(300)
+    shows_nothing(page)
 
 
 # ---------------------------------------------------------------- taking back

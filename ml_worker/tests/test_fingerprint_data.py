@@ -41,6 +41,8 @@ PLAIN = Augmentation(
     octave_slip=0, false_voice=0, mix=0, noise=0, turned=0, own_version=0, off_centre=(0, 0), window_spread=0,
 )  # fmt: skip
 SEEDS = st.integers(0, 100_000)
+# So many are looked at together where one alone may be an odd one.
+TUNES = 16
 
 
 def slower_lower_and_later(original: Melody, offset_s: float, tempo_ratio: float, semitones: float) -> Melody:
@@ -102,16 +104,23 @@ def test_the_windows_of_a_hummed_tune_hold_the_same_music(seed, turn, recorded):
     assert share_alike(example, chosen, 0.0) > 0.8  # glides of a few frames at every note
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=SEEDS, turn=st.integers(0, TURNS - 1))
 def test_the_middles_of_windows_are_the_same_music_at_any_tempo(seed, turn):
-    """With a version at another pace and with swings of it, the middles still belong together."""
-    chosen = TINY.changed(singing=UNSTEADY, recorded=SCORE, windows=200)
-    example = turned(
-        TuneSource(made_singable(range(seed, seed + 1)), chosen).example(0, np.random.default_rng(seed)), turn
+    """With versions at another pace and with swings of it, the middles still belong together.
+
+    Of a single tune most may lie at the borders of notes: a voice that is done soon leaves few places to a window.
+    """
+    chosen = TINY.changed(singing=UNSTEADY, recorded=SCORE, windows=50)
+    source, rng = TuneSource(made_singable(range(seed, seed + TUNES)), chosen), np.random.default_rng(seed)
+    examples = [turned(source.example(number, rng), turn) for number in range(TUNES)]
+    versions, originals = matched_windows(examples, chosen, np.random.default_rng(0))
+    off = np.concatenate(
+        [
+            read(example.version, version.mean(axis=1)) - read(example.original, original.mean(axis=1))
+            for example, version, original in zip(examples, versions, originals, strict=True)
+        ]
     )
-    versions, originals = matched_windows([example], chosen, np.random.default_rng(0))
-    off = read(example.version, versions[0].mean(axis=1)) - read(example.original, originals[0].mean(axis=1))
     assert (np.abs(off[~np.isnan(off)]) < 1.4).mean() > 0.75  # what is left are the borders of notes
 
 

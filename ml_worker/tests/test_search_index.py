@@ -373,10 +373,13 @@ def test_a_command_that_waits_for_another_process_says_so(monkeypatch, capsys):
     assert printed.out == "An index of 1 song is in use.\n"
 
 
-def test_the_command_says_what_came_of_it(capsys):
+def test_the_command_says_what_came_of_it(capsys, monkeypatch):
+    # To draw the line takes minutes; that it is drawn well is told in test_index.py.
+    monkeypatch.setattr(work, "calibrate", lambda *_, **__: OpenSet(line=0.7, hums=300, songs=1))
     made_songs([1])
     call_command("build_index")
     assert capsys.readouterr().out == "An index of 1 song is in use.\n"
+    assert SearchIndex.in_use().line == 0.7
     call_command("build_index")
     assert "up to date" in capsys.readouterr().out
     call_command("build_index", again=True, json=True)
