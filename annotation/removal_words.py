@@ -35,26 +35,48 @@ def of_an_account(touched: Touched) -> list[str]:
 
 
 def _published(touched: Touched) -> list[str]:
+    """What stops at once, what stays, and what nobody can call back."""
     releases = touched.published
     if not releases:
         return []
-    told = {"release": releases[-1], "n": len(releases)}
-    if touched.takes == 1 and len(releases) == 1:
-        return [gettext("It stays in release %(release)s, which is out, and is listed as removed in the next.") % told]
-    told["releases"] = ", ".join(releases)
-    if touched.takes == 1 and len(releases) <= MOST_NAMED:
-        return [
-            gettext("It stays in releases %(releases)s, which are out, and is listed as removed in the next.") % told
-        ]
-    if len(releases) <= MOST_NAMED:
-        words = ngettext(
-            "What is in release %(releases)s, which is out, stays there and is listed as removed next.",
-            "What is in releases %(releases)s, which are out, stays there and is listed as removed next.",
-            len(releases),
+    held = {"releases": ", ".join(releases), "n": len(releases)}
+    words = _held_of_one(releases) if touched.takes == 1 else _held_of_several(releases)
+    return [
+        words % held,
+        gettext("Lines in tables that are out stay, without the sound."),
+        gettext("Copies that people downloaded before cannot be called back. We ask them to delete those."),
+    ]
+
+
+def _held_of_one(releases: list[str]) -> str:
+    if len(releases) > MOST_NAMED:
+        return gettext(
+            "It is in %(n)d releases that are out. Their public pages stop giving the hum at once, and later releases "
+            "list it as removed."
         )
-        return [words % told]
-    words = gettext("What is in the %(n)d releases that are out stays there, and is listed as removed in the next.")
-    return [words % told]
+    return ngettext(
+        "It is in release %(releases)s, which is out. Its public pages stop giving the hum at once, and later releases "
+        "list it as removed.",
+        "It is in releases %(releases)s, which are out. Their public pages stop giving the hum at once, and later "
+        "releases list it as removed.",
+        len(releases),
+    )
+
+
+def _held_of_several(releases: list[str]) -> str:
+    """Which of the takes a release holds is not counted: some or all."""
+    if len(releases) > MOST_NAMED:
+        return gettext(
+            "%(n)d releases that are out hold some or all of them. Their public pages stop giving these hums at once, "
+            "and later releases list them as removed."
+        )
+    return ngettext(
+        "Release %(releases)s, which is out, holds some or all of them. Its public pages stop giving these hums at "
+        "once, and later releases list them as removed.",
+        "Releases %(releases)s, which are out, hold some or all of them. Their public pages stop giving these hums at "
+        "once, and later releases list them as removed.",
+        len(releases),
+    )
 
 
 def _trained(touched: Touched) -> list[str]:

@@ -315,9 +315,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "filters": {"refused in a line": {"()": "chad_site.refusals.RefusedInALine"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
-    "loggers": {"chad": {"level": "INFO"}},
+    "loggers": {"chad": {"level": "INFO"}, "django.request": {"filters": ["refused in a line"]}},
 }
 
 # --- the domain's few numbers that an instance may set

@@ -277,7 +277,34 @@ class ShownRelease:
     @property
     def does(self) -> str:
         """What its job does."""
-        return "Draft" if self.job and self.job.arguments.get("step") == DRAFT else "Export"
+        if self.job and self.job.arguments.get("step") == DRAFT:
+            return "Draft"
+        return "Export" if self.row and self.row.is_published else "Publication"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits to be written, or is being written."""
+        return self.job is not None and self.job.state in Job.OPEN
+
+    @property
+    def stopped_in_words(self) -> str:
+        """Who stopped its job, and whether anything of it is out."""
+        if self.job is None or self.job.state != Job.State.STOPPED:
+            return ""
+        is_out = {"Draft": "", "Publication": " It is not published.", "Export": " It is out, as before."}
+        return self.job.message + is_out[self.does]
+
+    @property
+    def notes(self) -> str:
+        """The words for the changelog: the draft's, or, where it is no more, those that it had."""
+        if self.row or self.job is None:
+            return self.row.notes if self.row else ""
+        return self.job.arguments.get("notes") or (self.job.result or {}).get("notes") or ""
+
+    @property
+    def snapshot(self) -> str:
+        """Which draft it is, among those that were frozen of this version; "" where there is none."""
+        return self.row.settings.get("snapshot", "") if self.row else ""
 
     @property
     def folder(self) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from django.db import OperationalError, connections, transaction
 
 from ml_worker.models import HEARTBEAT, Job
-from ml_worker.work import FUNCTIONS, CannotBeDone
+from ml_worker.work import FUNCTIONS, CannotBeDone, JobStopped
 
 log = logging.getLogger("chad.jobs")
 
@@ -31,6 +31,8 @@ def run(job: Job, *, tried_again: bool = False) -> Job:
             message, result = FUNCTIONS[job.kind](job, job.report)
     except CannotBeDone as problem:
         job.fail(str(problem))
+    except JobStopped:
+        job.stop()
     except Exception as problem:
         log.exception("%s failed", job)
         if tried_again and isinstance(problem, OperationalError):

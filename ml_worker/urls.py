@@ -26,6 +26,7 @@ urlpatterns = [
     path("manage/releases/<version:version>/", releases.release, name="manage-release"),
     path("manage/releases/<version:version>/notes/", releases.note, name="note-release"),
     path("manage/releases/<version:version>/draft/", releases.draft, name="draft-release"),
+    path("manage/releases/<version:version>/stop/", releases.stop, name="stop-release"),
     path("manage/releases/<version:version>/publish/", releases.publish, name="publish-release"),
     path("manage/releases/<version:version>/throw-away/", releases.throw_away, name="throw-away-draft"),
     path("api/manage/chain", manage_api.Chain.as_view(), name="chain-now"),

@@ -66,7 +66,8 @@ def test_withdrawing_says_first_what_becomes_of_the_take(open_browser: OpenBrows
     page.goto("/takes/")
     page.get_by_role("button", name="Withdraw").click()
     words = page.locator("#withdraw-words")
-    expect(words).to_contain_text("It stays in release 1.0, which is out, and is listed as removed in the next.")
+    expect(words).to_contain_text("It is in release 1.0, which is out. Its public pages stop giving the hum at once")
+    expect(words).to_contain_text("Copies that people downloaded before cannot be called back.")
     page.get_by_role("button", name="Withdraw it").click()
     expect(page.locator(f"#take-{take.pk}")).to_contain_text("You took it back.")
     assert Humming.objects.get().state == Humming.State.WITHDRAWN

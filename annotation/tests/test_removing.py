@@ -201,7 +201,10 @@ def test_the_singer_is_told_what_it_touches_and_nobody_else_is(world, alice, adm
     assert told["touched"] == TAKE.as_dict()
     assert told["sentences"] == [
         "It leaves the phrase, the double-check and every future release.",
-        "It stays in release 1.0, which is out, and is listed as removed in the next.",
+        "It is in release 1.0, which is out. Its public pages stop giving the hum at once, and later releases list it "
+        "as removed.",
+        "Lines in tables that are out stay, without the sound.",
+        "Copies that people downloaded before cannot be called back. We ask them to delete those.",
         "1 model has already learned from what leaves, and is marked from now on.",
         "This cannot be undone, and the phrase is not offered to you again.",
     ]
@@ -250,7 +253,8 @@ def test_the_page_for_leaving_tells_what_goes(world, alice):
     client.force_login(alice)
     page = client.get("/account/leave/").content.decode()
     assert "1 take leaves its phrase, the double-check and every future release." in page
-    assert "It stays in release 1.0, which is out, and is listed as removed in the next." in page
+    assert "It is in release 1.0, which is out. Its public pages stop giving the hum at once" in page
+    assert "Copies that people downloaded before cannot be called back." in page
 
 
 # --- a song

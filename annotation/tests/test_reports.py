@@ -19,6 +19,7 @@ from annotation.tests.test_slots import together
 from chad_site.errors import NotAllowed
 from recordings.models import CoverFragment, Fragment, Humming, Release, Song
 from recordings.release import freeze
+from recordings.release_pages.lists import REPORTED_AS
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -125,6 +126,10 @@ def test_reasons_are_those_of_the_kind(published, kind, right, wrong):
     refused = published.report(version, wrong)
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid")
     assert published.report(version, right).status_code == 201
+
+
+def test_what_a_changelog_says_of_each_reason_has_words_on_the_releases_page():
+    assert set(REPORTED_AS) == {reporting.in_english(reason) for reason in Reason}
 
 
 def test_every_reason_has_words_for_strangers_in_their_language(published):

@@ -6,6 +6,8 @@ import uuid
 from datetime import timedelta
 from typing import Any, Self
 
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -68,8 +70,12 @@ class Job(models.Model):
         RUNNING = "running"
         DONE = "done"
         FAILED = "failed"
+        STOPPED = "stopped"
+        """A person stopped it; it can be started again."""
 
     OPEN = (State.WAITING, State.RUNNING)
+    # May be started again.
+    INTERRUPTED = (State.FAILED, State.STOPPED)
     # The priority of what nobody waits for.
     UNHURRIED = 0
     HEAVY = (Kind.TRAIN, Kind.MINE, Kind.RELEASE, Kind.ROUND)
@@ -90,6 +96,10 @@ class Job(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    stop_asked_at = models.DateTimeField(null=True, blank=True)
+    stop_asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
 
     objects = JobQuerySet.as_manager()
 
@@ -148,24 +158,58 @@ class Job(models.Model):
         self.save(update_fields=["state", "failure", "finished_at"])
 
     @transaction.atomic
+    def ask_to_stop(self, person: AbstractBaseUser | None = None) -> bool:
+        """Has an open job stop: at once where no worker is at it, else at the next place where its work looks whether
+        it is to. False if it is over."""
+        job = Job.objects.select_for_update().get(pk=self.pk)
+        if job.state in self.OPEN and job.stop_asked_at is None:
+            job.stop_asked_at, job.stop_asked_by = timezone.now(), person
+            job.save(update_fields=["stop_asked_at", "stop_asked_by"])
+        if job.state == self.State.WAITING or Job.objects.stale().filter(pk=job.pk).exists():
+            job.stop()
+            self.refresh_from_db()
+            return True
+        self.refresh_from_db()
+        return job.state in self.OPEN
+
+    @property
+    def is_to_stop(self) -> bool:
+        """Whether somebody asked it to stop, as the row says now."""
+        return Job.objects.filter(pk=self.pk, stop_asked_at__isnull=False).exists()
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.state in self.OPEN and self.stop_asked_at is not None
+
+    def stop(self) -> None:
+        """It was asked to stop, and does."""
+        self.refresh_from_db(fields=["stop_asked_at", "stop_asked_by"])
+        self.message = f"Stopped by {self.stop_asked_by or 'an admin'}."
+        self.state, self.finished_at = self.State.STOPPED, timezone.now()
+        self.save(update_fields=["state", "message", "finished_at"])
+
+    @transaction.atomic
     def start_again(self) -> bool:
-        """A failed job waits anew, with all its attempts before it. False if it has not failed."""
+        """A failed or stopped job waits anew, with all its attempts before it. False if it is neither."""
         job = Job.objects.select_for_update().get(pk=self.pk)
         twin = Job.objects.open().filter(kind=job.kind, subject=job.subject).exists()
-        if job.state != self.State.FAILED or twin:
+        if job.state not in self.INTERRUPTED or twin:
             return False
         if job.kind in (self.Kind.RENDER, self.Kind.FETCH, self.Kind.INGEST):
             Recording.objects.filter(pk=job.subject, state=Recording.State.FAILED).update(
                 state=Recording.State.WAITING, failure=""
             )
         self.state, self.attempts, self.failure, self.message = self.State.WAITING, 0, "", ""
-        self.save(update_fields=["state", "attempts", "failure", "message"])
+        self.stop_asked_at = self.stop_asked_by = None
+        self.save(update_fields=["state", "attempts", "failure", "message", "stop_asked_at", "stop_asked_by"])
         return True
 
     def put_back(self) -> None:
-        """Back to waiting after its worker was lost, unless it has cost too many workers."""
+        """Back to waiting after its worker was lost, unless it has cost too many workers or was asked to stop."""
         still_lost = Job.objects.stale().filter(pk=self.pk)
-        if self.attempts >= MAX_ATTEMPTS and still_lost.exists():
+        if self.is_to_stop and still_lost.exists():
+            self.stop()
+        elif self.attempts >= MAX_ATTEMPTS and still_lost.exists():
             self.fail(
                 f"Its worker died {self.attempts} times while it ran. Look at the worker's log, then start it again."
             )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 
-from ml_worker.models import Job
+from ml_worker import running
+from ml_worker.models import STALE_AFTER, Job
 from ml_worker.pending import make_jobs
+from ml_worker.tasks import put_back_stale
 from ml_worker.work import CannotBeDone
 from ml_worker.work import release as release_job
-from recordings.models import CoverFragment, Fragment, Humming, Release
-from recordings.release import discard, draft, publish
+from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
+from recordings.release import discard, draft, freeze, publish
+from recordings.release.frozen.changes import FIRST_FEW, changes_since, in_words
 from recordings.tests import factories
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +106,7 @@ def test_what_stops_cannot_be_ticked_away(admin: Client, drafted: Release):
 
 
 def test_words_for_the_changelog_are_kept_and_the_draft_is_checked_anew(admin: Client, drafted: Release):
-    admin.post(f"{PAGE}notes/", {"notes": "  The first one.  "})
+    admin.post(f"{PAGE}notes/", form_of(drafted, notes="  The first one.  "))
     drafted.refresh_from_db()
     assert drafted.notes == "The first one."
     assert not drafted.may_be_published, "its checks did not see the words"
@@ -129,28 +135,55 @@ def test_what_came_to_be_minded_meanwhile_stops_the_job(admin: Client, drafted: 
 
 
 def test_too_many_words_are_refused_in_words(admin: Client, drafted: Release):
-    answer = admin.post(f"{PAGE}notes/", {"notes": "x" * 4001})
+    answer = admin.post(f"{PAGE}notes/", form_of(drafted, notes="x" * 4001))
     assert answer.status_code == 422
     assert "4000" in text_of(answer)
 
 
-def test_a_draft_is_thrown_away(admin: Client, drafted: Release):
-    admin.post(f"{PAGE}throw-away/")
+def throw_away(admin: Client, **options: Any):
+    row = Release.objects.filter(version="1.0").first()
+    return admin.post(f"{PAGE}throw-away/", {"snapshot": row.settings["snapshot"] if row else ""}, **options)
+
+
+def test_a_draft_is_thrown_away_after_a_question_that_says_what_is_lost(admin: Client, drafted: Release):
+    Release.objects.update(notes="Half an hour of careful words.")
+    question = text_of(admin.get(f"{PAGE}throw-away/"))
+    for words in (
+        "Throw draft 1.0 away?",
+        "Half an hour of careful words.",
+        "<dt>hums</dt><dd>1</dd>",
+        "cannot be undone",
+    ):
+        assert words in question
+    assert Release.objects.exists(), "asked, not done"
+    assert "Draft 1.0 is thrown away." in text_of(throw_away(admin, follow=True))
     assert not Release.objects.exists()
     assert admin.get(PAGE).status_code == 404
+
+
+def test_a_draft_that_was_frozen_anew_since_the_question_is_asked_about_again(
+    admin: Client, drafted: Release, tmp_path
+):
+    sent = {"snapshot": drafted.settings["snapshot"]}
+    draft("1.0", tmp_path / "releases/1.0")
+    answer = admin.post(f"{PAGE}throw-away/", sent, follow=True)
+    assert "was frozen anew since you were asked" in text_of(answer)
+    assert "Throw draft 1.0 away?" in text_of(answer)
+    assert Release.objects.exists()
 
 
 def test_a_draft_that_was_thrown_away_is_listed_no_more(admin: Client, drafted: Release):
     Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.DONE, arguments={"step": "draft"})
     assert PAGE in admin.get("/manage/releases/").content.decode()
-    admin.post(f"{PAGE}throw-away/")
+    throw_away(admin)
     assert PAGE not in admin.get("/manage/releases/").content.decode()
 
 
 def test_a_version_that_could_not_be_frozen_is_forgotten(admin: Client):
     Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.FAILED, failure="There is nothing.")
     assert "Forget this version" in admin.get(PAGE).content.decode()
-    admin.post(f"{PAGE}throw-away/")
+    assert "Forget version 1.0?" in text_of(admin.get(f"{PAGE}throw-away/"))
+    throw_away(admin)
     assert admin.get(PAGE).status_code == 404
     assert not Job.objects.exists()
 
@@ -185,7 +218,7 @@ def test_a_draft_that_was_discarded_says_so_and_is_frozen_again(admin: Client, d
 def test_a_draft_that_was_discarded_is_frozen_anew_with_its_words(admin: Client, fragment: Fragment):
     job = Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
     job.finish(*release_job.do(job, lambda share, message: None))
-    admin.post(f"{PAGE}notes/", {"notes": "Half an hour of careful words."})
+    admin.post(f"{PAGE}notes/", form_of(Release.objects.get(), notes="Half an hour of careful words."))
     job = Job.objects.open().get(kind=Job.Kind.RELEASE)
     job.finish(*release_job.do(job, lambda share, message: None))
     make_jobs()
@@ -197,14 +230,14 @@ def test_a_draft_that_was_discarded_is_frozen_anew_with_its_words(admin: Client,
     job = Job.objects.open().get(kind=Job.Kind.RELEASE)
     job.finish(*release_job.do(job, lambda share, message: None))
     assert Release.objects.get().notes == "Half an hour of careful words."
-    admin.post(f"{PAGE}throw-away/")
+    throw_away(admin)
     make_jobs()
     assert not Job.objects.filter(kind=Job.Kind.RELEASE).exists()
 
 
 def test_words_for_the_changelog_are_counted_as_they_are_typed_and_steer_nothing(admin: Client, drafted: Release):
     lines = "ab\r\n" * 1300  # 3,899 letters in the browser
-    admin.post(f"{PAGE}notes/", {"notes": f"{lines}\x1b[31m\u202efine"})
+    admin.post(f"{PAGE}notes/", form_of(drafted, notes=f"{lines}\x1b[31m\u202efine"))
     assert Release.objects.get().notes == "ab\n" * 1300 + "[31mfine"
 
 
@@ -212,7 +245,7 @@ def test_while_a_version_is_written_nothing_else_is_done_with_it(admin: Client, 
     Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
     answer = admin.post(f"{PAGE}publish/", form_of(drafted), follow=True)
     assert "is being written right now" in text_of(answer)
-    assert "is being written right now" in text_of(admin.post(f"{PAGE}throw-away/", follow=True))
+    assert "is being written right now" in text_of(throw_away(admin, follow=True))
     assert Release.objects.exists()
 
 
@@ -241,3 +274,317 @@ def test_a_withdrawn_hum_empties_the_draft_of_it_until_the_last_moment(admin: Cl
     assert release.is_published
     assert not release.versions.filter(version_id=hum.pk).exists()
     assert release.versions.filter(version_id=other.pk).exists()
+
+
+# --- stopping
+
+
+def running_job(step: str, **arguments: Any) -> Job:
+    """A job of version 1.0 that a worker has taken."""
+    job = Job.ask(Job.Kind.RELEASE, "1.0", step=step, **arguments)
+    return Job.claim("a test", Job.objects.filter(pk=job.pk))
+
+
+def run_until(job: Job, share: float, then: Callable[[], object]) -> Job:
+    """Runs a job as a worker does; when so much is done, something happens once."""
+    did: list[float] = []
+
+    def on_progress(now: float, message: str) -> None:
+        if now >= share and not did:
+            did.append(now)
+            then()
+
+    running.run_claimed(job, on_progress)
+    assert did, "it came so far"
+    job.refresh_from_db()
+    return job
+
+
+def test_a_draft_that_runs_is_stopped_and_started_again(admin: Client, fragment: Fragment, tmp_path):
+    seen = []
+
+    def stop() -> None:
+        assert "Stop the draft" in text_of(admin.get(PAGE))
+        assert "Stop the draft" in text_of(admin.get("/manage/releases/"))
+        seen.append(text_of(admin.post(f"{PAGE}stop/", follow=True)))
+
+    job = run_until(running_job("draft"), 0.5, stop)
+    assert "Version 1.0 is asked to stop" in seen[0]
+    assert "It is asked to stop, and does so at the next place where it can." in seen[0]
+    assert (job.state, job.message, job.failure) == (Job.State.STOPPED, "Stopped by admin.", "")
+    release = Release.objects.get()
+    assert not release.is_published
+    assert release.checked_at is None
+    for address in (PAGE, "/manage/releases/", "/manage/jobs/"):
+        page = text_of(admin.get(address))
+        assert "Stopped by admin." in page
+        assert "Start again: export a release" in page
+        assert "Stop the draft" not in page
+    assert "Its checks were stopped before they were through." in text_of(admin.get(PAGE))
+    assert not (tmp_path / "releases/1.0/SHA256SUMS").exists()
+    make_jobs()
+    assert not Job.objects.open().filter(kind=Job.Kind.RELEASE).exists(), "nothing starts it again by itself"
+    assert admin.post(f"/api/manage/jobs/{job.pk}/again").status_code == 200
+    running.run(Job.claim("a test", Job.objects.filter(pk=job.pk)))
+    job.refresh_from_db()
+    assert (job.state, job.message) == (Job.State.DONE, "Draft 1.0 is checked: nothing stops its publication.")
+    assert Release.objects.get().may_be_published
+
+
+def test_a_draft_that_waits_is_stopped_at_once_and_what_was_frozen_before_stays(admin: Client, drafted: Release):
+    job = Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    answer = admin.post(f"{PAGE}stop/", {"list": ""}, follow=True)
+    assert answer.redirect_chain == [("/manage/releases/", 302)]
+    assert "Version 1.0 is stopped." in text_of(answer)
+    assert "Stopped by admin." in text_of(answer)
+    job.refresh_from_db()
+    assert (job.state, job.stop_asked_by.username) == (Job.State.STOPPED, "admin")
+    assert Job.claim("a test", Job.objects.all()) is None
+    assert Release.objects.get().may_be_published, "the draft from before is as it was"
+    assert admin.post(f"{PAGE}publish/", form_of(Release.objects.get())).status_code == 302
+    assert Job.objects.open().get(kind=Job.Kind.RELEASE).arguments["step"] == "publish"
+
+
+def test_a_job_that_was_asked_to_stop_before_its_work_begins_leaves_the_draft_as_it_is(admin: Client, drafted: Release):
+    job = running_job("draft")
+    admin.post(f"{PAGE}stop/")
+    running.run(job)
+    job.refresh_from_db()
+    assert job.state == Job.State.STOPPED
+    assert Release.objects.get().settings["snapshot"] == drafted.settings["snapshot"]
+
+
+def test_what_is_done_is_not_stopped_and_the_page_says_so(admin: Client, drafted: Release, tmp_path):
+    Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.DONE, message="Nothing stops it.")
+    told = text_of(admin.post(f"{PAGE}stop/", follow=True))
+    assert "there was nothing to stop. Its draft is frozen and checked." in told
+    assert Job.objects.get().state == Job.State.DONE
+    publish("1.0", tmp_path / "releases/1.0")
+    assert "there was nothing to stop. It is published." in text_of(admin.post(f"{PAGE}stop/", follow=True))
+    assert admin.post("/manage/releases/2.0/stop/").status_code == 404
+
+
+def test_only_an_admin_stops_a_draft(drafted: Release):
+    Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    singer = Client()
+    assert singer.post(f"{PAGE}stop/").status_code == 302, "to sign in"
+    singer.force_login(factories.make_person("erin"))
+    assert singer.post(f"{PAGE}stop/").status_code == 403
+    assert Job.objects.open().count() == 1
+
+
+def test_a_publication_is_stopped_before_its_last_step_and_nothing_is_out(admin: Client, drafted: Release):
+    asked = {"ticked": ticks(drafted), "notes": "", "snapshot": drafted.settings["snapshot"]}
+    job = run_until(running_job("publish", **asked), 0.8, lambda: admin.post(f"{PAGE}stop/"))
+    assert job.state == Job.State.STOPPED
+    assert not Release.objects.get().is_published
+    assert "Stopped by admin. It is not published." in text_of(admin.get(PAGE))
+    assert job.start_again()
+    running.run(Job.claim("a test", Job.objects.filter(pk=job.pk)))
+    assert Release.objects.get().is_published
+
+
+def test_a_publication_that_is_out_is_not_stopped_any_more(admin: Client, drafted: Release, tmp_path):
+    asked = {"ticked": ticks(drafted), "notes": "", "snapshot": drafted.settings["snapshot"]}
+    job = running_job("publish", **asked)
+
+    def report(share: float, message: str) -> None:
+        # The last time that it is asked before the last step: from here on nothing looks any more.
+        if message == "Looking for names and addresses":
+            release_job.stop("1.0", get_user_model().objects.get(username="admin"))
+
+    message, counts = release_job.do(job, report)
+    assert message == "Release 1.0 is published and exported. It was done before it could be stopped."
+    job.finish(message, counts)
+    assert Release.objects.get().is_published
+    assert (tmp_path / "releases/1.0/SHA256SUMS").exists()
+    page = text_of(admin.get(PAGE))
+    assert "the database itself refuses it" in page
+    assert "It was done before it could be stopped." in page
+    assert "Stopped by" not in page
+
+
+def test_an_export_of_what_is_out_is_stopped_and_the_page_says_that_it_is_out(admin: Client, fragment, tmp_path):
+    publish("1.0", tmp_path / "elsewhere")
+    job = run_until(running_job("publish"), 0.4, lambda: admin.post(f"{PAGE}stop/"))
+    assert job.state == Job.State.STOPPED
+    assert "Stopped by admin. It is out, as before." in text_of(admin.get(PAGE))
+    assert job.start_again()
+    running.run(Job.claim("a test", Job.objects.filter(pk=job.pk)))
+    assert (tmp_path / "releases/1.0/SHA256SUMS").exists()
+
+
+def test_the_words_of_a_stopped_draft_outlive_it(admin: Client, fragment: Fragment):
+    job = running_job("draft", notes="Half an hour of careful words.")
+    run_until(job, 0.5, lambda: admin.post(f"{PAGE}stop/"))
+    discard(Release.objects.all())  # as a withdrawal does
+    make_jobs()
+    assert not Job.objects.open().filter(kind=Job.Kind.RELEASE).exists()
+    page = text_of(admin.get(PAGE))
+    assert "Half an hour of careful words.</textarea>" in page
+    assert "Stopped by admin." in page
+    admin.post(f"{PAGE}draft/", {"notes": "Half an hour of careful words."})
+    running.run(Job.claim("a test", Job.objects.filter(kind=Job.Kind.RELEASE)))
+    assert Release.objects.get().notes == "Half an hour of careful words."
+
+
+def test_a_draft_whose_worker_is_lost_is_stopped_at_once(admin: Client, drafted: Release):
+    long_ago = timezone.now() - 2 * STALE_AFTER
+    job = running_job("draft")
+    Job.objects.update(heartbeat_at=long_ago)
+    assert "Version 1.0 is stopped." in text_of(admin.post(f"{PAGE}stop/", follow=True))
+    job.refresh_from_db()
+    assert job.start_again()
+    job = Job.claim("a test", Job.objects.filter(pk=job.pk))
+    admin.post(f"{PAGE}stop/")
+    Job.objects.update(heartbeat_at=long_ago)  # lost after it was asked
+    put_back_stale()
+    job.refresh_from_db()
+    assert (job.state, job.message) == (Job.State.STOPPED, "Stopped by admin.")
+
+
+def test_while_a_draft_is_being_stopped_it_is_not_asked_for_anew(admin: Client, drafted: Release):
+    running_job("draft")
+    admin.post(f"{PAGE}stop/")
+    assert "is being written right now" in text_of(admin.post(f"{PAGE}draft/", follow=True))
+
+
+# --- words that were typed on the page of a draft from before
+
+
+@pytest.mark.parametrize("act", ["publish", "notes"])
+def test_words_for_a_draft_from_before_are_shown_and_not_kept_yet(admin: Client, drafted: Release, tmp_path, act: str):
+    opened = form_of(drafted, notes="Mine, <typed> for long.\r\nTwo lines.")
+    draft("1.0", tmp_path / "releases/1.0")
+    Release.objects.update(notes="Theirs, kept meanwhile.")
+    answer = admin.post(f"{PAGE}{act}/", opened)
+    assert answer.status_code == 409
+    page = text_of(answer)
+    assert "was frozen anew since you opened its page" in page
+    assert "Mine, &lt;typed&gt; for long. Two lines.</textarea>" in page
+    assert "these words are not kept yet" in page
+    assert "Kept for it now:" in page
+    assert "Theirs, kept meanwhile." in page
+    now = Release.objects.get()
+    assert f'name="snapshot" value="{now.settings["snapshot"]}"' in page
+    assert "checked>" not in page, "nothing is ticked of what nobody has looked at"
+    assert now.notes == "Theirs, kept meanwhile."
+    assert not Job.objects.exists()
+    admin.post(f"{PAGE}notes/", form_of(now, notes="Mine and theirs."))
+    assert Release.objects.get().notes == "Mine and theirs."
+
+
+def test_nothing_is_said_of_words_that_are_kept_already(admin: Client, drafted: Release, tmp_path):
+    Release.objects.update(notes="The same.")
+    opened = form_of(drafted, notes="The same.")
+    draft("1.0", tmp_path / "releases/1.0")
+    answer = admin.post(f"{PAGE}publish/", opened, follow=True)
+    assert answer.redirect_chain == [(PAGE, 302)]
+    assert "was frozen anew since you opened its page" in text_of(answer)
+    assert "not kept yet" not in text_of(answer)
+
+
+@pytest.mark.parametrize("act", ["publish", "notes"])
+def test_words_for_a_draft_that_is_no_more_go_into_the_next_one(admin: Client, drafted: Release, act: str):
+    Job.objects.create(kind=Job.Kind.RELEASE, subject="1.0", state=Job.State.DONE, arguments={"step": "draft"})
+    discard(Release.objects.all())
+    answer = admin.post(f"{PAGE}{act}/", form_of(drafted, notes="Mine."))
+    assert answer.status_code == 409
+    assert "Mine.</textarea>" in text_of(answer)
+    assert "There is no draft at the moment, so these words are not kept yet." in text_of(answer)
+    admin.post(f"{PAGE}draft/", {"notes": "Mine."})
+    assert Job.objects.open().get().arguments == {"step": "draft", "notes": "Mine."}
+    running.run(Job.claim("a test", Job.objects.filter(kind=Job.Kind.RELEASE)))
+    assert Release.objects.get().notes == "Mine."
+
+
+def test_words_are_shown_while_the_draft_is_being_frozen_anew(admin: Client, drafted: Release):
+    discard(Release.objects.all())
+    Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    for act in ("publish", "notes", "draft"):
+        answer = admin.post(f"{PAGE}{act}/", form_of(drafted, notes="Mine."))
+        assert answer.status_code == 409
+        assert "Mine.</textarea>" in text_of(answer)
+        assert "Keep these words and check anew" in text_of(answer)
+
+
+def test_words_for_a_version_without_a_draft_are_not_lost_where_it_has_one_by_now(admin: Client, drafted: Release):
+    answer = admin.post(f"{PAGE}draft/", {"notes": "Mine."})
+    assert answer.status_code == 409
+    assert "Mine.</textarea>" in text_of(answer)
+    assert not Job.objects.exists()
+
+
+# --- what is told otherwise
+
+
+def many_versions(release: Release, count: int, **told: str) -> None:
+    """Hums with the same ids each time, in a release that is frozen."""
+    rows = [
+        ReleasedVersion(
+            release=release,
+            version_id=f"00000000-0000-4000-8000-{number:012d}",
+            audio_type="humming",
+            row={
+                "dataset": {"id": f"00000000-0000-4000-8000-{number:012d}", "duration": "5.0"} | told,
+                "versions": {"audio_type": "humming", "group_id": "g", "fragment_id": "f", "singer": release.version},
+            },
+            source={},
+        )
+        for number in range(count)
+    ]
+    ReleasedVersion.objects.bulk_create(rows)
+
+
+def test_what_is_told_otherwise_is_counted_by_column_and_its_first_versions_are_named(django_assert_num_queries):
+    before, now = (Release.objects.create(version=version) for version in ("1.0", "1.1"))
+    many_versions(before, 1200, interval="[0, 5]")
+    many_versions(now, 1200, interval="[0, 6]", duration="6.0", correlation="0.5")
+    ReleasedVersion.objects.filter(release=now, version_id__endswith="7").delete()
+    with django_assert_num_queries(10):
+        changes = changes_since(now, before, [])
+    assert changes["changed"] == 1080
+    told = {one["column"]: one for one in changes["told_otherwise"]}
+    assert sorted(told) == ["duration", "interval"], "neither what is new nor a pseudonym"
+    assert [one["count"] for one in told.values()] == [1080, 1080]
+    assert [one["version_id"][-1] for one in told["interval"]["first"]] == ["0", "1", "2", "3", "4"]
+    assert len(told["duration"]["first"]) == FIRST_FEW
+
+
+def test_versions_that_are_told_otherwise_are_named_on_the_pages_and_counted_in_the_changelog(
+    admin: Client, fragment: Fragment, tmp_path
+):
+    covers = [factories.make_cover_fragment(fragment, state=CoverFragment.State.ACCEPTED) for _ in range(6)]
+    publish("1.0", tmp_path / "releases/1.0")
+    CoverFragment.objects.update(correlation=0.9)
+    changes = freeze("1.1").facts["changes"]
+    assert "Told otherwise in some column: 7 versions." in in_words(changes)
+    page = admin.get("/manage/releases/1.1/").content.decode()
+    assert "Told otherwise, by column" in page
+    assert "<code>correlation</code>, 7 versions: " in page
+    assert page.count('<a href="/releases/1.0/') == FIRST_FEW
+    assert "</a></span> and 2 more</li>" in page
+    publish("1.1", tmp_path / "releases/1.1")
+    for address in ("/manage/releases/1.1/", "/releases/1.1/"):
+        page = admin.get(address).content.decode()
+        linked = [
+            cover for cover in covers if f'<a href="/releases/1.1/{cover.pk}/">a cover {str(cover.pk)[:8]}</a>' in page
+        ]
+        assert len(linked) >= FIRST_FEW - 1, "and the fragment's other cover may be among them"
+    assert admin.get(f"/releases/1.1/{linked[0].pk}/").status_code == 200
+    changelog = (tmp_path / "releases/1.1/CHANGELOG.md").read_text()
+    assert "Told otherwise in some column: 7 versions (`correlation` of 7)." in changelog
+    freeze("1.2")
+    told_again = Release.objects.get(version="1.2").facts["history"][0]["changes"]["told_otherwise"]
+    assert told_again == [{"column": "correlation", "count": 7, "first": []}]
+
+
+def test_releases_from_before_versions_were_named_are_shown_without(admin: Client, fragment: Fragment, tmp_path):
+    publish("1.0", tmp_path / "releases/1.0")
+    release = freeze("1.1")
+    release.facts["changes"] = {**release.facts["changes"], "changed": 2}
+    del release.facts["changes"]["told_otherwise"]
+    release.save()
+    page = text_of(admin.get("/manage/releases/1.1/"))
+    assert "Told otherwise in some column: 2 versions." in page
+    assert "by column" not in page

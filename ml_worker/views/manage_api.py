@@ -77,7 +77,7 @@ def nothing_to_mine(arguments: dict[str, Any]) -> str:
 
 
 class JobAgain(APIView):
-    """Starts a failed job anew."""
+    """Starts a failed or stopped job anew."""
 
     permission_classes = [IsAdmin]
 
@@ -90,9 +90,9 @@ class JobAgain(APIView):
 
 
 def cannot_start_again(job: Job) -> str:
-    if job.state == Job.State.FAILED:
+    if job.state in Job.INTERRUPTED:
         return "The same work waits or runs already, in a newer job."
-    return f"This job is {job.state}; only a failed one is started again."
+    return f"This job is {job.state}; only one that failed or was stopped is started again."
 
 
 class Interval(serializers.Serializer):

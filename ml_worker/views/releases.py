@@ -21,6 +21,7 @@ from ml_worker.work.release import DRAFT
 from recordings.models import Release
 from recordings.release.frozen.changes import in_words
 from recordings.release.tables import SPLITS
+from recordings.release_pages.told_otherwise import told_otherwise
 
 MOST_LETTERS_OF_NOTES = 4000
 # Emoji and some scripts are written with these.
@@ -33,6 +34,11 @@ NO_MORE = (
     "Draft {} is no more: somebody threw it away, or something in it was withdrawn or taken down. Freeze it anew, and "
     "look through it."
 )
+NOT_KEPT = "The draft was frozen anew after you opened its page, so these words are not kept yet."
+NOT_KEPT_WITHOUT_A_DRAFT = "There is no draft at the moment, so these words are not kept yet."
+IS_STOPPED = "Version {} is stopped."
+IS_TO_STOP = "Version {} is asked to stop, and does so at the next place where it can."
+NOTHING_TO_STOP = "Nothing of version {} was at work any more, so there was nothing to stop."
 
 
 @admin_page
@@ -40,7 +46,7 @@ NO_MORE = (
 @require_safe
 def releases(request: HttpRequest) -> HttpResponse:
     shown = made.releases()
-    is_open = any(one.job and one.job.state in Job.OPEN for one in shown)
+    is_open = any(one.is_open for one in shown)
     return render(request, "releases.html", {"releases": shown, "is_open": is_open, "new": chain.release()})
 
 
@@ -61,14 +67,18 @@ def page_of(
 ) -> dict[str, Any]:
     row = shown.row
     facts = row.facts if row else {}
+    changes = facts.get("changes") or {}
     return {
         "release": shown,
-        "is_open": bool(shown.job and shown.job.state in Job.OPEN),
+        "is_open": shown.is_open,
         "facts": facts,
         "splits": [(split, facts["statistics"]["splits"][split]) for split in SPLITS] if facts else [],
-        "changes": in_words(facts["changes"]) if facts.get("changes") else [],
-        "listed": (facts.get("changes") or {}).get("listed", [])[:50],
-        "form": form or NotesForm({"notes": row.notes if row else ""}),
+        "changes": in_words(changes) if changes else [],
+        "listed": changes.get("listed", [])[:50],
+        "told_otherwise": told_otherwise(changes),
+        # A version that is told otherwise is in both releases, and has its page in the one that is out.
+        "paged_in": shown.version if row and row.is_published else changes.get("against"),
+        "form": form or NotesForm({"notes": shown.notes}),
         "missing": missing or [],
         "ticked": ticked or [],
     }
@@ -91,6 +101,11 @@ class NotesForm(forms.Form):
         """Without letters that steer terminals or turn the direction of reading."""
         return "".join(one for one in self.cleaned_data["notes"] if one == "\n" or not is_steering(one))
 
+    @property
+    def words(self) -> str:
+        """What was typed; where it may not stand so, as it was typed."""
+        return (self.cleaned_data["notes"] if self.is_valid() else self.data["notes"]).strip()
+
 
 def is_steering(letter: str) -> bool:
     return unicodedata.category(letter) in ("Cc", "Cf") and letter not in JOINERS
@@ -100,10 +115,13 @@ def is_steering(letter: str) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 def note(request: HttpRequest, version: str) -> HttpResponse:
     """Keeps the admin's words, and has the draft frozen and checked anew with them."""
-    shown = draft_or_404(version)
+    shown = unpublished_or_404(version)
     if request.method != "POST":
         return redirect("manage-release", version)
     form = NotesForm(request.POST)
+    is_another = not is_looked_at(shown, request) and form.words != shown.notes
+    if shown.row is None or is_another:
+        return not_kept(request, shown, form, why_not_this(shown))
     if not form.is_valid():
         return render(request, "manage_release.html", page_of(shown, form), status=422)
     keep(shown.row, form)
@@ -114,23 +132,72 @@ def note(request: HttpRequest, version: str) -> HttpResponse:
     return redirect("manage-release", version)
 
 
+def is_looked_at(shown: made.ShownRelease, request: HttpRequest) -> bool:
+    """Whether the draft is still the one that stood on the page from which this was sent."""
+    return shown.row is not None and request.POST.get("snapshot") == shown.snapshot
+
+
+def why_not_this(shown: made.ShownRelease) -> str:
+    """Why nothing can be done with the draft that somebody has looked at."""
+    if shown.row is None:
+        return (BUSY if shown.is_open else NO_MORE).format(shown.version)
+    return ANOTHER.format(shown.version)
+
+
+def not_kept(request: HttpRequest, shown: made.ShownRelease, form: NotesForm, why: str) -> HttpResponse:
+    """Says why nothing was done. Words that were typed are shown, to be looked through and kept then; where somebody
+    else's are kept, beside those."""
+    messages.error(request, why)
+    if form.words in ("", shown.notes):
+        return redirect("manage-release", shown.version)
+    form.add_error("notes", NOT_KEPT if shown.row else NOT_KEPT_WITHOUT_A_DRAFT)
+    page = page_of(shown, form) | {"kept": shown.notes}
+    return render(request, "manage_release.html", page, status=409)
+
+
 def keep(row: Release, form: NotesForm) -> bool:
     """Whether the words are new. What was checked without them does not count any more."""
-    words = form.cleaned_data["notes"].strip()
-    is_new = words != row.notes
+    is_new = form.words != row.notes
     if is_new:
-        Release.objects.drafts().filter(pk=row.pk).update(notes=words, checks=[], checked_at=None)
+        Release.objects.drafts().filter(pk=row.pk).update(notes=form.words, checks=[], checked_at=None)
     return is_new
 
 
 @admin_page
 @require_POST
 def draft(request: HttpRequest, version: str) -> HttpResponse:
-    """Asks for the draft to be frozen anew, as things stand now; or again, where it is no more."""
+    """Asks for the draft to be frozen anew, as things stand now; or again, where it is no more, with words for it."""
     shown = unpublished_or_404(version)
-    if not ask(version, DRAFT):
+    form = NotesForm(request.POST)
+    if form.words and (shown.row or shown.is_open):
+        return not_kept(request, shown, form, why_not_this(shown))
+    if not form.is_valid():
+        return render(request, "manage_release.html", page_of(shown, form), status=422)
+    if not ask(version, DRAFT, **({"notes": form.words} if form.words else {})):
         messages.error(request, BUSY.format(shown.version))
     return redirect("manage-release", version)
+
+
+@admin_page
+@require_POST
+def stop(request: HttpRequest, version: str) -> HttpResponse:
+    """Has the draft, the publication or the export that is under way stop, or wait no longer."""
+    shown = shown_or_404(version)
+    job = release_work.stop(version, request.user)
+    if job is None:
+        messages.info(request, f"{NOTHING_TO_STOP.format(version)} {how_it_is(shown_or_404(version))}")
+    else:
+        words = IS_STOPPED if job.state == Job.State.STOPPED else IS_TO_STOP
+        messages.success(request, words.format(version))
+    return redirect("releases") if "list" in request.POST else redirect("manage-release", shown.version)
+
+
+def how_it_is(shown: made.ShownRelease) -> str:
+    if shown.row is None:
+        return "It is not frozen."
+    if shown.row.is_published:
+        return "It is published."
+    return "Its draft is frozen and checked." if shown.row.checked_at else "Its draft is frozen, and not checked."
 
 
 @admin_page
@@ -140,11 +207,9 @@ def publish(request: HttpRequest, version: str) -> HttpResponse:
     shown = unpublished_or_404(version)
     if request.method != "POST":
         return redirect("manage-release", version)
-    looked_at = request.POST.get("snapshot", "")
-    if shown.row is None or shown.row.settings.get("snapshot") != looked_at:
-        messages.error(request, (ANOTHER if shown.row else NO_MORE).format(version))
-        return redirect("manage-release", version)
-    form = NotesForm(request.POST if "notes" in request.POST else {"notes": shown.row.notes})
+    form = NotesForm(request.POST if "notes" in request.POST else {"notes": shown.notes})
+    if shown.row is None or not is_looked_at(shown, request):
+        return not_kept(request, shown, form, why_not_this(shown))
     ticked = request.POST.getlist("tick")
     if not form.is_valid():
         return render(request, "manage_release.html", page_of(shown, form, ticked=ticked), status=422)
@@ -156,19 +221,27 @@ def publish(request: HttpRequest, version: str) -> HttpResponse:
     if missing or not shown.row.may_be_published:
         page = page_of(shown, form, missing=missing, ticked=ticked)
         return render(request, "manage_release.html", page, status=422)
-    if not ask(version, "publish", ticked=ticked, notes=shown.row.notes, snapshot=looked_at):
+    if not ask(version, "publish", ticked=ticked, notes=shown.row.notes, snapshot=shown.snapshot):
         messages.error(request, BUSY.format(shown.version))
     return redirect("manage-release", version)
 
 
 @admin_page
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def throw_away(request: HttpRequest, version: str) -> HttpResponse:
-    unpublished_or_404(version)
-    if not release_work.throw_away(version):
+    """What is lost with a draft, and the act."""
+    shown = unpublished_or_404(version)
+    if request.method != "POST" and not shown.is_open:
+        return render(request, "throw_away.html", {"release": shown})
+    if request.method == "POST" and request.POST.get("snapshot", "") != shown.snapshot:
+        messages.error(request, f"Draft {version} was frozen anew since you were asked: this is how it is now.")
+        return redirect("throw-away-draft", version)
+    if shown.is_open or not release_work.throw_away(version):
         messages.error(request, BUSY.format(version))
         return redirect("manage-release", version)
-    messages.success(request, f"Draft {version} is thrown away.")
+    what = f"Draft {version} is thrown away." if shown.row else f"Version {version} is forgotten."
+    messages.success(request, what)
     return redirect("releases")
 
 
@@ -176,7 +249,7 @@ def ask(version: str, step: str, **arguments: Any) -> bool:
     """Whether the job was taken: one at a time writes a version."""
     job = Job.ask(Job.Kind.RELEASE, version, step=step, **arguments)
     nudge()
-    return job.arguments.get("step") == step
+    return job.arguments.get("step") == step and not job.is_stopping
 
 
 def shown_or_404(version: str) -> made.ShownRelease:
@@ -191,11 +264,4 @@ def unpublished_or_404(version: str) -> made.ShownRelease:
     shown = shown_or_404(version)
     if shown.row is not None and shown.row.is_published:
         raise Http404(f"Release {version} is published.")
-    return shown
-
-
-def draft_or_404(version: str) -> made.ShownRelease:
-    shown = unpublished_or_404(version)
-    if shown.row is None:
-        raise Http404(f"There is no draft {version}.")
     return shown

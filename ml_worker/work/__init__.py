@@ -18,6 +18,10 @@ class CannotBeDone(Exception):
     """Work that cannot be done as things are. Its text says why, and what would mend it."""
 
 
+class JobStopped(Exception):
+    """Work that ends here, since somebody asked its job to stop."""
+
+
 Outcome = tuple[str, Any]
 Work = Callable[["Job", Callable[[float, str], None]], Outcome]
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from django.contrib.auth.models import AbstractBaseUser
+
     from ml_worker.models import Job
     from ml_worker.work import Outcome
 
@@ -16,23 +18,75 @@ DRAFT = "draft"
 
 def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     from annotation import releasing
-    from ml_worker.work import CannotBeDone
+    from ml_worker.work import CannotBeDone, JobStopped
     from recordings.release import ReleaseRefused
     from recordings.release.home import folder_of
     from recordings.release.publishing import notes_of
 
-    folder = folder_of(job.subject)
+    folder, report = folder_of(job.subject), stoppable(job, report)
     try:
+        # Who is asked to stop by now leaves the draft that is there as it is.
+        report(0.0, "Begun")
         if job.arguments.get("step") == DRAFT:
             checks = releasing.draft(job.subject, folder, report, job.arguments.get("notes", ""))
             # Kept beside the draft, which goes when something in it is withdrawn.
             kept = {"folder": str(folder), "notes": notes_of(job.subject)}
-            return in_words(job.subject, [check.state for check in checks]), kept
+            return in_words(job.subject, [check.state for check in checks]) + too_late(job), kept
         asked = {name: job.arguments.get(name) for name in ("notes", "ticked", "snapshot")}
         counts = releasing.publish(job.subject, folder, report, **asked)
     except ReleaseRefused as problem:
         raise CannotBeDone(str(problem)) from problem
-    return f"Release {job.subject} is published and exported.", counts
+    except JobStopped:
+        keep_words(job)
+        raise
+    return f"Release {job.subject} is published and exported." + too_late(job), counts
+
+
+def stoppable(job: Job, report: Callable[[float, str], None]) -> Callable[[float, str], None]:
+    """Reports, and ends the work where an admin asked for that: what is written stays, for a publication to go on with
+    or a new draft to clear. What is done is not stopped any more, and what is out is not left half written."""
+    from ml_worker.work import JobStopped
+
+    was_out = is_out(job.subject)
+
+    def tell(share: float, message: str) -> None:
+        if share < 1.0 and job.is_to_stop and (was_out or not is_out(job.subject)):
+            raise JobStopped
+        report(share, message)
+
+    return tell
+
+
+def is_out(version: str) -> bool:
+    from recordings.models import Release
+
+    return Release.objects.published().filter(version=version).exists()
+
+
+def too_late(job: Job) -> str:
+    return " It was done before it could be stopped." if job.is_to_stop else ""
+
+
+def keep_words(job: Job) -> None:
+    """The words for the changelog outlive the stopped draft, which goes when something in it is withdrawn."""
+    from recordings.release.publishing import notes_of
+
+    words = notes_of(job.subject)
+    if words and job.arguments.get("step") == DRAFT:
+        job.arguments = job.arguments | {"notes": words}
+        job.save(update_fields=["arguments"])
+
+
+def stop(version: str, person: AbstractBaseUser | None = None) -> Job | None:
+    """Has the work at a version stop; its job, which is stopped or about to be. None where nothing was at work."""
+    from ml_worker.models import Job
+
+    job = Job.objects.open().filter(kind=Job.Kind.RELEASE, subject=version).first()
+    if job is None or not job.ask_to_stop(person):
+        return None
+    if job.state == Job.State.STOPPED:
+        keep_words(job)
+    return job
 
 
 def throw_away(version: str) -> bool:

@@ -75,9 +75,10 @@ ROWS_AT_ONCE = 200
 # Archives that stay open in a process, so that not every curve reads the list of all curves.
 OPEN_ARCHIVES = 2
 
-# The bytes of a release never change. But what holds a voice or a recording may have to leave, and is asked for anew.
+# The bytes of a release never change. But what holds a voice or a recording may have to leave, so no copy on the way is
+# given without asking whether it may.
 FOR_EVER = "public, max-age=31536000, immutable"
-FOR_AN_HOUR = "public, max-age=3600"
+ASKED_ANEW = "public, no-cache"
 
 
 class NotThere(Exception):
@@ -138,7 +139,7 @@ def audio_at(release: Release, path: str) -> Found:
     version = version_at(release, path)
     if version.audio != path:
         raise NotThere(NO_SUCH_FILE)
-    return Found(version.audio_sha256, FOR_AN_HOUR, lambda: opened(encoded(version).data))
+    return Found(version.audio_sha256, ASKED_ANEW, lambda: opened(encoded(version).data))
 
 
 def curve_at(release: Release, path: str) -> Found:
@@ -146,7 +147,7 @@ def curve_at(release: Release, path: str) -> Found:
     if version.row["versions"].get("f0") != path or not release.bundle:
         raise NotThere(NO_SUCH_FILE)
     data = read(release, path)
-    return Found(hashlib.sha256(data).hexdigest(), FOR_AN_HOUR, lambda: opened(data))
+    return Found(hashlib.sha256(data).hexdigest(), ASKED_ANEW, lambda: opened(data))
 
 
 def version_at(release: Release, path: str) -> ReleasedVersion:
@@ -169,7 +170,7 @@ def shard_at(release: Release, path: str, sha256: str, size: int) -> Found:
     with from_folder(release, path) as file:
         if not is_as_published(file, f"{release.pk}:{path}", sha256, size):
             raise NotThere(NOT_KEPT_HERE)
-    return Found(sha256, FOR_AN_HOUR, lambda: Opened(from_folder(release, path), size))
+    return Found(sha256, ASKED_ANEW, lambda: Opened(from_folder(release, path), size))
 
 
 def in_shard(release: Release, path: str) -> QuerySet[ReleasedVersion]:

@@ -146,8 +146,8 @@ def gone_since(number: int) -> str:
         return ""
     return ngettext(
         "%(number)s of its versions was withdrawn or taken down since, and is not given any more, nor are the shards "
-        "that hold it. The newest release is whole.",
+        "that hold it. The loader in the release loads all the rest; the newest release is whole.",
         "%(number)s of its versions were withdrawn or taken down since, and are not given any more, nor are the shards "
-        "that hold them. The newest release is whole.",
+        "that hold them. The loader in the release loads all the rest; the newest release is whole.",
         number,
     ) % {"number": number}

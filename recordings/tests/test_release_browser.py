@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from chad_site.tests.browser import seen
+from chad_site.tests.services import wait_until
 from recordings.models import Fragment
 from recordings.release import publish
 from recordings.tests import factories as make
@@ -85,6 +86,22 @@ def test_a_command_is_copied(page):
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert "python download.py --from" in copied
+
+
+def test_what_is_wider_than_a_phone_says_so_and_is_pulled_by_keys(page):
+    page.goto("/releases/1.0/")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll("main *")]
+          .filter((one) => one.scrollWidth > one.clientWidth && /auto|scroll/.test(getComputedStyle(one).overflowX))
+          .map((one) => [one.tabIndex, Boolean(one.ariaLabel), getComputedStyle(one).backgroundAttachment])"""
+    )
+    assert len(wide) > 3
+    assert {tuple(one) for one in wide} == {(0, True, "local, local, scroll, scroll, scroll")}
+    code = page.locator(".snippet pre").first
+    code.focus()
+    page.keyboard.press("ArrowRight")
+    wait_until(lambda: code.evaluate("(one) => one.scrollLeft") > 0, "The code's way to the left")
 
 
 def test_one_is_looked_up_heard_and_reported(page, fragment):

@@ -163,6 +163,26 @@ def test_its_changelog_tells_reports_and_what_left(released, fragment, tmp_path,
     assert str(gone.pk) in page
 
 
+def test_its_lists_are_in_the_readers_words_and_what_is_frozen_is_marked_as_english(
+    released, fragment, tmp_path, monkeypatch
+):
+    gone, cover = fragment.hummings.first(), fragment.cover_fragments.get()
+    leave(gone, "withdrawn")
+    told = {"version_id": str(cover.pk), "fragment_id": str(fragment.pk), "audio_type": "cover", "outcome": "kept"}
+    monkeypatch.setattr(
+        "recordings.release.frozen.crowd.Nobody.reports_decided",
+        lambda *times: [told | {"reason": reason} for reason in ("wrong section", "of another day")],
+    )
+    publish("1.1", tmp_path / "releases/1.1")
+    page = text_of("/releases/1.1/", **{"accept-language": "de"})
+    assert (
+        f"{gone.pk}</span> eine gesummte Aufnahme: <span>von der Person zurückgezogen, die gesummt hat</span>" in page
+    )
+    assert "eine Coverversion: <span>falsche Stelle</span>. Noch einmal geprüft und behalten." in page
+    assert 'eine Coverversion: <span lang="en">of another day</span>.' in page
+    assert '<dl class="columns" lang="en">' in text_of(f"/releases/1.1/{cover.pk}/", **{"accept-language": "de"})
+
+
 def test_drafts_and_unknown_releases_are_not_found(fragment, tmp_path):
     draft("1.0", tmp_path / "out")
     text_of("/releases/1.0/", 404)

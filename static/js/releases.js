@@ -42,6 +42,22 @@ form?.addEventListener("submit", async (event) => {
   }
 });
 
+// Words that are typed and not kept yet outlive the part of the page that they stand in. Where others were kept meanwhile,
+// the form stays that of the draft before: the server then shows both.
+let typed = null;
+
+document.addEventListener("input", ({ target }) => {
+  if (target.name !== "notes") return;
+  typed = { words: target.value, kept: target.defaultValue, snapshot: target.form.elements.snapshot?.value };
+});
+
+document.addEventListener("chad:live", ({ target }) => {
+  const field = target.querySelector('textarea[name="notes"]');
+  if (!field || !typed) return;
+  field.value = typed.words;
+  if (field.defaultValue !== typed.kept && typed.snapshot) field.form.elements.snapshot.value = typed.snapshot;
+});
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-export]");
   if (!button) return;

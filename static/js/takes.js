@@ -108,11 +108,11 @@ function ask(button) {
   dialog.showModal();
 }
 
-const usual = byId("withdraw-words").firstElementChild;
+const usual = [...byId("withdraw-words").children];
 
 /** The usual words at once, then those about this very take: whether a release that is out holds it, and the like. */
 async function tellWhatItTouches(button) {
-  byId("withdraw-words").replaceChildren(usual);
+  byId("withdraw-words").replaceChildren(...usual);
   try {
     const { sentences } = await get(button.dataset.touches);
     if (asked === button) byId("withdraw-words").replaceChildren(...sentences.map(paragraph));
