@@ -79,12 +79,13 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
     facts = Facts.of_json(found.facts | {"notes": found.notes}) if found.facts else None
     counts = found.settings.get("counts", {})
     changes = (found.facts or {}).get("changes")
+    gone = found.versions.filter(withdrawn() | taken_down()).count()
     page = {
         "release": found,
         "counts": counts,
         "figures": overview.figures(counts),
         "simulated": overview.simulated(counts),
-        "gone_since": overview.gone_since(found.versions.filter(withdrawn() | taken_down()).count()),
+        "gone_since": overview.gone_since(gone, whole_release()) if gone else "",
         "plots": plots.plots(facts.statistics if facts else {}),
         "examples": examples_of(found),
         "loading": [],
@@ -97,13 +98,22 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
         "against": (changes or {}).get("against"),
         "reports": lists.reported((changes or {}).get("reports", [])[:MOST_LISTED]),
         "left": lists.left((changes or {}).get("listed", [])[:MOST_LISTED]),
-        "files": files.files_of(found.files or names_before_bundles(found)),
+        "files": files.files_of(
+            found.files or names_before_bundles(found), serving.shards_that_left(found) if gone else ()
+        ),
         "has_texts": bool(found.bundle),
         "asked": asked,
         "others": others_of(found),
         **texts_of(found),
     }
     return render(request, "release.html", page, status=404 if asked else 200)
+
+
+def whole_release() -> str:
+    """The newest release, if nothing of it was withdrawn or taken down since."""
+    newest = Release.objects.latest_first().first()
+    is_whole = newest and not newest.versions.filter(withdrawn() | taken_down()).exists()
+    return newest.version if is_whole else ""
 
 
 @require_safe

@@ -50,7 +50,7 @@ NOT_KEPT_HERE = _(
 VERSION_LEFT = _("It was withdrawn or taken down since the release was published, and is not given away any more.")
 SHARD_LEFT = _(
     "Something in this shard was withdrawn or taken down since the release was published, so it is not given away any "
-    "more. The other files of the release hold all the rest: chad.Dataset(…).to_datasets() loads it from those."
+    "more. The other files of the release hold all the rest, and its loader, chad.py, reads it from those."
 )
 
 # Of each config of the shards, what its rows are.
@@ -189,6 +189,12 @@ def in_shard(release: Release, path: str) -> QuerySet[ReleasedVersion]:
     # Rows are in shards in the order of the release, which is that of their keys.
     within = of_side.order_by("pk").values("pk")[first : first + rows[place]]
     return release.versions.filter(pk__in=within)
+
+
+def shards_that_left(release: Release) -> set[str]:
+    """The shards that are not given any more, as something in them was withdrawn or taken down."""
+    shards = [path for path in release.files if SHARD.fullmatch(path)]
+    return {path for path in shards if in_shard(release, path).filter(withdrawn() | taken_down()).exists()}
 
 
 def is_as_published(file: BinaryIO, name: str, sha256: str, size: int) -> bool:

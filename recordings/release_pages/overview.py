@@ -140,14 +140,20 @@ def growth_in_words(points: Sequence[Mapping[str, Any]]) -> str:
     }
 
 
-def gone_since(number: int) -> str:
-    """What left since a release was published, and what to do about it; nothing if nothing did."""
+def gone_since(number: int, whole: str) -> str:
+    """What left since a release was published, and what to do about it; nothing if nothing did.
+
+    Args:
+        whole: the newest release, if nothing of it left; else empty.
+    """
     if not number:
         return ""
-    return ngettext(
-        "%(number)s of its versions was withdrawn or taken down since, and is not given any more, nor are the shards "
-        "that hold it. The loader in the release loads all the rest; the newest release is whole.",
+    told = ngettext(
+        "%(number)s of its versions was withdrawn or taken down since, and is not given any more, nor is the shard "
+        "that holds it. The loader in the release loads all the rest.",
         "%(number)s of its versions were withdrawn or taken down since, and are not given any more, nor are the shards "
-        "that hold them. The loader in the release loads all the rest; the newest release is whole.",
+        "that hold them. The loader in the release loads all the rest.",
         number,
     ) % {"number": number}
+    newer = _("Release %(version)s is whole.") % {"version": whole} if whole else _("The next release will be whole.")
+    return f"{told} {newer}"

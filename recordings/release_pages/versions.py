@@ -47,14 +47,14 @@ def why_left(why: str) -> str:
     """What happened to a version since it was released, as a sentence."""
     sentences = {
         "withdrawn": _(
-            "Its singer withdrew it since. It has left every later release; please delete your copies, and leave it "
-            "out of what you train."
+            "Its singer withdrew it since. Releases made from now on are without it; please delete your copies, and "
+            "leave it out of what you train."
         ),
         "taken down": _(
-            "Its song was taken down since. It has left every later release; please delete your copies, and leave it "
-            "out of what you train."
+            "Its song was taken down since. Releases made from now on are without it; please delete your copies, and "
+            "leave it out of what you train."
         ),
-        "found wrong": _("People found it wrong since. It is not in any later release."),
+        "found wrong": _("People found it wrong since. Releases made from now on are without it."),
     }
     return sentences[why]
 

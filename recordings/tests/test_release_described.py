@@ -174,9 +174,9 @@ def test_the_head_of_the_card_is_what_hugging_face_takes():
     assert (head["license_name"], head["license_link"]) == ("per-row", "LICENSE")
     assert head["pretty_name"] == "CHAD 2026.11"
     assert head["size_categories"] == ["n<1K"]
-    assert [config["config_name"] for config in head["configs"]] == ["hums", "originals", "versions"]
-    hums = head["configs"][0]
-    assert hums["default"] is True
+    assert [config["config_name"] for config in head["configs"]] == ["versions", "hums", "originals"]
+    hums = head["configs"][1]
+    assert [config["config_name"] for config in head["configs"] if config.get("default")] == ["hums"]
     assert [data["split"] for data in hums["data_files"]] == ["train", "test"]
     assert hums["data_files"][0]["path"] == ["data/hums/train-*.parquet"]
     assert body.lstrip().startswith("# CHAD 2026.11")
@@ -256,6 +256,20 @@ def test_pandas_and_datasets_load_what_the_card_says(tmp_path, offline):
     assert {split: len(part) for split, part in hums.items()} == {"train": 2, "test": 1}
     assert type(hums["train"].features["audio"]).__name__ == "Audio"
     assert len(load_dataset(str(folder), "originals", split="test", cache_dir=cache)) == 1
+
+
+def test_where_a_splits_only_shard_left_all_else_still_loads(tmp_path, offline):
+    folder, made = tmp_path / "chad-2026.11", rows()
+    write_folder(folder, made)
+    write_shards(folder, made)
+    (folder / "README.md").write_text(card_of(facts(), SHARDS), encoding="utf-8")
+    (folder / "data/hums/test-00000-of-00001.parquet").unlink()
+    cache = str(tmp_path / "cache")
+    assert len(load_dataset(str(folder), "hums", split="train", cache_dir=cache)) == 2
+    assert len(load_dataset(str(folder), "versions", split="full", cache_dir=cache)) == len(made)
+    assert set(load_dataset(str(folder), "originals", cache_dir=cache)) == {"train", "test"}
+    with pytest.raises(ValueError, match="corresponds to no data"):
+        load_dataset(str(folder), "hums", split="test", cache_dir=cache)
 
 
 def write_shards(folder, made):
@@ -596,7 +610,7 @@ def test_counts_in_words():
     assert [words.hours(number) for number in (0, 0.0071, 0.5, 15.834, 1234.5)] == [
         "0",
         "0.0071",
-        "0.5",
+        "0.50",
         "15.83",
         "1234.50",
     ]

@@ -122,16 +122,20 @@ def size_of(rows: int) -> str:
 
 
 def head_configs(configs: Configs) -> list[dict[str, Any]]:
-    """The configs and their splits in a fixed order, without splits that have no rows; the first is the default."""
-    told: list[dict[str, Any]] = []
+    """The table of all versions, then the configs and their splits in a fixed order, without splits that have no rows.
+
+    `datasets` tells from the first config what kind of files there are, whichever is asked for: that of the table never
+    leaves, as a split's only shard may. What is loaded where nothing is asked for is the first config of the shards.
+    """
+    told: list[dict[str, Any]] = [
+        {"config_name": ALL_VERSIONS, "data_files": [{"split": ALL_SPLITS, "path": VERSIONS_PARQUET}]}
+    ]
     for config in in_order(configs, CONFIGS):
         there = {split: paths for split, paths in configs[config].items() if paths}
         if there:
             data = [{"split": split, "path": there[split]} for split in in_order(there, SPLITS)]
             told.append({"config_name": config, "data_files": data})
-    table_of_all = [{"split": ALL_SPLITS, "path": VERSIONS_PARQUET}]
-    told.append({"config_name": ALL_VERSIONS, "data_files": table_of_all})
-    told[0]["default"] = True
+    told[min(1, len(told) - 1)]["default"] = True
     return told
 
 
@@ -165,7 +169,7 @@ def loading(facts: Facts, configs: Configs) -> str:
     """A line or two for each way."""
     folder = f"chad-{facts.version}"
     ways = []
-    shards = [config["config_name"] for config in head_configs(configs)][:-1]
+    _, *shards = [config["config_name"] for config in head_configs(configs)]
     if shards:
         names = ", ".join(f'"{name}"' for name in shards)
         first = next(iter(in_order(configs[shards[0]], SPLITS)))
@@ -179,10 +183,10 @@ from datasets import load_dataset
 {shards[0]} = load_dataset("{folder}", "{shards[0]}", split="{first}")
 ```
 
-`datasets` wants every shard, and one that holds what was withdrawn since is given no more, by whoever keeps to that.
-The loader has the same rows in the same columns from the other files: all that is left, with no shard, and with what
-`{DOWNLOAD}` fetched of videos (inside the folder; from elsewhere, `chad.Dataset("{folder}")` with `{LOADER}` on
-Python's path):
+When a hum is withdrawn, the shard that holds it leaves with it. The others still load, split by split; of a split
+without any shard `datasets` says that it "corresponds to no data". The loader then has the rows that are left, in the
+same columns, from the audio files. It needs no shard, and has what `{DOWNLOAD}` fetched of videos, too (inside the
+folder; from elsewhere, `chad.Dataset("{folder}")` with `{LOADER}` on Python's path):
 
 ```python
 import chad
@@ -217,10 +221,10 @@ import mlcroissant as mlc
 records = mlc.Dataset("{folder}/{CROISSANT}").records("{ALL_VERSIONS}")
 ```''')
     ways.append(f"""\
-What the release only refers to, fetched from where it was published, and missing files of the release itself:
+Missing files of the release, and what it only refers to, fetched from where it was published (`--help` tells more):
 
 ```
-python {DOWNLOAD} --help
+python {DOWNLOAD}{"" if facts.address else f" --from https://…/releases/{facts.version}/"}
 ```
 
 The script that the authors of the first CHAD published ({REPOSITORY}) reads `{DATASET}` too, which has exactly its
@@ -330,8 +334,8 @@ def removed(facts: Facts) -> str:
         return f"`{REMOVED}` lists what of earlier releases was withdrawn or taken down since; there is nothing so far."
     versions = counted(facts.removed, "version", "versions")
     return (
-        f"`{REMOVED}` lists {versions} of earlier releases, withdrawn by their singers or taken down since. Please "
-        "delete your copies of them, and leave them out of what you train."
+        f"`{REMOVED}` lists {versions} of earlier releases, withdrawn or taken down since. Please delete the copies "
+        "that you have, and leave them out of what you train."
     )
 
 

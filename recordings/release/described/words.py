@@ -123,7 +123,7 @@ def simulated(counts: Mapping[str, Any]) -> str:
 
 def hours(number: float) -> str:
     """Hours with as many digits as tell something: `259.03`, `0.014`."""
-    return f"{number:.2f}" if number >= 1 else f"{number:.2g}"
+    return f"{number:.2f}" if number >= 0.1 else f"{number:.2g}"
 
 
 def title(facts: Facts) -> str:

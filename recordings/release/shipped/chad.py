@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import random
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cached_property
@@ -275,8 +276,8 @@ class Dataset:
 
     def to_datasets(self, kind: str = "humming", by: str = "song") -> datasets.DatasetDict:
         """The versions of a type whose audio is in the folder, as `datasets` has them: the columns of the shards in
-        `data`, by split. It needs no shard. What was withdrawn since, and so is not there, is left out; what
-        download.py fetched of videos is in it. Audio is read when a row is asked for.
+        `data`, by split. It needs no shard, and has what download.py fetched of videos. What is not there, as what was
+        withdrawn since, is left out, with a warning that says how much. Audio is read when a row is asked for.
 
         Args:
             kind: "humming", "cover" or "original".
@@ -286,11 +287,13 @@ class Dataset:
         must_be(by, BY, "way to split")
         from datasets import Audio, Dataset, DatasetDict  # here, so that nobody else needs it
 
-        paths = {
-            track.track_id: str(path)
-            for track in self._tracks.values()
-            if track.audio_type == kind and (path := track.audio_path) is not None
-        }
+        tracks = [track for track in self._tracks.values() if track.audio_type == kind]
+        paths = {track.track_id: str(path) for track in tracks if (path := track.audio_path) is not None}
+        left_out = f"{len(tracks) - len(paths)} of {len(tracks)} versions of the type {kind} have no audio here"
+        if not paths:
+            raise ReleaseError(f"{left_out}, in {self.data_home}. download.py fetches what can be had.")
+        if len(paths) < len(tracks):
+            warnings.warn(f"{left_out} and are left out. download.py fetches what can be had.", stacklevel=2)
         table = self._typed_rows(list(paths)).append_column("audio", [list(paths.values())])
         sides = {
             name: [place for place, track_id in enumerate(paths) if is_in(self._tracks[track_id], name, by)]

@@ -997,6 +997,8 @@ class Run:
     def go(self, lists: Path) -> None:
         """Everything; `lists` is where lists are kept: in the folder, or in a dry run elsewhere."""
         sums = self.list_at(SUMS, None, lists)
+        if self.asked.address:
+            self.be_the_same(self.address)
         core = read_sums(sums, "", self.report)
         if not core:
             raise BadInput(f"{SUMS} names no file. Delete it and start again, or give another address with --from.")
@@ -1023,6 +1025,10 @@ class Run:
                 return self.address.fetch_list(path, lists)
             self.address.fetch(known, lists)
         except Problem as problem:
+            if path == SUMS and str(problem).startswith(GONE):
+                raise BadInput(
+                    f"There is no release at {self.address.address}: {problem}. Is it the right address?"
+                ) from problem
             raise Problem(f"{path} could not be had from {self.address.address}: {problem}") from problem
         return lists / path
 
