@@ -33,6 +33,9 @@ from recordings.release.removed import discard, may_not_go_out
 # The advisory lock under which one publication is decided at a time.
 PUBLICATIONS = 20261127
 
+# The share that is done when all is written, and nothing is out.
+LAST_CALL = 0.99
+
 DISCARDED = "Something of release {} was withdrawn or taken down while it was written. Export it again."
 
 
@@ -80,22 +83,33 @@ def prepare(release: Release, out: Path, progress: Progress = quiet, crowd: Crow
 def writing(release: Release, out: Path, progress: Progress) -> Iterator[Progress]:
     """The folder is this release's and nobody else writes to it; what goes wrong is said in words.
 
-    Whatever fails, it may be because the draft was thrown away meanwhile: then the folder is emptied.
+    Whatever ends the writing, a failure or a person, the draft may have been thrown away meanwhile, or have to be: then
+    the folder is emptied.
     """
     with in_words(out), only_writer(out):
         claim(out, release.settings["texts"][CARD])
         remove_parts(out)
         try:
             yield by_percent(progress)
-        except (ReleaseRefused, OSError) as problem:
+        except BaseException as problem:
             # The audio may be gone with the snapshot, so that is asked of every failure.
-            row = Release.objects.filter(pk=release.pk).first()
-            if row is not None and not row.is_published and may_not_go_out(row):
-                discard(Release.objects.drafts().filter(pk=row.pk))
-            elif row is not None:
+            if not is_discarded(release):
                 raise
             clear(out)
-            raise SnapshotDiscarded(DISCARDED.format(release.version)) from problem
+            if isinstance(problem, (ReleaseRefused, OSError)):
+                raise SnapshotDiscarded(DISCARDED.format(release.version)) from problem
+            raise
+
+
+def is_discarded(release: Release) -> bool:
+    """Whether a draft is no more. One that holds what was taken back since is discarded here."""
+    row = Release.objects.filter(pk=release.pk).first()
+    if row is None:
+        return True
+    if row.is_published or not may_not_go_out(row):
+        return False
+    discard(Release.objects.drafts().filter(pk=row.pk))
+    return True
 
 
 def write_draft(release: Release, out: Path, progress: Progress) -> None:
@@ -134,12 +148,22 @@ def publish_folder(release: Release, out: Path, progress: Progress) -> None:
         write_sums(release, out, part)
         release.files = facts_of_files(out, part)
         bundle.keep_bundle(release, out)
+        last_call(release, progress)
         published_now = is_out(release)
         if not published_now:
             part.write_bytes(bundle.read(release, SUMS))
     if not published_now:
         # Another export published it meanwhile: what that one wrote is the release.
         write_again(release, out, progress)
+
+
+def last_call(release: Release, progress: Progress) -> None:
+    """Whoever is told of the progress may stop the publication: here for the last time."""
+    try:
+        progress(LAST_CALL, "Publishing")
+    except BaseException:
+        bundle.throw_away(release)
+        raise
 
 
 @transaction.atomic

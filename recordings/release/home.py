@@ -8,4 +8,8 @@ from django.conf import settings
 
 
 def folder_of(version: str) -> Path:
-    return Path(settings.CHAD_HOME) / "releases" / version
+    return home() / version
+
+
+def home() -> Path:
+    return Path(settings.CHAD_HOME) / "releases"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -15,8 +16,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion, Song
 from recordings.release.errors import ReleaseRefused
 from recordings.release.files import bundle
-from recordings.release.files.folder import clear, is_draft_of, only_writer
-from recordings.release.home import folder_of
+from recordings.release.files.folder import clear, is_draft_of, only_writer, snapshot_in
+from recordings.release.home import folder_of, home
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, REMOVED_COLUMNS, TAKEN_DOWN, WITHDRAWN
 
 FOUND_WRONG = "found wrong"
@@ -140,6 +141,21 @@ def remove_what_was_written(release: Release) -> None:
         return
     bundle.throw_away_all(release.settings["snapshot"])
     folder = folder_of(release.version)
-    if is_draft_of(folder, release.settings["snapshot"]):
+    is_empty = folder.is_dir() and not any(folder.iterdir())
+    if is_empty or is_draft_of(folder, release.settings["snapshot"]):
         with suppress(ReleaseRefused), only_writer(folder):  # who writes there now clears it
             clear(folder)
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def clear_abandoned(busy: Collection[str]) -> None:
+    """Clears what was written of drafts that are no more, among the folders that the pages make: where work was killed,
+    nobody else does. Versions of `busy` are at work, and clear their folders themselves."""
+    if not home().is_dir():
+        return
+    for folder in home().iterdir():
+        snapshot = snapshot_in(folder)
+        if snapshot and folder.name not in busy and not Release.objects.filter(settings__snapshot=snapshot).exists():
+            with suppress(ReleaseRefused), only_writer(folder):  # who writes there now clears it
+                clear(folder)

@@ -360,6 +360,22 @@ def test_an_address_with_another_release_is_refused(site, script, out):
     assert "another release" in done.stderr
 
 
+def test_an_address_that_is_named_is_compared_even_where_nothing_is_missing(site, script, out):
+    serve(site, release_files(HUMS))
+    write(out, release_files(HUMS[:1]))
+    done = run(script, "--from", site.address, "--out", out)
+    assert done.returncode == 2
+    assert "another release" in done.stderr
+
+
+def test_an_address_without_a_release_is_bad_input(site, script, out):
+    serve(site, release_files(HUMS))
+    done = run(script, "--from", f"{site.address}9", "--out", out)
+    assert done.returncode == 2
+    assert "There is no release at" in done.stderr
+    assert run(script, "--from", site.address, "--out", out).returncode == 0, "the right one may follow"
+
+
 def test_a_release_without_an_address_says_what_it_lacks(script, out):
     files = release_files(HUMS)
     write(out, {path: data for path, data in files.items() if path not in (HUMS[0].place, "README.md")})

@@ -13,8 +13,10 @@ from importlib import util
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
+from datasets import Audio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -303,3 +305,47 @@ def test_words_of_any_kind_come_back_as_they_were(tmp_path):
     assert (
         hashlib.sha256((tmp_path / made[0][1]["audio"]).read_bytes()).hexdigest() == data.track(made[0][1]["id"]).sha256
     )
+
+
+# --- for Hugging Face's datasets
+
+
+def test_its_rows_are_those_of_the_tables_and_its_audio_is_there(data):
+    splits = data.to_datasets()
+    rows = [row for split in splits.values() for row in split.cast_column("audio", Audio(decode=False))]
+    hums = {track_id: track for track_id, track in data.load_tracks().items() if track.audio_type == "humming"}
+    assert {row["id"] for row in rows} == set(hums)
+    assert all(row["split"] == hums[row["id"]].split and row["singer"] == hums[row["id"]].singer for row in rows)
+    assert all(Path(row["audio"]["path"]) == hums[row["id"]].audio_path for row in rows)
+
+
+def test_what_is_not_there_is_told(data):
+    gone = next(track for track in data.load_tracks().values() if track.audio_type == "humming")
+    gone.audio_path.unlink()
+    with pytest.warns(UserWarning, match="1 of 3 versions of the type humming have no audio here and are left out"):
+        left = data.to_datasets()
+    assert gone.track_id not in [row for split in left.values() for row in split["id"]]
+    with pytest.raises(chad.ReleaseError, match="1 of 1 versions of the type cover have no audio here"):
+        data.to_datasets("cover")
+    with pytest.raises(chad.ReleaseError, match="'hums' is no kind of version"):
+        data.to_datasets("hums")
+
+
+@pytest.mark.parametrize(
+    ("path", "change", "said"),
+    [
+        ("versions", lambda table: table.slice(1), "do not name the same versions"),
+        ("dataset", lambda table: table.drop_columns(["id"]), "cannot be read"),
+        ("versions", lambda table: table.drop_columns(["id"]), "cannot be read"),
+        ("versions", lambda table: table.drop_columns(["audio"]), "cannot be read"),
+        ("dataset", None, "cannot be read"),
+    ],
+)
+def test_typed_tables_that_are_not_as_they_should_be_are_told_in_words(data, path, change, said):
+    file = data.data_home / f"metadata/{path}.parquet"
+    if change is None:
+        file.write_bytes(b"no table")
+    else:
+        pq.write_table(change(pq.read_table(file)), file)
+    with pytest.raises(chad.ReleaseError, match=said):
+        data.to_datasets()

@@ -17,7 +17,8 @@ from django.utils import timezone
 from recordings.models import CoverFragment, Fragment, Humming, Release, ReleasedVersion
 from recordings.release import ReleaseRefused, draft, export, freeze, publish, verify
 from recordings.release.errors import SnapshotDiscarded
-from recordings.release.removed import discard, gone_since_release, snapshots_with
+from recordings.release.files.folder import clear
+from recordings.release.removed import clear_abandoned, discard, gone_since_release, snapshots_with
 from recordings.release.tables import REMOVED, VERSIONS, columns_of_then
 from recordings.tests import factories as make
 
@@ -242,11 +243,109 @@ def test_what_is_withdrawn_while_the_export_runs_is_frozen_anew_and_written(frag
     assert Release.objects.get().published_at
 
 
+@pytest.mark.parametrize("written", ["all of it", "nothing", "something else"])
+def test_the_folder_of_a_discarded_draft_goes_when_nothing_else_is_in_it(
+    fragment, tmp_path, settings, django_capture_on_commit_callbacks, written
+):
+    settings.CHAD_HOME, folder = tmp_path, tmp_path / "releases/1.0"
+    if written == "nothing":
+        freeze("1.0")
+        folder.mkdir(parents=True)
+    else:
+        draft("1.0", folder)
+    if written == "something else":
+        (folder / "mine.txt").write_text("mine")
+    with django_capture_on_commit_callbacks(execute=True):
+        discard(Release.objects.all())
+    left = [path.name for path in folder.iterdir()] if folder.exists() else None
+    assert left == (["mine.txt"] if written == "something else" else None)
+
+
 def test_the_export_of_a_discarded_snapshot_says_so_and_leaves_nothing(fragment, tmp_path):
     release = freeze("1.0")
     with pytest.raises(SnapshotDiscarded, match="was withdrawn or taken down while it was written"):
         export(release, tmp_path / "out", Meanwhile(fragment.hummings.first(), 0.5))
     assert list((tmp_path / "out").iterdir()) == []
+
+
+class Ended(BaseException):
+    """Somebody ends the work."""
+
+
+@pytest.mark.parametrize("ended", [Ended, KeyboardInterrupt])
+def test_whoever_ends_the_writing_after_something_was_withdrawn_leaves_nothing(fragment, tmp_path, ended):
+    meanwhile = Meanwhile(fragment.hummings.first(), 0.6)
+
+    def withdrawn_then_ended(share: float, message: str) -> None:
+        meanwhile(share, message)
+        if meanwhile.done:
+            raise ended
+
+    with pytest.raises(ended):
+        draft("1.0", tmp_path / "out", withdrawn_then_ended)
+    assert list((tmp_path / "out").iterdir()) == []
+    assert not Release.objects.exists()
+
+
+def test_whoever_ends_it_otherwise_leaves_what_is_written(fragment, tmp_path):
+    def ended(share: float, message: str) -> None:
+        if share > 0.6:
+            raise Ended
+
+    with pytest.raises(Ended):
+        publish("1.0", tmp_path / "out", ended)
+    assert list((tmp_path / "out").rglob("*.flac"))
+    assert not Release.objects.get().is_published
+
+
+def test_a_publication_can_be_ended_until_the_last_moment(fragment, settings, tmp_path):
+    make.use_storage(settings, tmp_path / "storage")
+
+    def ended(share: float, message: str) -> None:
+        if message == "Publishing":
+            assert list((tmp_path / "storage/releases").iterdir())
+            raise Ended
+
+    with pytest.raises(Ended):
+        publish("1.0", tmp_path / "out", ended)
+    assert not Release.objects.get().is_published
+    assert not (tmp_path / "out/SHA256SUMS").exists()
+    assert list((tmp_path / "storage/releases").iterdir()) == []
+    publish("1.0", tmp_path / "out")
+    assert verify(tmp_path / "out").lines == []
+
+
+def test_a_folder_whose_clearing_was_killed_is_cleared_by_who_comes_next(fragment, tmp_path, monkeypatch):
+    draft("1.0", tmp_path / "out")
+    unlink, removed = Path.unlink, []
+
+    def killed(path: Path, **options: Any) -> None:
+        if len(removed) == 12:
+            raise Ended
+        removed.append(path)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(Ended):
+        clear(tmp_path / "out")
+    monkeypatch.undo()
+    assert len(removed) == 12
+    draft("1.0", tmp_path / "out")
+    publish("1.0", tmp_path / "out")
+    assert verify(tmp_path / "out").lines == []
+
+
+def test_what_was_written_of_a_draft_that_is_no_more_is_cleared_some_day(fragment, settings, tmp_path):
+    settings.CHAD_HOME = tmp_path
+    homes = {version: tmp_path / "releases" / version for version in ("1.0", "1.1", "1.2", "1.3")}
+    publish("1.0", homes["1.0"])
+    for version in ("1.1", "1.2", "1.3"):
+        draft(version, homes[version])
+    Release.objects.filter(version__in=["1.1", "1.2"]).delete()  # as of work that was killed before it could clear
+    clear_abandoned(busy={"1.2"})
+    assert {version: any(home.iterdir()) for version, home in homes.items()} == {
+        "1.0": True, "1.1": False, "1.2": True, "1.3": True,
+    }  # fmt: skip
 
 
 def test_what_a_killed_export_of_a_discarded_snapshot_left_makes_room(fragment, tmp_path):

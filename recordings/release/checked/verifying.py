@@ -74,12 +74,17 @@ class Subject(StrEnum):
 
 @dataclass
 class Findings:
-    """What was found in a release: faults, each with the file that it is in, and counts."""
+    """What was found in a release: faults, each with the file that it is in, and counts.
+
+    Attributes:
+        unread: whether rows of the tables cannot be read, so that what they would name is no fault of its own.
+    """
 
     faults: list[tuple[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     version: str = ""
     subjects: list[Subject] = field(default_factory=list)
+    unread: bool = False
 
     def telling(self, subject: Subject) -> Tell:
         """What takes faults about a subject."""
@@ -219,10 +224,9 @@ def check_tables(folder: Path, findings: Findings) -> list[Row]:
     versions = checks.read_table(folder, VERSIONS, VERSIONS_COLUMNS, tell)
     checks.each_id_once(dataset, DATASET, tell)
     checks.each_id_once(versions, VERSIONS, tell)
-    # Where rows cannot be read, that they are missing elsewhere is no fault of its own.
-    unread = len(findings.faults) > before
-    rows = checks.together(dataset, versions, ignore if unread else tell)
-    if not unread:
+    findings.unread = len(findings.faults) > before
+    rows = checks.together(dataset, versions, ignore if findings.unread else tell)
+    if not findings.unread:
         checks.one_original_a_fragment(rows, tell)
     for check in (checks.correlations, checks.intervals, checks.audio_or_reason, checks.preferences, checks.judgements):
         check(rows, tell)
@@ -292,7 +296,7 @@ def check_audio(
         elif path in whole and check_sound(folder, row, tell):
             sound.append(row)
     named = {row["audio"] for row in with_audio} | {row.get("f0", "") for row in rows}
-    for path in sorted(sums.keys() - named):
+    for path in sorted(sums.keys() - named) if not findings.unread else ():
         if AUDIO.fullmatch(path) or not is_ours(path) or CURVE.fullmatch(path):
             tell(path, "is named by no row of the tables")
     if any(part_of(path) == CURVES for path in sums):

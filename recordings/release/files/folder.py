@@ -68,8 +68,9 @@ def _draft_in(out: Path) -> dict[str, Any]:
 
 
 def clear(out: Path) -> None:
-    """Removes what an export writes, and nothing else."""
-    for path in list(_files_in(out)):
+    """Removes what an export writes, and nothing else. The card comes last: by it, who goes on after a kill knows the
+    folder."""
+    for path in sorted(_files_in(out), key=lambda path: path == out / CARD):
         name = path.relative_to(out).as_posix().removesuffix(PART)
         if is_ours(name):
             path.unlink()
@@ -80,7 +81,12 @@ def clear(out: Path) -> None:
 
 def is_draft_of(out: Path, snapshot: str) -> bool:
     """Whether a folder is what was written of this snapshot, and never became a release."""
-    return _draft_in(out).get("snapshot") == snapshot
+    return snapshot_in(out) == snapshot
+
+
+def snapshot_in(out: Path) -> str:
+    """The snapshot of which a folder was written that never became a release; empty for any other folder."""
+    return str(_draft_in(out).get("snapshot", ""))
 
 
 def remove_parts(out: Path) -> None:

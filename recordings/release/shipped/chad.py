@@ -314,17 +314,19 @@ class Dataset:
 
         try:
             further, table = (pq.read_table(self.inside(path)) for path in (VERSIONS_PARQUET, DATASET_PARQUET))
-        except (OSError, pa.ArrowException) as problem:
+            is_one_list = further["id"].equals(table["id"])
+            columns = further.drop_columns(["audio"])
+        except (OSError, KeyError, pa.ArrowException) as problem:
             raise ReleaseError(
-                f"The tables of {self.data_home} cannot be read: {problem}. Get them again."
+                f"The tables of {self.data_home} cannot be read: {problem}. Get them again, with download.py."
             ) from problem
-        for name in table.column_names:
-            if name not in further.column_names:
-                further = further.append_column(table.field(name), table[name])
-        places = {track_id: place for place, track_id in enumerate(further["id"].to_pylist())}
-        if not table["id"].equals(further["id"]) or not places.keys() >= set(track_ids):
+        places = {track_id: place for place, track_id in enumerate(table["id"].to_pylist())}
+        if not is_one_list or not places.keys() >= set(track_ids):
             raise ReleaseError(f"The tables of {self.data_home} do not name the same versions. Get them again.")
-        return further.drop_columns(["audio"]).take([places[track_id] for track_id in track_ids])
+        for name in table.column_names:
+            if name not in columns.column_names:
+                columns = columns.append_column(table.field(name), table[name])
+        return columns.take([places[track_id] for track_id in track_ids])
 
     # --- files
 
