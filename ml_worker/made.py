@@ -16,7 +16,8 @@ from django.db.models import Count, Q
 from ml_worker.chain import plural
 from ml_worker.models import COMPARED, Checkpoint, Job, StandingChange
 from ml_worker.work.release import DRAFT
-from recordings.models import CoverFragment, Humming, Release, TrainingUse
+from recordings.models import CoverFragment, Humming, Release, ReleasedVersion, TrainingUse
+from recordings.release import removed
 
 # Spans at which the page tells the null level, seconds: the shortest fragment, a usual one, the longest.
 TOLD_SPANS_S = (4.0, 10.0, 20.0)
@@ -240,11 +241,16 @@ def taken_away() -> dict[str, Gone]:
 
 @dataclass(frozen=True)
 class ShownRelease:
-    """A version: frozen, or asked for and not frozen yet; with the latest job that exports it."""
+    """A version: frozen, or asked for and not frozen yet; with the latest job that exports it.
+
+    Attributes:
+        gone: how many of its versions were withdrawn or taken down since it was published.
+    """
 
     version: str
     row: Release | None
     job: Job | None
+    gone: int = 0
 
     @property
     def counts(self) -> dict[str, Any]:
@@ -275,6 +281,25 @@ class ShownRelease:
         return self.row is None and self.job is not None and self.job.state == Job.State.DONE
 
     @property
+    def was_frozen(self) -> bool:
+        """Whether its work was at a draft when it ended early, and that draft was discarded since."""
+        return self.row is None and self.is_interrupted and "snapshot" in self.job.arguments
+
+    @property
+    def is_interrupted(self) -> bool:
+        return self.job is not None and self.job.state in Job.INTERRUPTED
+
+    @property
+    def again(self) -> str:
+        """What the button does that starts its job again; "" where that cannot be: only the draft that was looked at is
+        published, and it is no more."""
+        if self.does == "Draft":
+            return "Start again"
+        if self.row is None:
+            return ""
+        return "Go on exporting" if self.row.is_published else "Go on publishing"
+
+    @property
     def does(self) -> str:
         """What its job does."""
         if self.job and self.job.arguments.get("step") == DRAFT:
@@ -293,6 +318,18 @@ class ShownRelease:
             return ""
         is_out = {"Draft": "", "Publication": " It is not published.", "Export": " It is out, as before."}
         return self.job.message + is_out[self.does]
+
+    @property
+    def gone_in_words(self) -> str:
+        """What may not be handed on any more of what was exported; "" where nothing is gone."""
+        if not self.gone:
+            return ""
+        were, them = ("was", "it") if self.gone == 1 else ("were", "them")
+        return (
+            f"{self.gone} of its versions {were} withdrawn or taken down since. Its exported folder still holds "
+            f"{them}, and so does one that is exported again: do not hand it on, to Zenodo or Hugging Face. Publish a "
+            "new release instead."
+        )
 
     @property
     def notes(self) -> str:
@@ -320,4 +357,12 @@ def releases() -> list[ShownRelease]:
     asked = [job for version, job in jobs.items() if version not in frozen]
     newest_first = sorted([*frozen.values(), *asked], key=lambda row: row.created_at, reverse=True)
     versions = [row.version if isinstance(row, Release) else row.subject for row in newest_first]
-    return [ShownRelease(version, frozen.get(version), jobs.get(version)) for version in versions]
+    gone = gone_since_published()
+    return [ShownRelease(version, frozen.get(version), jobs.get(version), gone.get(version, 0)) for version in versions]
+
+
+def gone_since_published() -> dict[str, int]:
+    """How many versions of each release that is out were withdrawn or taken down, where there are any."""
+    out = ReleasedVersion.objects.exclude(release__published_at=None)
+    gone = out.filter(removed.withdrawn() | removed.taken_down()).values_list("release__version")
+    return dict(gone.annotate(number=Count("pk")))

@@ -19,6 +19,7 @@ from ml_worker import pending
 from ml_worker.models import Job, SearchIndex
 from ml_worker.polite import kinds_that_wait
 from ml_worker.running import run
+from ml_worker.work import release
 
 if TYPE_CHECKING:
     from ml_worker.finding import Finder
@@ -32,6 +33,7 @@ def tidy() -> None:
     Guest.forget_idle()
     limits.forget()
     leaving.sweep()
+    release.tidy()
 
 
 def this_worker() -> str:

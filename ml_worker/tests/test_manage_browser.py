@@ -177,7 +177,7 @@ def test_what_cannot_be_started_says_why_beside_its_button(desk, original: Recor
     release = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Release"))
     release.get_by_role("textbox", name="Version of the new release").fill("../1")
     release.get_by_role("button", name="Make a draft").click()
-    expect(release).to_contain_text("A release needs a version")
+    expect(release).to_contain_text("'../1' cannot be a version.")
     assert not Job.objects.exists()
 
 

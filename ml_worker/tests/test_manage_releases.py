@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone
 
-from ml_worker import running
+from ml_worker import made, running
 from ml_worker.models import STALE_AFTER, Job
 from ml_worker.pending import make_jobs
 from ml_worker.tasks import put_back_stale
@@ -309,7 +309,7 @@ def test_a_draft_that_runs_is_stopped_and_started_again(admin: Client, fragment:
         seen.append(text_of(admin.post(f"{PAGE}stop/", follow=True)))
 
     job = run_until(running_job("draft"), 0.5, stop)
-    assert "Version 1.0 is asked to stop" in seen[0]
+    assert "Version 1.0 is asked to stop" not in seen[0], "its line says it, and stays true"
     assert "It is asked to stop, and does so at the next place where it can." in seen[0]
     assert (job.state, job.message, job.failure) == (Job.State.STOPPED, "Stopped by admin.", "")
     release = Release.objects.get()
@@ -320,6 +320,7 @@ def test_a_draft_that_runs_is_stopped_and_started_again(admin: Client, fragment:
         assert "Stopped by admin." in page
         assert "Start again: export a release" in page
         assert "Stop the draft" not in page
+        assert "Version 1.0 is" not in page
     assert "Its checks were stopped before they were through." in text_of(admin.get(PAGE))
     assert not (tmp_path / "releases/1.0/SHA256SUMS").exists()
     make_jobs()
@@ -335,7 +336,6 @@ def test_a_draft_that_waits_is_stopped_at_once_and_what_was_frozen_before_stays(
     job = Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
     answer = admin.post(f"{PAGE}stop/", {"list": ""}, follow=True)
     assert answer.redirect_chain == [("/manage/releases/", 302)]
-    assert "Version 1.0 is stopped." in text_of(answer)
     assert "Stopped by admin." in text_of(answer)
     job.refresh_from_db()
     assert (job.state, job.stop_asked_by.username) == (Job.State.STOPPED, "admin")
@@ -378,7 +378,11 @@ def test_a_publication_is_stopped_before_its_last_step_and_nothing_is_out(admin:
     job = run_until(running_job("publish", **asked), 0.8, lambda: admin.post(f"{PAGE}stop/"))
     assert job.state == Job.State.STOPPED
     assert not Release.objects.get().is_published
-    assert "Stopped by admin. It is not published." in text_of(admin.get(PAGE))
+    for address in (PAGE, "/manage/releases/"):
+        page = text_of(admin.get(address))
+        assert "Stopped by admin. It is not published." in page
+        assert 'aria-label="Go on publishing: export a release, 1.0"' in page
+        assert "Start again" not in page
     assert job.start_again()
     running.run(Job.claim("a test", Job.objects.filter(pk=job.pk)))
     assert Release.objects.get().is_published
@@ -390,7 +394,7 @@ def test_a_publication_that_is_out_is_not_stopped_any_more(admin: Client, drafte
 
     def report(share: float, message: str) -> None:
         # The last time that it is asked before the last step: from here on nothing looks any more.
-        if message == "Looking for names and addresses":
+        if message == "Publishing":
             release_job.stop("1.0", get_user_model().objects.get(username="admin"))
 
     message, counts = release_job.do(job, report)
@@ -408,7 +412,9 @@ def test_an_export_of_what_is_out_is_stopped_and_the_page_says_that_it_is_out(ad
     publish("1.0", tmp_path / "elsewhere")
     job = run_until(running_job("publish"), 0.4, lambda: admin.post(f"{PAGE}stop/"))
     assert job.state == Job.State.STOPPED
-    assert "Stopped by admin. It is out, as before." in text_of(admin.get(PAGE))
+    page = text_of(admin.get(PAGE))
+    assert "Stopped by admin. It is out, as before." in page
+    assert 'aria-label="Go on exporting: export a release, 1.0"' in page
     assert job.start_again()
     running.run(Job.claim("a test", Job.objects.filter(pk=job.pk)))
     assert (tmp_path / "releases/1.0/SHA256SUMS").exists()
@@ -423,16 +429,116 @@ def test_the_words_of_a_stopped_draft_outlive_it(admin: Client, fragment: Fragme
     page = text_of(admin.get(PAGE))
     assert "Half an hour of careful words.</textarea>" in page
     assert "Stopped by admin." in page
+    assert "its snapshot was discarded, since something in it was withdrawn" in page
+    assert "“Start again” freezes it anew, with its words." in page
     admin.post(f"{PAGE}draft/", {"notes": "Half an hour of careful words."})
     running.run(Job.claim("a test", Job.objects.filter(kind=Job.Kind.RELEASE)))
     assert Release.objects.get().notes == "Half an hour of careful words."
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+def test_the_words_of_a_draft_outlive_a_worker_that_dies_while_it_is_frozen_anew(
+    admin: Client, drafted: Release, monkeypatch
+):
+    admin.post(f"{PAGE}notes/", form_of(drafted, notes="Half an hour of careful words."))
+    job = Job.claim("a test", Job.objects.filter(kind=Job.Kind.RELEASE))
+
+    def killed(*anything: Any) -> None:
+        raise Killed
+
+    monkeypatch.setattr("recordings.release.publishing.freeze", killed)
+    with pytest.raises(Killed):
+        release_job.do(job, lambda share, message: None)
+    monkeypatch.undo()
+    assert not Release.objects.exists(), "the old draft went"
+    job = Job.objects.get(pk=job.pk)
+    release_job.do(job, lambda share, message: None)
+    assert Release.objects.get().notes == "Half an hour of careful words."
+
+
+def test_the_words_of_a_draft_that_failed_outlive_it(admin: Client, drafted: Release, monkeypatch):
+    admin.post(f"{PAGE}notes/", form_of(drafted, notes="Half an hour of careful words."))
+    job = Job.claim("a test", Job.objects.filter(kind=Job.Kind.RELEASE))
+
+    def full(*anything: Any) -> None:
+        raise OSError("No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("recordings.release.exporting.write_tables", full)
+        running.run(job)
+    job.refresh_from_db()
+    assert job.state == Job.State.FAILED
+    discard(Release.objects.all())  # as a withdrawal does
+    assert "Half an hour of careful words." in text_of(admin.get(PAGE))
+    admin.post(f"{PAGE}draft/")
+    running.run(Job.claim("a test", Job.objects.filter(kind=Job.Kind.RELEASE, state=Job.State.WAITING)))
+    assert Release.objects.get().notes == "Half an hour of careful words."
+
+
+def test_what_a_worker_left_that_died_after_a_withdrawal_goes_with_the_stop(admin: Client, drafted: Release, tmp_path):
+    job = running_job("draft")
+    Release.objects.all().delete()  # as by a withdrawal, while the worker held the folder
+    Job.objects.filter(pk=job.pk).update(heartbeat_at=timezone.now() - 2 * STALE_AFTER)
+    assert list((tmp_path / "releases/1.0").rglob("*.flac"))
+    admin.post(f"{PAGE}stop/")
+    job.refresh_from_db()
+    assert job.state == Job.State.STOPPED
+    assert not (tmp_path / "releases/1.0").exists()
+
+
+def test_a_stopped_publication_whose_draft_is_no_more_cannot_go_on(admin: Client, drafted: Release):
+    asked = {"ticked": ticks(drafted), "notes": "", "snapshot": drafted.settings["snapshot"]}
+    run_until(running_job("publish", **asked), 0.5, lambda: admin.post(f"{PAGE}stop/"))
+    discard(Release.objects.all())
+    page = text_of(admin.get(PAGE))
+    assert "its snapshot was discarded" in page
+    assert "Freeze it anew." in page
+    assert "Go on publishing" not in page
+
+
+def test_a_version_that_was_stopped_before_it_was_frozen_says_so(admin: Client, fragment: Fragment):
+    Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    assert "It was asked for and is not frozen yet." in text_of(admin.get(PAGE))
+    assert "It was asked for, and nothing of it is frozen." in text_of(admin.post(f"{PAGE}stop/", follow=True))
+
+
+def test_a_draft_that_is_being_written_is_not_offered_for_publication(admin: Client, drafted: Release):
+    assert "Look at it and publish it" in text_of(admin.get("/manage/releases/"))
+    Job.ask(Job.Kind.RELEASE, "1.0", step="draft")
+    page = text_of(admin.get("/manage/releases/"))
+    assert "Look at it" in page
+    assert "publish it" not in page
+
+
+def test_what_was_withdrawn_or_taken_down_since_is_counted_for_each_release(
+    admin: Client, fragment: Fragment, tmp_path, django_assert_max_num_queries
+):
+    publish("1.0", tmp_path / "releases/1.0")
+    late = factories.make_humming(fragment)
+    publish("1.1", tmp_path / "releases/1.1")
+    late.move_to(Humming.State.WITHDRAWN, why="by its singer")
+    shown = {one.version: one for one in made.releases()}
+    assert {version: one.gone for version, one in shown.items()} == {"1.0": 0, "1.1": 1}
+    assert shown["1.1"].gone_in_words.startswith("1 of its versions was withdrawn or taken down since.")
+    assert "do not hand it on" not in text_of(admin.get(PAGE))
+    assert "do not hand it on" in text_of(admin.get("/manage/releases/1.1/"))
+    fragment.recording.song.taken_down_at = timezone.now()
+    fragment.recording.song.save()
+    with django_assert_max_num_queries(4):
+        assert {one.version: one.gone for one in made.releases()} == {"1.0": 3, "1.1": 4}
+    page = text_of(admin.get("/manage/releases/"))
+    assert "3 of its versions were withdrawn or taken down since." in page
+    assert "4 of its versions were withdrawn or taken down since." in page
 
 
 def test_a_draft_whose_worker_is_lost_is_stopped_at_once(admin: Client, drafted: Release):
     long_ago = timezone.now() - 2 * STALE_AFTER
     job = running_job("draft")
     Job.objects.update(heartbeat_at=long_ago)
-    assert "Version 1.0 is stopped." in text_of(admin.post(f"{PAGE}stop/", follow=True))
+    assert "Stopped by admin." in text_of(admin.post(f"{PAGE}stop/", follow=True))
     job.refresh_from_db()
     assert job.start_again()
     job = Job.claim("a test", Job.objects.filter(pk=job.pk))

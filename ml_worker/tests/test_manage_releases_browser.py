@@ -36,12 +36,22 @@ def test_words_that_are_typed_outlive_the_draft_being_frozen_anew(desk, drafted:
     expect(page.get_by_role("button", name="Publish 1.0")).to_be_enabled()
     expect(words).to_have_value("Mine, typed meanwhile.")
     page.get_by_role("button", name="Keep these words").click()
-    expect(page.get_by_text("so these words are not kept yet")).to_be_visible()
+    expect(page.get_by_text("so these words are not kept yet")).to_be_in_viewport()
+    expect(words).to_be_focused()
     expect(page.get_by_text("Theirs.")).to_be_visible()
     expect(words).to_have_value("Mine, typed meanwhile.")
     page.get_by_role("button", name="Keep these words").click()
     expect(page.get_by_text("Your words are kept for the changelog.")).to_be_visible()
     assert Release.objects.get().notes == "Mine, typed meanwhile."
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_what_was_not_ticked_is_said_where_one_looks(desk, drafted: Release, width: int):  # noqa: F811
+    page = desk("/manage/releases/1.0/", width=width)
+    page.get_by_role("button", name="Publish 1.0").click()
+    error = page.get_by_text("Tick what you know of, or mend it: address, notes.")
+    expect(error).to_be_in_viewport()
+    expect(page.get_by_role("alert").filter(has=error)).to_be_focused()
 
 
 def test_a_draft_that_waits_is_stopped_and_started_again_by_hand(desk, drafted: Release):  # noqa: F811

@@ -51,7 +51,7 @@ class StartStep(APIView):
                 try:
                     check_name(attrs.get("version", ""))
                 except ReleaseRefused as problem:
-                    raise serializers.ValidationError(f"A release needs a version: {problem}") from problem
+                    raise serializers.ValidationError(str(problem)) from problem
                 published = Release.objects.published().filter(version=attrs["version"]).exists()
                 if published and not attrs["again"]:
                     raise serializers.ValidationError(f"{attrs['version']} is published. Take another version.")

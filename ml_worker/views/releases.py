@@ -36,8 +36,6 @@ NO_MORE = (
 )
 NOT_KEPT = "The draft was frozen anew after you opened its page, so these words are not kept yet."
 NOT_KEPT_WITHOUT_A_DRAFT = "There is no draft at the moment, so these words are not kept yet."
-IS_STOPPED = "Version {} is stopped."
-IS_TO_STOP = "Version {} is asked to stop, and does so at the next place where it can."
 NOTHING_TO_STOP = "Nothing of version {} was at work any more, so there was nothing to stop."
 
 
@@ -68,6 +66,10 @@ def page_of(
     row = shown.row
     facts = row.facts if row else {}
     changes = facts.get("changes") or {}
+    form = form or NotesForm({"notes": shown.notes})
+    # What has the focus is not brought up to date while work is under way.
+    if form.errors and not shown.is_open:
+        form.fields["notes"].widget.attrs["autofocus"] = True
     return {
         "release": shown,
         "is_open": shown.is_open,
@@ -78,7 +80,7 @@ def page_of(
         "told_otherwise": told_otherwise(changes),
         # A version that is told otherwise is in both releases, and has its page in the one that is out.
         "paged_in": shown.version if row and row.is_published else changes.get("against"),
-        "form": form or NotesForm({"notes": shown.notes}),
+        "form": form,
         "missing": missing or [],
         "ticked": ticked or [],
     }
@@ -173,7 +175,8 @@ def draft(request: HttpRequest, version: str) -> HttpResponse:
         return not_kept(request, shown, form, why_not_this(shown))
     if not form.is_valid():
         return render(request, "manage_release.html", page_of(shown, form), status=422)
-    if not ask(version, DRAFT, **({"notes": form.words} if form.words else {})):
+    notes = form.words or shown.notes
+    if not ask(version, DRAFT, **({"notes": notes} if notes else {})):
         messages.error(request, BUSY.format(shown.version))
     return redirect("manage-release", version)
 
@@ -181,14 +184,11 @@ def draft(request: HttpRequest, version: str) -> HttpResponse:
 @admin_page
 @require_POST
 def stop(request: HttpRequest, version: str) -> HttpResponse:
-    """Has the draft, the publication or the export that is under way stop, or wait no longer."""
+    """Has the draft, the publication or the export that is under way stop, or wait no longer. The job's own line says
+    so, and stays true as the page is kept up to date."""
     shown = shown_or_404(version)
-    job = release_work.stop(version, request.user)
-    if job is None:
+    if release_work.stop(version, request.user) is None:
         messages.info(request, f"{NOTHING_TO_STOP.format(version)} {how_it_is(shown_or_404(version))}")
-    else:
-        words = IS_STOPPED if job.state == Job.State.STOPPED else IS_TO_STOP
-        messages.success(request, words.format(version))
     return redirect("releases") if "list" in request.POST else redirect("manage-release", shown.version)
 
 

@@ -28,6 +28,7 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
         # Who is asked to stop by now leaves the draft that is there as it is.
         report(0.0, "Begun")
         if job.arguments.get("step") == DRAFT:
+            keep_words(job)
             checks = releasing.draft(job.subject, folder, report, job.arguments.get("notes", ""))
             # Kept beside the draft, which goes when something in it is withdrawn.
             kept = {"folder": str(folder), "notes": notes_of(job.subject)}
@@ -37,7 +38,7 @@ def do(job: Job, report: Callable[[float, str], None]) -> Outcome:
     except ReleaseRefused as problem:
         raise CannotBeDone(str(problem)) from problem
     except JobStopped:
-        keep_words(job)
+        note_draft(job)
         raise
     return f"Release {job.subject} is published and exported." + too_late(job), counts
 
@@ -68,13 +69,27 @@ def too_late(job: Job) -> str:
 
 
 def keep_words(job: Job) -> None:
-    """The words for the changelog outlive the stopped draft, which goes when something in it is withdrawn."""
+    """The words for the changelog stand beside the draft from the beginning: it is thrown away to be frozen anew, and
+    may be gone for good when the work fails or its worker dies."""
     from recordings.release.publishing import notes_of
 
     words = notes_of(job.subject)
-    if words and job.arguments.get("step") == DRAFT:
+    if words:
         job.arguments = job.arguments | {"notes": words}
         job.save(update_fields=["arguments"])
+
+
+def note_draft(job: Job) -> None:
+    """What is known of a stopped draft outlives it, which goes when something in it is withdrawn: that there was one,
+    and the words for the changelog."""
+    from recordings.models import Release
+
+    draft = Release.objects.drafts().filter(version=job.subject).first()
+    if draft is None or job.arguments.get("step") != DRAFT:
+        return
+    words = {"notes": draft.notes} if draft.notes else {}
+    job.arguments = job.arguments | {"snapshot": draft.settings["snapshot"]} | words
+    job.save(update_fields=["arguments"])
 
 
 def stop(version: str, person: AbstractBaseUser | None = None) -> Job | None:
@@ -85,7 +100,8 @@ def stop(version: str, person: AbstractBaseUser | None = None) -> Job | None:
     if job is None or not job.ask_to_stop(person):
         return None
     if job.state == Job.State.STOPPED:
-        keep_words(job)
+        note_draft(job)
+        tidy()
     return job
 
 
@@ -104,7 +120,17 @@ def throw_away(version: str) -> bool:
             return False
         discard(Release.objects.drafts().filter(version=version))
         jobs.exclude(state__in=Job.OPEN).delete()
+    tidy()
     return True
+
+
+def tidy() -> None:
+    """Clears what was written of drafts that are no more, where whoever wrote it was killed before he could."""
+    from ml_worker.models import Job
+    from recordings.release.removed import clear_abandoned
+
+    at_work = Job.objects.open().filter(kind=Job.Kind.RELEASE).values_list("subject", flat=True)
+    clear_abandoned(busy=set(at_work))
 
 
 def in_words(version: str, states: list[str]) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 from django.db import transaction
@@ -143,10 +144,15 @@ def remove_what_was_written(release: Release) -> None:
     folder = folder_of(release.version)
     is_empty = folder.is_dir() and not any(folder.iterdir())
     if is_empty or is_draft_of(folder, release.settings["snapshot"]):
-        with suppress(ReleaseRefused), only_writer(folder):  # who writes there now clears it
-            clear(folder)
-            if not any(folder.iterdir()):
-                folder.rmdir()
+        clear_away(folder)
+
+
+def clear_away(folder: Path) -> None:
+    """Empties a folder of ours, and removes it unless somebody else's files are in it."""
+    with suppress(ReleaseRefused), only_writer(folder):  # who writes there now clears it
+        clear(folder)
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def clear_abandoned(busy: Collection[str]) -> None:
@@ -157,5 +163,4 @@ def clear_abandoned(busy: Collection[str]) -> None:
     for folder in home().iterdir():
         snapshot = snapshot_in(folder)
         if snapshot and folder.name not in busy and not Release.objects.filter(settings__snapshot=snapshot).exists():
-            with suppress(ReleaseRefused), only_writer(folder):  # who writes there now clears it
-                clear(folder)
+            clear_away(folder)

@@ -232,11 +232,16 @@ def test_versions_that_are_names(fragment, version):
 
 
 @pytest.mark.parametrize(
-    "version", ["", ".", "..", "../1.0", "1/0", "1\\0", "1..0", "-1", "1.0 ", "1.0\n", "V1", "é", "9" * 41, "1\0"]
+    "version", [".", "..", "../1.0", "1/0", "1\\0", "1..0", "-1", "1.0 ", "1.0\n", "V1", "é", "9" * 41, "1\0"]
 )
 def test_versions_that_are_no_names(fragment, version):
     with pytest.raises(ReleaseRefused, match="cannot be a version"):
         freeze(version)
+
+
+def test_who_names_no_version_is_told_what_one_looks_like(fragment):
+    with pytest.raises(ReleaseRefused, match=r"Type a version, such as 2026.11: .*hyphens or underscores between\."):
+        freeze("")
 
 
 def test_pseudonyms_hold_within_a_release_and_change_with_it(fragment, tmp_path):
