@@ -49,7 +49,7 @@ def made(kept, request, monkeypatch, tmp_path_factory) -> dict[str, Path]:
         folder = tmp_path_factory.mktemp("starter")
         factories.use_storage(settings, folder / "storage")
         monkeypatch.setattr("ml_worker.work.starter.COVERS_OF_A_TUNE", 1)
-        call_command("simulate", songs=2, singers=5, takes=20, reviewers=3, rounds=0, json=True)
+        call_command("simulate", songs=2, singers=5, takes=6, reviewers=3, rounds=0, json=True)
         for name in ("one", "two"):
             call_command("export_release", "1.0", out=folder / name, notes="Simulated.", json=True)
             kept[name] = folder / name

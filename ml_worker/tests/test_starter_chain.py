@@ -36,10 +36,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def simulated(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> dict:
-    """One round on eight songs with a cover each, and its figures."""
+    """One round on six songs with a cover each, and its figures."""
     for name, fewer in FEWER.items():
         monkeypatch.setattr(name, fewer)
-    call_command("simulate", songs=8, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=6, json=True)
+    call_command("simulate", songs=6, singers=2, takes=20, reviewers=1, spammers=2, rounds=1, steps=6, json=True)
     said = capsys.readouterr()
     assert "3 reviewers judge instead of 1: with fewer, a split is never settled." in said.err
     with capsys.disabled():
