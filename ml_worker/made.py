@@ -17,7 +17,7 @@ from ml_worker.chain import plural
 from ml_worker.models import COMPARED, Checkpoint, Job, StandingChange
 from ml_worker.work.release import DRAFT
 from recordings.models import CoverFragment, Humming, Release, ReleasedVersion, TrainingUse
-from recordings.release import removed
+from recordings.release.removed import taken_back
 
 # Spans at which the page tells the null level, seconds: the shortest fragment, a usual one, the longest.
 TOLD_SPANS_S = (4.0, 10.0, 20.0)
@@ -364,5 +364,5 @@ def releases() -> list[ShownRelease]:
 def gone_since_published() -> dict[str, int]:
     """How many versions of each release that is out were withdrawn or taken down, where there are any."""
     out = ReleasedVersion.objects.exclude(release__published_at=None)
-    gone = out.filter(removed.withdrawn() | removed.taken_down()).values_list("release__version")
+    gone = out.filter(taken_back()).values_list("release__version")
     return dict(gone.annotate(number=Count("pk")))

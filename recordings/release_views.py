@@ -23,7 +23,7 @@ from recordings.release.described import paper, words
 from recordings.release.errors import ReleaseRefused
 from recordings.release.frozen.facts import Facts
 from recordings.release.layout import CROISSANT, README
-from recordings.release.removed import taken_down, why_left, withdrawn
+from recordings.release.removed import taken_back, why_left
 from recordings.release.tables import COVER, HUMMING, ORIGINAL, TAKEN_DOWN, WITHDRAWN
 from recordings.release_pages import files, lists, overview, passages, plots, versions
 from recordings.release_pages.told_otherwise import told_otherwise
@@ -79,7 +79,7 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
     facts = Facts.of_json(found.facts | {"notes": found.notes}) if found.facts else None
     counts = found.settings.get("counts", {})
     changes = (found.facts or {}).get("changes")
-    gone = found.versions.filter(withdrawn() | taken_down()).count()
+    gone = found.versions.filter(taken_back()).count()
     page = {
         "release": found,
         "counts": counts,
@@ -112,7 +112,7 @@ def release(request: HttpRequest, version: str) -> HttpResponse:
 def whole_release() -> str:
     """The newest release, if nothing of it was withdrawn or taken down since."""
     newest = Release.objects.latest_first().first()
-    is_whole = newest and not newest.versions.filter(withdrawn() | taken_down()).exists()
+    is_whole = newest and not newest.versions.filter(taken_back()).exists()
     return newest.version if is_whole else ""
 
 

@@ -75,8 +75,7 @@ def keep_words(job: Job) -> None:
 
     words = notes_of(job.subject)
     if words:
-        job.arguments = job.arguments | {"notes": words}
-        job.save(update_fields=["arguments"])
+        note(job, notes=words)
 
 
 def note_draft(job: Job) -> None:
@@ -87,8 +86,12 @@ def note_draft(job: Job) -> None:
     draft = Release.objects.drafts().filter(version=job.subject).first()
     if draft is None or job.arguments.get("step") != DRAFT:
         return
-    words = {"notes": draft.notes} if draft.notes else {}
-    job.arguments = job.arguments | {"snapshot": draft.settings["snapshot"]} | words
+    keep_words(job)
+    note(job, snapshot=draft.settings["snapshot"])
+
+
+def note(job: Job, **told: str) -> None:
+    job.arguments = job.arguments | told
     job.save(update_fields=["arguments"])
 
 

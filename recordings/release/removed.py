@@ -47,6 +47,11 @@ def taken_down() -> Q:
     return Q(row__versions__group_id__in=[str(song) for song in songs])
 
 
+def taken_back() -> Q:
+    """Released versions that are not given any more, whichever release they are in."""
+    return withdrawn() | taken_down()
+
+
 def vanished() -> Q:
     """Released versions that are in the collection no more, as a cover's are that was mined anew."""
     return (

@@ -38,7 +38,7 @@ from recordings.release.files import bundle
 from recordings.release.files.audio import Encoded, encode_interval, encode_take
 from recordings.release.home import folder_of
 from recordings.release.layout import AUDIO, CONFIGS, CROISSANT, CURVE, SHARD, SUMS
-from recordings.release.removed import taken_down, withdrawn
+from recordings.release.removed import taken_back
 from recordings.release.tables import DATASET, VERSIONS
 from recordings.storage import sha256_of
 
@@ -159,13 +159,13 @@ def version_at(release: Release, path: str) -> ReleasedVersion:
     version = release.versions.filter(version_id=version_id).first()
     if version is None:
         raise NotThere(NO_SUCH_FILE)
-    if release.versions.filter(withdrawn() | taken_down(), version_id=version_id).exists():
+    if release.versions.filter(taken_back(), version_id=version_id).exists():
         raise HasLeft(VERSION_LEFT)
     return version
 
 
 def shard_at(release: Release, path: str, sha256: str, size: int) -> Found:
-    if in_shard(release, path).filter(withdrawn() | taken_down()).exists():
+    if in_shard(release, path).filter(taken_back()).exists():
         raise HasLeft(SHARD_LEFT)
     with from_folder(release, path) as file:
         if not is_as_published(file, f"{release.pk}:{path}", sha256, size):
@@ -194,7 +194,7 @@ def in_shard(release: Release, path: str) -> QuerySet[ReleasedVersion]:
 def shards_that_left(release: Release) -> set[str]:
     """The shards that are not given any more, as something in them was withdrawn or taken down."""
     shards = [path for path in release.files if SHARD.fullmatch(path)]
-    return {path for path in shards if in_shard(release, path).filter(withdrawn() | taken_down()).exists()}
+    return {path for path in shards if in_shard(release, path).filter(taken_back()).exists()}
 
 
 def is_as_published(file: BinaryIO, name: str, sha256: str, size: int) -> bool:
